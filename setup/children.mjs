@@ -1,0 +1,47 @@
+// The processes that `npm start` and the tests start: each in a session of its own, so that Ctrl-C reaches only us,
+// and ended by us, in order. Each dies with us, too, should we be killed.
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+
+export class Child {
+  /**
+   * @param {string} name @param {[string, string[]]} commandLine
+   * @param {{ env?: NodeJS.ProcessEnv, cwd?: string, output?: 'inherit' | number, errors?: 'inherit' | number }} [options] `output` and `errors`: a file descriptor, or ours
+   */
+  constructor(name, [command, args], { env, cwd, output = 'inherit', errors = output } = {}) {
+    this.name = name
+    /** @type {{ code: number | null, signal: NodeJS.Signals | null } | undefined} */
+    this.exit = undefined
+    this.process = spawn(command, args, { env: { ...process.env, ...env }, cwd, stdio: ['ignore', output, errors], detached: true })
+    this.ended = Promise.race([
+      once(this.process, 'exit').then(([code, signal]) => { this.exit = { code, signal } }),
+      once(this.process, 'error').then(([error]) => { this.exit = { code: null, signal: null }; this.error = error })
+    ]).then(() => this)
+  }
+
+  /** SIGTERM, and SIGKILL when `patience` ms were not enough. Resolves when it is gone. */
+  async stop(patience = 20_000) {
+    if (this.exit) return
+    this.process.kill('SIGTERM')
+    const timer = setTimeout(() => this.process.kill('SIGKILL'), patience)
+    await this.ended
+    clearTimeout(timer)
+  }
+}
+
+/** A command line that is sent SIGTERM when its parent dies. @param {[string, string[]]} commandLine @returns {[string, string[]]} */
+export const dyingWithUs = ([command, args]) => ['setpriv', ['--pdeathsig', 'TERM', '--', command, ...args]]
+
+/**
+ * Asks until `ready` says yes; throws when the child ends first or `patience` ms are over.
+ * @param {Child} child @param {() => Promise<boolean>} ready
+ */
+export async function until(child, ready, patience = 30_000) {
+  const deadline = Date.now() + patience
+  while (Date.now() < deadline) {
+    if (child.exit) throw new Error(`${child.name} ended at its start (${child.error?.message ?? child.exit.signal ?? `code ${child.exit.code}`})`)
+    if (await ready().catch(() => false)) return
+    await Promise.race([child.ended, new Promise(resolve => setTimeout(resolve, 50))])
+  }
+  throw new Error(`${child.name} was not ready within ${patience / 1000} s`)
+}

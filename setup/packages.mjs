@@ -1,0 +1,30 @@
+// Step: the Node packages, and with them Node 24 (the npm package `node`), whatever Node the machine has.
+import { createHash } from 'node:crypto'
+import { existsSync, readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { project } from './project.mjs'
+import { run, step, StepFailed } from './steps.mjs'
+
+const stamp = join(project, 'node_modules', '.satunomor-installed')
+
+/** The project's own Node 24. */
+export const node = join(project, 'node_modules', 'node', 'bin', 'node')
+
+export async function installPackages() {
+  await step('Node packages and Node 24', 'about a minute the first time', async () => {
+    const wanted = createHash('sha256').update(readFileSync(join(project, 'package-lock.json'))).digest('hex')
+    if (existsSync(stamp) && existsSync(node) && readFileSync(stamp, 'utf8') === wanted) return 'present'
+    await run('npm', ['ci', '--no-audit', '--no-fund', '--loglevel=error'], {
+      cwd: project,
+      // Set by `npm start` for its scripts; an inner npm must not take them for its own.
+      env: { npm_config_package_lock_only: undefined, NODE_ENV: undefined },
+      advice: 'See npm\'s lines above. Mostly the npm registry is not reachable (network, proxy), or the disk is full.'
+    })
+    const version = existsSync(node) ? (await run(node, ['--version'], { advice: 'Remove node_modules and run again.' })).trim() : 'none'
+    if (!version.startsWith('v24.')) {
+      throw new StepFailed(`the package "node" brought ${version} instead of Node 24`,
+        'Its install script may have been refused: run `npm install-scripts approve node`, or remove node_modules and run again.')
+    }
+    writeFileSync(stamp, wanted)
+  })
+}

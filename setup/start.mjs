@@ -1,0 +1,172 @@
+// `npm start`: sets up what is missing, then runs Redis, Asterisk, the demo's telephones and the service in the
+// foreground, starts again what falls, and stops everything on Ctrl-C or SIGTERM.
+import { mkdirSync, openSync } from 'node:fs'
+import { createServer } from 'node:net'
+import { connect } from 'node:net'
+import { createSocket } from 'node:dgram'
+import { join } from 'node:path'
+import { Child, dyingWithUs, until } from './children.mjs'
+import { installPackages, node } from './packages.mjs'
+import { asterisk, asteriskFolders, redis } from './parts.mjs'
+import { project, state } from './project.mjs'
+import { makeRoot } from './root.mjs'
+import { run, step, StepFailed, steps } from './steps.mjs'
+
+const env = process.env
+const http = { host: env['SATUNOMOR_HTTP_ADDRESS'] ?? '127.0.0.1', port: Number(env['SATUNOMOR_HTTP_PORT'] ?? 8080) }
+const sip = { host: env['SATUNOMOR_SIP_ADDRESS'] ?? '127.0.0.1', port: Number(env['SATUNOMOR_SIP_PORT'] ?? 5060) }
+const ariPort = Number(env['SATUNOMOR_ARI_PORT'] ?? 8088)
+const amiPort = Number(env['SATUNOMOR_AMI_PORT'] ?? 5038)
+const redisPort = Number(env['SATUNOMOR_REDIS_PORT'] ?? 6389)
+const phones = env['SATUNOMOR_PHONES'] !== 'off'
+const asteriskFolder = join(state, 'asterisk')
+const sounds = join(state, 'sounds')
+
+/** What runs, in the order in which it was started. @type {Child[]} */
+const running = []
+const stopping = new AbortController()
+process.on('SIGINT', () => stopping.abort())
+process.on('SIGTERM', () => stopping.abort())
+process.on('SIGHUP', () => stopping.abort())
+
+async function setUp() {
+  mkdirSync(join(state, 'log'), { recursive: true })
+  await installPackages()
+  await makeRoot()
+  const owner = asteriskFolders(asteriskFolder)
+  await step('Service plan, dialplan and prompts', 'half a minute the first time', () =>
+    run(node, ['--disable-warning=ExperimentalWarning', join(project, 'src', 'prepare.ts')], {
+      env: { SATUNOMOR_TOOLS: 'root', SATUNOMOR_ASTERISK_USER: `${owner.uid}:${owner.gid}` },
+      advice: 'Mend what the lines above name (file:line:column); nothing of it went live.'
+    }).then(said => said.trim().split('\n').at(-1) ?? ''))
+}
+
+async function start() {
+  await step('Free addresses', 'a moment', async () => {
+    await freeTcp(http, 'the API', 'SATUNOMOR_HTTP_PORT')
+    await freeTcp({ host: sip.host, port: ariPort }, 'ARI', 'SATUNOMOR_ARI_PORT')
+    await freeTcp({ host: sip.host, port: amiPort }, 'AMI', 'SATUNOMOR_AMI_PORT')
+    if (!env['REDIS_URL']) await freeTcp({ host: '127.0.0.1', port: redisPort }, 'Redis', 'SATUNOMOR_REDIS_PORT')
+    await freeUdp(sip, 'SIP', 'SATUNOMOR_SIP_PORT')
+  })
+  if (!env['REDIS_URL']) await step('Redis', 'a moment', async () => { await launch(redisPart) })
+  await step('Asterisk', 'a few seconds', async () => { await launch(asteriskPart) })
+  if (phones) await step('The demo\'s telephones', 'a moment', async () => { await launch(phonesPart) })
+  await step('The service', 'a few seconds', async () => { await launch(servicePart) })
+}
+
+/** @typedef {{ name: string, command: () => [string, string[]], log: string, env?: NodeJS.ProcessEnv, ready: () => Promise<boolean>, falls: number }} Part */
+
+/** @type {Part} */
+const redisPart = {
+  name: 'Redis', log: 'redis.log', falls: 0,
+  command: () => redis({ folder: join(state, 'redis'), address: '127.0.0.1', port: redisPort }),
+  ready: () => answers({ host: '127.0.0.1', port: redisPort })
+}
+/** @type {Part} */
+const asteriskPart = {
+  name: 'Asterisk', log: 'asterisk.log', falls: 0,
+  command: () => asterisk({ folder: asteriskFolder, sounds }),
+  ready: () => answers({ host: sip.host, port: amiPort })
+}
+/** @type {Part} */
+const phonesPart = {
+  name: 'the demo\'s telephones', log: 'telephones.log', falls: 0,
+  command: () => dyingWithUs([node, [join(project, 'demo', 'telephones.ts')]]),
+  env: { SATUNOMOR_SOUNDS: sounds },
+  ready: async () => true
+}
+/** @type {Part} */
+const servicePart = {
+  name: 'the service', log: 'service.log', falls: 0,
+  command: () => dyingWithUs([node, ['--disable-warning=ExperimentalWarning', join(project, 'src', 'main.ts')]]),
+  env: { REDIS_URL: env['REDIS_URL'] ?? `redis://127.0.0.1:${redisPort}`, NODE_ENV: 'production' },
+  ready: async () => (await fetch(`http://${http.host.includes(':') ? `[${http.host}]` : http.host}:${http.port}/readyz`)).ok
+}
+
+/** @param {Part} part */
+async function launch(part) {
+  const output = openSync(join(state, 'log', part.log), 'a', 0o640)
+  const child = Object.assign(new Child(part.name, part.command(), { output, cwd: project, ...part.env ? { env: part.env } : {} }), { part, startedAt: Date.now() })
+  running.push(child)
+  try {
+    await until(child, part.ready)
+  } catch (error) {
+    throw new StepFailed(/** @type {Error} */ (error).message, `Read ${join(state, 'log', part.log)}.`)
+  }
+}
+
+function welcome() {
+  process.stderr.write(`
+112 is served. Dial it:   npm run call -- --press 2        (another terminal)
+                or with a softphone: README.md, "Dial in yourself"
+The API:                  http://${http.host}:${http.port}/docs
+The agencies' telephones: ${phones ? 'answer by themselves (SATUNOMOR_PHONES=off leaves them off)' : 'are off: stand at 127.0.0.2 and 127.0.0.3 yourself'}
+Logs:                     ${join(state, 'log')}
+Ctrl-C stops everything.
+`)
+}
+
+/** Starts again what falls, at once at first, then ever more slowly, until we are told to stop. */
+async function watch() {
+  const stopped = new Promise(resolve => { if (stopping.signal.aborted) resolve(undefined); else stopping.signal.addEventListener('abort', () => resolve(undefined), { once: true }) })
+  while (!stopping.signal.aborted) {
+    const fallen = await Promise.race([stopped, ...running.map(child => child.ended)])
+    if (!(fallen instanceof Child) || stopping.signal.aborted) return
+    running.splice(running.indexOf(fallen), 1)
+    const { part, startedAt } = /** @type {Child & { part: Part, startedAt: number }} */ (fallen)
+    part.falls = Date.now() - startedAt > 60_000 ? 1 : part.falls + 1
+    const wait = Math.min(30_000, part.falls === 1 ? 0 : 250 * 2 ** part.falls)
+    process.stderr.write(`${part.name} ended (${fallen.exit?.signal ?? `code ${fallen.exit?.code}`}); it is started again${wait ? ` in ${wait / 1000} s` : ''}\n`)
+    await Promise.race([stopped, new Promise(resolve => setTimeout(resolve, wait))])
+    if (stopping.signal.aborted) return
+    await launch(part).catch(error => process.stderr.write(`${error.message}. ${error.advice ?? ''}\n`))
+  }
+}
+
+/** In the order in which they need each other: the service drains while everything else still runs. */
+async function stop() {
+  if (running.length > 0) process.stderr.write('Stopping: calls that are being decided are led to their choice first\n')
+  while (running.length > 0) await running.pop()?.stop()
+}
+
+/** @param {{ host: string, port: number }} address */
+function answers({ host, port }) {
+  return new Promise(resolve => {
+    const socket = connect({ host, port }, () => { socket.destroy(); resolve(true) })
+    socket.on('error', () => resolve(false))
+  })
+}
+
+/** @param {{ host: string, port: number }} address @param {string} what @param {string} variable */
+function freeTcp(address, what, variable) {
+  return new Promise((resolve, reject) => {
+    const server = createServer().on('error', error => reject(taken(address, what, variable, error)))
+    server.listen(address, () => server.close(resolve))
+  })
+}
+
+/** @param {{ host: string, port: number }} address @param {string} what @param {string} variable */
+function freeUdp(address, what, variable) {
+  return new Promise((resolve, reject) => {
+    const socket = createSocket('udp4').on('error', error => reject(taken(address, what, variable, error)))
+    socket.bind(address.port, address.host, () => socket.close(() => resolve(undefined)))
+  })
+}
+
+/** @param {{ host: string, port: number }} address @param {string} what @param {string} variable @param {Error} error */
+const taken = ({ host, port }, what, variable, error) => new StepFailed(
+  `${what} cannot listen on ${host}:${port} (${error.message})`,
+  `Something else is there, perhaps another Satunomor: end it, or choose another port with ${variable}.`)
+
+await steps(async () => {
+  process.stderr.write('Satunomor\n')
+  try {
+    await setUp()
+    await start()
+    welcome()
+    await watch()
+  } finally {
+    await stop()
+  }
+})

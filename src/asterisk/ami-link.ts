@@ -1,0 +1,169 @@
+import { randomUUID } from 'node:crypto'
+import makeManager from 'asterisk-manager'
+import type { Logger } from 'pino'
+import { pause, within } from '../calls/time.ts'
+import { milliseconds, seconds, type Duration } from '../plan/duration.ts'
+import { AsteriskAway } from './ari-link.ts'
+
+export interface AmiSite {
+  host: string
+  port: number
+  user: string
+  password: string
+}
+
+export type AmiValue = string | number | Record<string, string | number>
+export type AmiMessage = Record<string, string>
+
+/** An AMI action that Asterisk refused, with its words. */
+export class AmiRefused extends Error {
+  override name = 'AmiRefused'
+}
+
+export interface AmiLinkOptions {
+  onEvent?(event: AmiMessage): void
+  log: Logger
+  patience?: Duration
+}
+
+/**
+ * The link to Asterisk's manager interface, over asterisk-manager 0.2.0, with its faults fenced in:
+ * - a CR or LF in a value would carry another action: here it is refused;
+ * - actions in flight when the socket drops never settle: here they are rejected with the link, or when their time is up;
+ * - it does not reconnect when it should: here a lost link is a lost manager, and a new one is made, for ever, at most 2 s apart;
+ * - AMI's event names share an emitter with the socket's (`close`, `error`): here only the socket's are taken for them;
+ * - it has no ping: here one goes out every 5 s.
+ */
+export class AmiLink {
+  readonly #site: AmiSite
+  readonly #options: AmiLinkOptions
+  readonly #closing = new AbortController()
+  #lost = new AbortController()
+  #manager: ReturnType<typeof makeManager> | undefined
+  #running: Promise<void> | undefined
+
+  constructor(site: AmiSite, options: AmiLinkOptions) {
+    this.#site = site
+    this.#options = options
+  }
+
+  get up() { return this.#manager !== undefined }
+
+  open() {
+    this.#running ??= this.#keepUp()
+  }
+
+  async close() {
+    this.#closing.abort(new AsteriskAway('the AMI link is closed'))
+    this.#lost.abort(this.#closing.signal.reason)
+    await this.#running
+  }
+
+  /**
+   * One action, e.g. `action('Reload', { Module: 'pbx_config' })`.
+   * @throws TypeError for a value with a control character; AsteriskAway without a link or an answer; AmiRefused with Asterisk's words
+   */
+  async action(name: string, values: Record<string, AmiValue> = {}): Promise<AmiMessage> {
+    refuseControlCharacters({ Action: name, ...values })
+    const manager = this.#manager
+    if (!manager) throw new AsteriskAway(`no AMI link (${name})`)
+    return this.#ask(manager, name, values)
+  }
+
+  async #ask(manager: ReturnType<typeof makeManager>, name: string, values: Record<string, AmiValue>): Promise<AmiMessage> {
+    const lost = this.#lost.signal
+    const { promise, resolve, reject } = Promise.withResolvers<AmiMessage>()
+    const cut = () => reject(lost.reason)
+    if (lost.aborted) cut()
+    lost.addEventListener('abort', cut, { once: true })
+    const actionid = randomUUID()
+    try {
+      manager.action({ action: name, actionid, ...values }, (error, response) => {
+        if (error) reject(new AmiRefused(`${name}: ${(error as AmiMessage)['message'] ?? String(error)}`))
+        else resolve(response)
+      })
+      return await within(this.#options.patience ?? seconds(3), `AMI ${name}`, promise)
+    } catch (error) {
+      throw (error as Error).name === 'TimeUp' ? new AsteriskAway((error as Error).message) : error
+    } finally {
+      lost.removeEventListener('abort', cut)
+      manager.removeAllListeners(actionid)
+    }
+  }
+
+  async #keepUp() {
+    const { log } = this.#options
+    let wait = 100
+    while (!this.#closing.signal.aborted) {
+      try {
+        this.#manager = await this.#connect()
+        log.info('linked with Asterisk over AMI')
+        wait = 100
+        await this.#pingUntilLost(this.#manager)
+        log.warn({ why: String(this.#lost.signal.reason) }, 'AMI link lost')
+      } catch (error) {
+        if (!this.#closing.signal.aborted) log.warn({ err: error, nextTryInMs: wait }, 'no AMI link')
+      }
+      this.#manager = undefined
+      await pause(milliseconds(wait), this.#closing.signal)
+      wait = Math.min(wait * 2, 2000)
+    }
+  }
+
+  async #connect() {
+    const { host, port, user, password } = this.#site
+    const lost = this.#lost = new AbortController()
+    if (this.#closing.signal.aborted) lost.abort(this.#closing.signal.reason)
+    const manager = makeManager(undefined)
+    Object.assign(manager.options, { host, port, username: user, password, events: true })
+    // The socket says `close` with a boolean and `error` with an Error; an AMI event of that name comes with an object.
+    manager.on('close', (hadError: unknown) => { if (typeof hadError === 'boolean') lost.abort(new AsteriskAway('the AMI socket was closed')) })
+    manager.on('error', (error: unknown) => { if (error instanceof Error) lost.abort(error) })
+    manager.on('managerevent', (event: AmiMessage) => this.#hear(event))
+    lost.signal.addEventListener('abort', () => manager.disconnect(), { once: true })
+
+    const { promise: loggedIn, resolve, reject } = Promise.withResolvers<void>()
+    lost.signal.addEventListener('abort', () => reject(lost.signal.reason), { once: true })
+    if (lost.signal.aborted) reject(lost.signal.reason)
+    manager.connect(port, host, () => manager.login(error =>
+      error ? reject(new AmiRefused(`login: ${(error as AmiMessage)['message'] ?? String(error)}`)) : resolve()))
+    try {
+      await within(seconds(5), 'AMI login', loggedIn)
+      return manager
+    } catch (error) {
+      lost.abort(error)
+      throw error
+    }
+  }
+
+  #hear(event: AmiMessage) {
+    try {
+      this.#options.onEvent?.(event)
+    } catch (error) {
+      this.#options.log.error({ err: error, event: event['event'] }, 'an AMI event was not handled')
+    }
+  }
+
+  async #pingUntilLost(manager: ReturnType<typeof makeManager>) {
+    const { signal } = this.#lost
+    while (!signal.aborted) {
+      await pause(seconds(5), signal)
+      if (signal.aborted) return
+      try {
+        await this.#ask(manager, 'Ping', {})
+      } catch (error) {
+        this.#lost.abort(error)
+      }
+    }
+  }
+}
+
+/** AMI is a protocol of lines: one that a value brings along would be Asterisk's next order. */
+function refuseControlCharacters(values: Record<string, AmiValue>) {
+  for (const [key, value] of Object.entries(values)) {
+    const texts = typeof value === 'object' ? Object.entries(value).flat() : [value]
+    for (const text of [key, ...texts]) {
+      if (/[\u0000-\u001f\u007f]/.test(String(text))) throw new TypeError(`AMI: "${key.replace(/[^\w-]/g, '?')}" has a control character; it was not sent`)
+    }
+  }
+}

@@ -1,0 +1,108 @@
+import { randomUUID } from 'node:crypto'
+import type { Channel, Prompt } from '../calls/channel.ts'
+import { Hangup } from '../calls/channel.ts'
+import type { AriEvents } from './ari-events.ts'
+import { Gone, type AriLink } from './ari-link.ts'
+
+/** A caller's channel, driven over ARI while the service decides, and followed by the ledger while they ring and talk. */
+export class AriChannel implements Channel {
+  readonly #link: Pick<AriLink, 'request'>
+  readonly #events: AriEvents
+  readonly #line = new AbortController()
+  /** Aborts when the call leaves our hands, into the dialplan's or because it ends. */
+  #inHand = new AbortController()
+  readonly callId: string
+  readonly hungUp = this.#line.signal
+
+  constructor(link: Pick<AriLink, 'request'>, events: AriEvents, callId: string) {
+    this.#link = link
+    this.#events = events
+    this.callId = callId
+    this.taken()
+  }
+
+  /** The dialplan gives the call to us: at first, and each time that it comes back. */
+  taken() {
+    this.#inHand.abort()
+    this.#inHand = new AbortController()
+    // A caller who came in through the dialplan says goodbye with StasisEnd; ChannelDestroyed may not come.
+    let cause: number | null = null
+    const gone = (q850: number | null) => this.ended(q850)
+    this.#events.on('ChannelHangupRequest', this.callId, event => { cause = event.cause ?? null }, this.#inHand.signal)
+    this.#events.on('StasisEnd', this.callId, () => gone(cause), this.#inHand.signal)
+    this.#events.on('ChannelDestroyed', this.callId, event => gone(event.cause), this.#inHand.signal)
+    if (this.#digits) this.onDigit(this.#digits)
+  }
+
+  /** The call is over, as heard here or read in the ledger. */
+  ended(q850: number | null) {
+    this.#inHand.abort()
+    if (!this.#line.signal.aborted) this.#line.abort(new Hangup(q850))
+  }
+
+  async answer() {
+    await this.#ask('answer')
+  }
+
+  async play(prompts: readonly Prompt[], stop: AbortSignal) {
+    if (stop.aborted) return
+    const playbackId = randomUUID()
+    const finished = this.#events.next('PlaybackFinished', playbackId, stop)
+    finished.catch(() => {})
+    await this.#ask('play', { playbackId, media: prompts.map(prompt => `sound:${prompt}`).join(',') })
+    try {
+      await finished
+    } catch {
+      if (!this.hungUp.aborted) await this.#link.request('playbacks', 'stop', { playbackId }).catch(passOver(Gone))
+    }
+  }
+
+  #digits: ((digit: string) => void) | undefined
+  onDigit(listener: (digit: string) => void) {
+    this.#digits = listener
+    this.#events.on('ChannelDtmfReceived', this.callId, event => listener(event.digit), this.#inHand.signal)
+  }
+
+  async remember(place: string) {
+    await this.#ask('setChannelVar', { variable: 'SN_STATE', value: place })
+  }
+
+  async ring(agency: string) {
+    await this.#continueAt(`agency-${agency}`)
+  }
+
+  async fallBack(node: string, kind: 'menu' | 'agency') {
+    await this.#continueAt(`${kind}-${node}`)
+  }
+
+  /** From the request on, a StasisEnd is the dialplan taking over, no longer a caller gone. */
+  async #continueAt(context: string) {
+    this.hungUp.throwIfAborted()
+    this.#inHand.abort()
+    try {
+      await this.#ask('continueInDialplan', { context, extension: 's', priority: 1 })
+    } catch (error) {
+      if (error instanceof Hangup) this.ended(error.q850)
+      else if (!this.hungUp.aborted) this.taken()
+      throw error
+    }
+  }
+
+  async hangUp() {
+    await this.#link.request('channels', 'hangup', { channelId: this.callId, reason: 'normal' }).catch(passOver(Gone))
+  }
+
+  /** A request about a channel that is gone is a hang-up, not a fault. */
+  async #ask(operation: string, params: Record<string, unknown> = {}) {
+    this.hungUp.throwIfAborted()
+    try {
+      await this.#link.request('channels', operation, { channelId: this.callId, ...params })
+    } catch (error) {
+      throw error instanceof Gone ? new Hangup() : error
+    }
+  }
+}
+
+const passOver = (kind: typeof Gone) => (error: unknown) => {
+  if (!(error instanceof kind)) throw error
+}

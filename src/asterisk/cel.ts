@@ -1,0 +1,125 @@
+/**
+ * One line of the ledger, as `asterisk-config/cel_custom.conf` has Asterisk write it, and what it means for a call.
+ * A line that cannot be read is told apart from one that means nothing to us: nothing is swallowed.
+ */
+import type { Disposition, Happenings, Kind, LineOutcome, Owner, Step } from '../calls/story.ts'
+
+export interface CelEvent {
+  type: string
+  /** Unix ms. */
+  at: number
+  linkedId: string
+  channelId: string
+  channelName: string
+  /** `<agency>/<line>` from the moment that a line is tried; the leg to the line inherits it. */
+  account: string
+  context: string
+  exten: string
+  number: string
+  application: string
+  userEvent: string
+  extra: string
+}
+
+const fields = 13
+
+/** Reads a line without its newline. @throws SyntaxError saying what is wrong with it */
+export function parseCel(line: string): CelEvent {
+  const parts = line.split(',')
+  if (parts.length !== fields) throw new SyntaxError(`a line of the ledger has ${parts.length} fields instead of ${fields}`)
+  if (parts[0] !== '1') throw new SyntaxError(`a line of the ledger is of version "${parts[0]}", not 1`)
+  const [, type, time, linkedId, channelId, channelName, account, context, exten, number, application, userEvent, extra] = parts as string[] & { length: 13 }
+  const at = Math.round(Number(time) * 1000)
+  if (!Number.isSafeInteger(at) || !linkedId || !type) throw new SyntaxError('a line of the ledger has no time, call or event')
+  return {
+    type, at, linkedId, channelId: channelId!, channelName: channelName!, account: account!, context: context!,
+    exten: decode(exten!), number: decode(number!), application: application!, userEvent: userEvent!, extra: decode(extra!)
+  }
+}
+
+/** What a caller sent may be no UTF-8: then its bytes are kept as Latin-1. */
+function decode(text: string) {
+  try {
+    return decodeURIComponent(text)
+  } catch {
+    return text.replace(/%([0-9a-f]{2})/gi, (_, hex) => String.fromCharCode(parseInt(hex, 16)))
+  }
+}
+
+/** The step of a call that an event tells of, or undefined where it tells nothing that a record needs. `key` must be unique to the event. */
+export function stepOf(event: CelEvent, key: string): Step | undefined {
+  const tell = <K extends Kind>(kind: K, facts: Happenings[K]) =>
+    ({ callId: event.linkedId, key, at: event.at, witness: 'ledger', kind, facts }) as Step
+  const isCaller = event.channelId === event.linkedId
+  const [agency = '', line = ''] = event.account.split('/')
+
+  switch (event.type) {
+    case 'CHAN_START':
+      return isCaller && event.context === 'trunk-in'
+        ? tell('arrived', { did: event.exten, trunk: trunkOf(event.channelName), cli: event.number }) : undefined
+    case 'ANSWER':
+      return isCaller ? tell('picked', {}) : undefined
+    case 'BRIDGE_ENTER':
+      return isCaller ? undefined : tell('connected', { agency, line })
+    case 'HANGUP':
+      return isCaller ? tell('hangup', hangupOf(event)) : undefined
+    case 'LINKEDID_END':
+      return tell('ended', {})
+    default:
+      return event.userEvent === '' ? undefined : userStep(event, tell)
+  }
+}
+
+type Tell = <K extends Kind>(kind: K, facts: Happenings[K]) => Step
+
+/** What only the dialplan knows (`CELGenUserEvent` in dialplan/templates/extensions.conf.liquid). */
+function userStep({ userEvent, extra }: CelEvent, tell: Tell): Step | undefined {
+  const words = extraText(extra).split(' ') as [string, string, string, string]
+  switch (userEvent) {
+    case 'AGENCY': return tell('agency', { agency: words[0] })
+    case 'LINE': return tell('line', { agency: words[0], line: words[1] })
+    case 'LINE_END': {
+      const q850 = Number(words[3]) || null
+      return tell('line-outcome', { agency: words[0], line: words[1], outcome: outcomeOf(words[2], q850), q850 })
+    }
+    case 'FALLBACK': return tell('menu', { node: words[0] })
+    case 'KEY': return tell('key', { node: words[0], digit: words[1], means: words[2] ?? null })
+    case 'DECIDED': return tell('decided', { disposition: words[0] as Disposition, why: words[1] ?? '' })
+    case 'SILENCE': return tell('silence', { node: words[0] })
+    default: return undefined
+  }
+}
+
+/** Asterisk wraps the extra of a user event in JSON: `{"extra":"bpbd bpbd-1 BUSY 17"}`. */
+function extraText(extra: string): string {
+  try {
+    return String((JSON.parse(extra) as { extra?: unknown }).extra ?? '')
+  } catch {
+    return extra
+  }
+}
+
+/** Dial's status and the cause in words. Q.850 cause 1: no such number; 3: no route. */
+function outcomeOf(status: string, q850: number | null): LineOutcome {
+  switch (status) {
+    case 'ANSWER': return 'declined'             // the dialplan goes on after an answer only if nobody accepted
+    case 'BUSY': return 'busy'
+    case 'NOANSWER': return 'noanswer'
+    case 'CANCEL': return 'cancelled'
+    case 'FULL': return 'full'
+    default: return q850 === 1 || q850 === 3 ? 'nonexistent' : 'unavailable'
+  }
+}
+
+function hangupOf(event: CelEvent): Happenings['hangup'] {
+  let facts: { hangupcause?: number, hangupsource?: string } = {}
+  try {
+    facts = JSON.parse(event.extra) as typeof facts
+  } catch { /* an event without facts: by whom is then not known, and that is us */ }
+  const source = facts.hangupsource ?? ''
+  const by: Owner = source === '' || source.startsWith('dialplan') ? 'us' : source === event.channelName ? 'caller' : 'agency'
+  return { by, q850: facts.hangupcause ?? null }
+}
+
+/** `PJSIP/carrier-0000002a` came in on `carrier`. */
+const trunkOf = (channelName: string) => /^PJSIP\/(.+)-[0-9a-f]+$/.exec(channelName)?.[1] ?? channelName

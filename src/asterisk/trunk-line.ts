@@ -1,0 +1,83 @@
+import type { Logger } from 'pino'
+import type * as Ari from 'ari-client'
+import type { Returned } from '../calls/channel.ts'
+import type { Place } from '../calls/city-line.ts'
+import type { Switchboard } from '../calls/switchboard.ts'
+import { pause } from '../calls/time.ts'
+import { milliseconds } from '../plan/duration.ts'
+import { AriChannel } from './ari-channel.ts'
+import type { AriEvents } from './ari-events.ts'
+import { Gone, type AriLink } from './ari-link.ts'
+
+/** Brings the calls that the dialplan hands over (`Stasis(satunomor,…)`) to the switchboard, and those that it gives back. */
+export class TrunkLine {
+  readonly #link: AriLink
+  readonly #events: AriEvents
+  readonly #switchboard: Switchboard
+  readonly #app: string
+  readonly #log: Logger
+
+  constructor(parts: { link: AriLink, events: AriEvents, switchboard: Switchboard, app: string, log: Logger }) {
+    this.#link = parts.link
+    this.#events = parts.events
+    this.#switchboard = parts.switchboard
+    this.#app = parts.app
+    this.#log = parts.log
+    this.#events.onStasisStart(event => this.#starts(event))
+  }
+
+  /** `inbound,<did>,<node>` is a new call; `returned,<agency>,<status>` one that nobody answered. */
+  #starts({ args, channel }: Ari.StasisStart) {
+    const [what, ...facts] = args
+    if (what === 'inbound') return this.#arrives(channel.id, facts[0]!, { node: facts[1]! })
+    if (what === 'returned') return this.#comesBack(channel.id, { agency: facts[0]!, status: facts[1]! }, facts[2]!)
+    this.#log.error({ call: channel.id, args }, 'the dialplan handed over a call in words that are not known here')
+  }
+
+  #arrives(callId: string, did: string, at: Place) {
+    if (this.#switchboard.has(callId)) return
+    this.#switchboard.arrives({ channel: new AriChannel(this.#link, this.#events, callId), did, at })
+  }
+
+  #comesBack(callId: string, returned: Returned, did: string) {
+    this.#switchboard.channel<AriChannel>(callId)?.taken()
+    if (!this.#switchboard.comesBack(callId, returned)) this.#arrives(callId, did, { returned })
+  }
+
+  /** Resolves when no call is in our hands: those that ring and talk are Asterisk's, and may go on without us. */
+  async settled() {
+    while (this.#events.listening.length > 0 && this.#link.up) await pause(milliseconds(50), new AbortController().signal)
+  }
+
+  /** The ledger says that a call is over: the flow that waits for it ends. */
+  ended(callId: string, q850: number | null) {
+    this.#switchboard.channel<AriChannel>(callId)?.ended(q850)
+  }
+
+  /**
+   * After the link was away: takes up the calls that hang in our application and that we do not know (a service before
+   * us had them), and lets go those that are gone from Asterisk.
+   */
+  async reconcile() {
+    const app = await this.#link.request<{ channel_ids: string[] }>('applications', 'get', { applicationName: this.#app })
+    const channels = await this.#link.request<{ id: string }[]>('channels', 'list')
+    const there = new Set(channels.map(({ id }) => id))
+    for (const callId of this.#switchboard.callIds()) if (!there.has(callId)) this.ended(callId, null)
+    for (const callId of app.channel_ids) if (there.has(callId) && !this.#switchboard.has(callId)) await this.#resume(callId)
+  }
+
+  async #resume(callId: string) {
+    try {
+      const [place, did] = await Promise.all([this.#variable(callId, 'SN_STATE'), this.#variable(callId, 'SN_DID')])
+      const [kind, node, status] = place.split(':') as [string, string, string?]
+      this.#log.warn({ call: callId, place }, 'a call of a service before us goes on')
+      this.#arrives(callId, did, kind === 'returned' ? { returned: { agency: node, status: status ?? '' } } : { node })
+    } catch (error) {
+      if (!(error instanceof Gone)) throw error
+    }
+  }
+
+  async #variable(channelId: string, variable: string) {
+    return (await this.#link.request<{ value: string }>('channels', 'getChannelVar', { channelId, variable })).value
+  }
+}

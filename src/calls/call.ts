@@ -1,0 +1,98 @@
+import type { Logger } from 'pino'
+import type { Duration } from '../plan/duration.ts'
+import type { Channel, Prompt, Returned } from './channel.ts'
+import { Keypad } from './keypad.ts'
+import type { Happenings, Kind } from './story.ts'
+import { deadline } from './time.ts'
+
+/** Where a note about a call goes: `records/` writes it down, a test reads it. It must not throw and not wait. */
+export type Note = <K extends Kind>(kind: K, facts: Happenings[K]) => void
+
+/** A caller's call, in the verbs that a flow is written in. Every verb rejects with `Hangup` once the caller is gone. */
+export class Call {
+  readonly #channel: Channel
+  readonly #keypad = new Keypad()
+  #returned = Promise.withResolvers<Returned>()
+  /** Writes a step of the call's story. */
+  readonly note: Note
+  /** Knows the call: every line has its id. */
+  readonly log: Logger
+
+  constructor(channel: Channel, note: Note, log: Logger) {
+    this.#channel = channel
+    this.note = note
+    this.log = log
+    channel.onDigit(digit => this.#keypad.press(digit))
+  }
+
+  get hungUp() { return this.#channel.hungUp }
+
+  async answer() {
+    await this.#channel.answer()
+  }
+
+  /** Plays prompts to their end; keys pressed meanwhile are kept for the next question. */
+  async play(...prompts: Prompt[]) {
+    await this.#channel.play(prompts, this.hungUp)
+    this.hungUp.throwIfAborted()
+    for (const prompt of prompts) this.note('played', { prompt })
+  }
+
+  /**
+   * Plays a question and returns the key pressed before, during or after it; `undefined` is silence.
+   * @param patience how long to wait after the question's last word
+   */
+  async ask(question: readonly Prompt[], { patience }: { patience: Duration }): Promise<string | undefined> {
+    if (!this.#keypad.unread) await this.#playUntilKey(question)
+
+    using waiting = deadline(patience, this.hungUp)
+    await this.#keypad.pressed(waiting)
+    this.hungUp.throwIfAborted()
+    return this.#keypad.read()
+  }
+
+  async #playUntilKey(question: readonly Prompt[]) {
+    const played = new AbortController()
+    const stop = AbortSignal.any([played.signal, this.hungUp])
+    const bargeIn = this.#keypad.pressed(stop).then(() => played.abort())
+    try {
+      await this.#channel.play(question, stop)
+    } finally {
+      played.abort()
+      await bargeIn
+    }
+  }
+
+  /** Writes on the channel where the caller is: after a restart the call goes on from there. */
+  async at(place: string) {
+    await this.#channel.remember(place)
+  }
+
+  /**
+   * Has the dialplan ring an agency's lines, and the two talk. Resolves when the caller comes back, nobody having
+   * answered; rejects with `Hangup` when the call ends, by whomever and however long they talked.
+   */
+  async connect(agency: string): Promise<Returned> {
+    this.#returned = Promise.withResolvers()
+    const returned = this.#returned
+    const gone = () => returned.reject(this.hungUp.reason)
+    this.hungUp.addEventListener('abort', gone, { once: true })
+    try {
+      this.hungUp.throwIfAborted()
+      await this.#channel.ring(agency)
+      return await returned.promise
+    } finally {
+      returned.promise.catch(() => {})
+      this.hungUp.removeEventListener('abort', gone)
+    }
+  }
+
+  /** The dialplan gives the call back to us. */
+  comesBack(from: Returned) {
+    this.#returned.resolve(from)
+  }
+
+  async hangUp() {
+    await this.#channel.hangUp()
+  }
+}

@@ -1,0 +1,94 @@
+/**
+ * A call's story: the steps that it went through, and the record that they add up to.
+ *
+ * Steps come from two witnesses. The ledger (Asterisk's CEL) saw every channel, whether the service lived or not;
+ * the service saw what was decided: menus, keys, silence. `tell` folds both into one record, the same one however
+ * often and in whatever order a step is delivered.
+ */
+
+/** How a call ended: mutually exclusive and exhaustive (design.md, section 3). */
+export type Disposition = 'answered' | 'callback' | 'abandoned' | 'unanswered' | 'blocked-challenge' | 'failed'
+
+/** Who ended it. */
+export type Owner = 'caller' | 'agency' | 'us' | 'carrier'
+
+/**
+ * How ringing one line went. `full`: its capacity was in use; `nonexistent`: the network knows no such number;
+ * `unavailable`: congestion or out of order; `declined`: picked up, but not accepted by a human; `cancelled`: the caller left.
+ */
+export type LineOutcome = 'answered' | 'busy' | 'noanswer' | 'nonexistent' | 'unavailable' | 'full' | 'declined' | 'cancelled'
+
+/** What happened, by kind, with the facts of each. */
+export interface Happenings {
+  /** A call came in on a trunk. `cli` is the caller's number as it arrived, unfiltered; it may be empty. */
+  arrived: { did: string, trunk: string, cli: string }
+  /** The caller's channel was answered by us. */
+  picked: Record<never, never>
+  /** A menu was entered (its prompts start). */
+  menu: { node: string }
+  /** A key was pressed in a menu; `means` is the node that it leads to, or null where it means nothing there. */
+  key: { digit: string, node: string, means: string | null }
+  /** Nothing was pressed in time. */
+  silence: { node: string }
+  /** The dialplan began to hunt over an agency's lines. */
+  agency: { agency: string }
+  /** A line began to be tried. */
+  line: { agency: string, line: string }
+  /** How that went. `q850` is the hang-up cause where one was given. */
+  'line-outcome': { agency: string, line: string, outcome: LineOutcome, q850: number | null }
+  /** Caller and agency (or desk) hear each other. */
+  connected: { agency: string, line: string }
+  /** The caller came back to the service, nobody having answered. */
+  returned: { agency: string, status: string }
+  /** A prompt was played outside of a menu, e.g. the apology. */
+  played: { prompt: string }
+  /** The service decided how this call ends. */
+  decided: { disposition: Disposition, why: string }
+  /** Something of ours went wrong. `what` is for an engineer; it holds no personal data. */
+  fault: { what: string }
+  /** The caller's channel was hung up. */
+  hangup: { by: Owner, q850: number | null }
+  /** The last channel of the call is gone. */
+  ended: Record<never, never>
+}
+
+export type Kind = keyof Happenings
+
+/** One step of a call. */
+export type Step = {
+  [K in Kind]: {
+    /** The call: Asterisk's linked id. */
+    callId: string
+    /** Identifies the step within its call, so that the same step told twice is one. */
+    key: string
+    /** Unix time in ms. */
+    at: number
+    /** Who saw it. */
+    witness: 'ledger' | 'service'
+    kind: K
+    facts: Happenings[K]
+  }
+}[Kind]
+
+/** What is known of a call, as folded from its steps. Times are Unix ms; null is "has not happened". */
+export interface CallRecord {
+  callId: string
+  did: string
+  trunk: string
+  /** The caller's number as it arrived, and in E.164 (`+62…`) where it is a number. */
+  cliRaw: string
+  cli: string | null
+  arrivedAt: number
+  pickedAt: number | null
+  connectedAt: number | null
+  endedAt: number | null
+  /** The agency that was chosen last, and the line that answered. */
+  agency: string | null
+  line: string | null
+  endedBy: Owner | null
+  q850: number | null
+  /** null while the call goes on. */
+  disposition: Disposition | null
+  /** Where or why, in one word or two: `greeting`, `menu:utama`, `ringing:bpbd-1`, `lines-exhausted`, … */
+  detail: string | null
+}

@@ -1,0 +1,76 @@
+import type { Logger } from 'pino'
+import type { Plan } from '../plan/plan.ts'
+import { Call, type Note } from './call.ts'
+import { Hangup, type Channel, type Returned } from './channel.ts'
+import { cityLine, type Place } from './city-line.ts'
+
+/** A call as it enters: on its number at first, or found in our application after a restart, at the place it had come to. */
+export interface Arrival {
+  channel: Channel
+  did: string
+  at: Place
+}
+
+export interface SwitchboardOptions {
+  plan(): Plan
+  /** Writes down a step of a call; must neither throw nor wait. */
+  noteFor(callId: string): Note
+  log: Logger
+}
+
+/** All calls that are in our care: from their arrival until the ledger, or Asterisk, says that they are over. */
+export class Switchboard {
+  readonly #options: SwitchboardOptions
+  readonly #calls = new Map<string, { call: Call, channel: Channel, done: Promise<void> }>()
+
+  constructor(options: SwitchboardOptions) {
+    this.#options = options
+  }
+
+  has(callId: string) { return this.#calls.has(callId) }
+
+  get size() { return this.#calls.size }
+
+  /** Takes a call over the service plan, to its end. The only place that catches a hang-up, and the one where a fault ends. */
+  arrives({ channel, did, at }: Arrival) {
+    const { callId } = channel
+    const log = this.#options.log.child({ call: callId })
+    const call = new Call(channel, this.#options.noteFor(callId), log)
+    const plan = this.#options.plan()
+    const done = cityLine(call, plan, at)
+      .catch(error => error instanceof Hangup ? undefined : this.#failed(call, channel, plan, did, error))
+      .finally(() => { this.#calls.delete(callId) })
+    this.#calls.set(callId, { call, channel, done })
+  }
+
+  /** The dialplan gives a call back, nobody having answered. False when we do not know it (we were restarted meanwhile). */
+  comesBack(callId: string, from: Returned): boolean {
+    const known = this.#calls.get(callId)
+    known?.call.comesBack(from)
+    return known !== undefined
+  }
+
+  channel<C extends Channel>(callId: string): C | undefined {
+    return this.#calls.get(callId)?.channel as C | undefined
+  }
+
+  /** The calls that we hold, by id. */
+  callIds(): string[] { return [...this.#calls.keys()] }
+
+  /** Waits until no call is left in our care. */
+  async settled() {
+    while (this.#calls.size > 0) await Promise.all([...this.#calls.values()].map(({ done }) => done))
+  }
+
+  /** Something of ours broke. The caller is not let fall: the dialplan's own menu takes them on. */
+  async #failed(call: Call, channel: Channel, plan: Plan, did: string, error: unknown) {
+    call.log.error({ err: error }, 'the call goes on in the fallback')
+    call.note('fault', { what: error instanceof Error ? error.message.slice(0, 200) : 'unknown' })
+    const entry = plan.numbers.get(did)?.entry ?? [...plan.numbers.values()][0]!.entry
+    try {
+      await channel.fallBack(entry, plan.nodes.get(entry)!.kind)
+    } catch (second) {
+      if (!(second instanceof Hangup)) call.log.error({ err: second }, 'the call could not be given to the fallback either')
+    }
+  }
+}

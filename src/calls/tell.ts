@@ -1,0 +1,159 @@
+/**
+ * What became of a call, told from its steps: one record, whoever saw the steps and in whatever order they arrived.
+ *
+ * A pure fold. Steps are put in order (time, then the order of `kinds` below, then key), a key counts once, and the
+ * caller's place (`menu:utama`, `ringing:bpbd-1`) follows until the hang-up: it is where an abandoned call was lost.
+ */
+import { parsePhoneNumberFromString } from 'libphonenumber-js/max'
+import type { CallRecord, Disposition, Happenings, Kind, LineOutcome, Step } from './story.ts'
+
+/** One attempt at one line. Times are Unix ms; `outcome` is null while it still rings. */
+export interface LineTry {
+  line: string
+  agency: string
+  triedAt: number
+  outcome: LineOutcome | null
+  /** The hang-up cause of the leg, where one was given. */
+  q850: number | null
+  answeredAt: number | null
+}
+
+/** Kinds in the order in which they happen: it decides between steps of the same millisecond. */
+const kinds: readonly Kind[] = ['arrived', 'picked', 'menu', 'key', 'silence', 'agency', 'line', 'line-outcome',
+  'connected', 'returned', 'played', 'decided', 'fault', 'hangup', 'ended']
+const rank = Object.fromEntries(kinds.map((kind, at) => [kind, at])) as Record<Kind, number>
+
+/** The record that these steps of one call add up to; null while its arrival is not known. */
+export function tell(steps: readonly Step[]): CallRecord | null {
+  const story = follow(steps)
+  const { arrived, hangup, chosen, answering } = story
+  if (!arrived) return null
+  const ending = story.endedAt === null ? null : dispositionOf(story)
+  return {
+    callId: arrived.callId,
+    did: arrived.did,
+    trunk: arrived.trunk,
+    cliRaw: arrived.cli,
+    cli: e164(arrived.cli),
+    arrivedAt: arrived.at,
+    pickedAt: story.pickedAt,
+    connectedAt: story.connectedAt,
+    endedAt: story.endedAt,
+    agency: chosen,
+    line: answering,
+    endedBy: hangup?.by ?? null,
+    q850: hangup?.q850 ?? null,
+    disposition: ending?.disposition ?? null,
+    detail: ending?.detail ?? null
+  }
+}
+
+/** Every attempt at a line, in order of time. After the call's end a line without an outcome was `cancelled`. */
+export function lines(steps: readonly Step[]): LineTry[] {
+  const { tries, endedAt } = follow(steps)
+  return tries.map(one => ({
+    ...one,
+    outcome: one.answeredAt !== null ? 'answered' : one.outcome ?? (endedAt === null ? null : 'cancelled')
+  }))
+}
+
+/**
+ * A caller's number in E.164, or null where it is none that could be rung back: anonymous, empty, garbage, an
+ * emergency short number, a local number without its area. Numbers without a country are Indonesian. Never throws.
+ */
+export function e164(raw: string): string | null {
+  if (!/^\+?[\d ().-]{7,24}$/.test(raw)) return null
+  const number = parsePhoneNumberFromString(raw, { defaultCountry: 'ID', extract: false })
+  return number?.isValid() ? number.number : null
+}
+
+interface Story {
+  arrived: Happenings['arrived'] & { callId: string, at: number } | null
+  pickedAt: number | null
+  connectedAt: number | null
+  endedAt: number | null
+  hangup: Happenings['hangup'] | null
+  /** The agency chosen last, and the line that answered last. */
+  chosen: string | null
+  answering: string | null
+  decided: Happenings['decided'] | null
+  fault: string | null
+  /** Where the caller was when the call was hung up, or is. */
+  place: string
+  tries: LineTry[]
+}
+
+function follow(steps: readonly Step[]): Story {
+  const story: Story = { arrived: null, pickedAt: null, connectedAt: null, endedAt: null, hangup: null, chosen: null,
+    answering: null, decided: null, fault: null, place: 'before-answer', tries: [] }
+  const { tries } = story
+  /** Attempts before this one are history: the caller has been back with us since. */
+  let hunt = 0
+  const move = (place: string) => {
+    if (!story.hangup) story.place = place
+  }
+  const ringing = () => tries.slice(hunt).findLast(one => one.outcome === null || one.outcome === 'cancelled')
+
+  for (const step of inOrder(steps)) {
+    const { at } = step
+    switch (step.kind) {
+      case 'arrived': story.arrived ??= { ...step.facts, callId: step.callId, at }; break
+      case 'picked': story.pickedAt ??= at; move('greeting'); break
+      case 'menu': hunt = tries.length; move(`menu:${step.facts.node}`); break
+      case 'agency': story.chosen = step.facts.agency; move(`agency:${step.facts.agency}`); break
+      case 'line':
+        story.chosen = step.facts.agency
+        tries.push(attempt(step.facts, at))
+        move(`ringing:${step.facts.line}`)
+        break
+      case 'line-outcome': {
+        const { line, agency, outcome, q850 } = step.facts
+        let tried = tries.find(one => one.line === line && one.outcome === null)
+        if (!tried) tries.push(tried = attempt(step.facts, at))
+        Object.assign(tried, { outcome, q850 })
+        if (outcome === 'answered') tried.answeredAt ??= at
+        const next = ringing()
+        move(next ? `ringing:${next.line}` : `agency:${agency}`)
+        break
+      }
+      case 'connected': {
+        story.connectedAt ??= at
+        story.chosen = step.facts.agency
+        story.answering = step.facts.line
+        let tried = tries.findLast(one => one.line === step.facts.line)
+        if (!tried) tries.push(tried = attempt(step.facts, at))
+        tried.answeredAt ??= at
+        break
+      }
+      case 'returned': hunt = tries.length; move(`returned:${step.facts.agency}`); break
+      case 'decided': story.decided = step.facts; break
+      case 'fault': story.fault ??= step.facts.what; break
+      case 'hangup': story.hangup ??= step.facts; break
+      case 'ended': story.endedAt ??= at; break
+      case 'key': case 'silence': case 'played': break
+    }
+  }
+  return story
+}
+
+/** Exactly one, for every call that has ended (design.md, section 3). */
+function dispositionOf({ connectedAt, decided, fault, hangup, place }: Story): { disposition: Disposition, detail: string | null } {
+  if (connectedAt !== null) return { disposition: 'answered', detail: null }
+  if (decided) return { disposition: decided.disposition, detail: decided.why }
+  if (fault !== null) return { disposition: 'failed', detail: fault }
+  if (hangup?.by === 'us') return { disposition: 'failed', detail: 'hung-up-by-us' }
+  return { disposition: 'abandoned', detail: place }
+}
+
+const attempt = ({ line, agency }: { line: string, agency: string }, triedAt: number): LineTry =>
+  ({ line, agency, triedAt, outcome: null, q850: null, answeredAt: null })
+
+/** A total order, so that the result does not depend on who delivered first; of steps with one key, the first. */
+function inOrder(steps: readonly Step[]): Step[] {
+  const heard = new Set<string>()
+  return steps.toSorted((a, b) => a.at - b.at || rank[a.kind] - rank[b.kind] || compare(a.key, b.key) || compare(text(a), text(b)))
+    .filter(({ key }) => !heard.has(key) && heard.add(key))
+}
+
+const compare = (a: string, b: string) => a < b ? -1 : a > b ? 1 : 0
+const text = ({ witness, facts }: Step) => witness + JSON.stringify(Object.entries(facts).sort(([a], [b]) => compare(a, b)))

@@ -1,0 +1,78 @@
+/** Lays out Asterisk's /etc/asterisk: the static files as they lie, and in satunomor/ what the plan and this machine add. */
+import { chmod, chown, mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+
+/** Where Asterisk listens. Ports are UDP for SIP and RTP, TCP for ARI and AMI. */
+export interface Site {
+  address: string
+  port: number
+  ariPort: number
+  amiPort: number
+  rtp: [first: number, last: number]
+  /** Where Asterisk finds the prompts: `<sounds>/<language>/<name>.alaw`. */
+  sounds: string
+}
+
+export interface Secrets {
+  ari: string
+  ami: string
+}
+
+export interface LayOut {
+  /** The project's asterisk-config/. */
+  config: string
+  /** What `render` made. */
+  rendered: ReadonlyMap<string, string>
+  site: Site
+  secrets: Secrets
+  /** The folder to lay out. Files that are not ours in it are removed. */
+  to: string
+  /** Asterisk's user, where we may give files away (we are root): nobody else can read them then. */
+  owner?: { uid: number, gid: number }
+}
+
+/** Writes each file whole (beside, then renamed), so that Asterisk never reads half of one. */
+export async function layOut({ config, rendered, site, secrets, to, owner }: LayOut) {
+  const files = new Map<string, string>()
+  for (const name of await readdir(config)) if (name.endsWith('.conf')) files.set(name, await readFile(join(config, name), 'utf8'))
+  for (const [name, text] of rendered) files.set(join('satunomor', name), text)
+  for (const [name, text] of Object.entries(local(site, secrets))) files.set(join('satunomor', name), text)
+
+  for (const folder of [to, join(to, 'satunomor')]) {
+    await mkdir(folder, { recursive: true })
+    await own(folder, 0o750, owner)
+  }
+  for (const [name, text] of files) await write(join(to, name), text, owner)
+  for (const folder of ['', 'satunomor']) {
+    for (const entry of await readdir(join(to, folder), { withFileTypes: true })) {
+      if (!entry.isDirectory() && !files.has(join(folder, entry.name))) await rm(join(to, folder, entry.name))
+    }
+  }
+}
+
+/** What differs from machine to machine, under the static files' own names. */
+const local = (site: Site, secrets: Secrets) => ({
+  'http.conf': `bindaddr = ${site.address}\nbindport = ${site.ariPort}\n`,
+  'rtp.conf': `rtpstart = ${site.rtp[0]}\nrtpend = ${site.rtp[1]}\n`,
+  'ari.conf': `[satunomor]\ntype = user\nread_only = no\npassword_format = plain\npassword = ${secrets.ari}\n`,
+  'manager.conf': [
+    `bindaddr = ${site.address}`, `port = ${site.amiPort}`, '',
+    '; The service: health, contacts, reload. No originate, no command, no config.',
+    '[satunomor]', `secret = ${secrets.ami}`,
+    'deny = 0.0.0.0/0.0.0.0', 'permit = 127.0.0.0/255.0.0.0',
+    'read = system', 'write = system', 'writetimeout = 5000',
+    'eventfilter(action(include),name(ContactStatus)) =', 'eventfilter(action(include),name(FullyBooted)) =', ''
+  ].join('\n')
+})
+
+async function write(file: string, text: string, owner: LayOut['owner']) {
+  if (await readFile(file, 'utf8').catch(() => undefined) === text) return own(file, 0o640, owner)
+  await writeFile(`${file}.new`, text, { mode: 0o640 })
+  await own(`${file}.new`, 0o640, owner)
+  await rename(`${file}.new`, file)
+}
+
+async function own(path: string, mode: number, owner: LayOut['owner']) {
+  await chmod(path, mode)
+  if (owner) await chown(path, 0, owner.gid)
+}

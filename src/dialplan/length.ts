@@ -1,0 +1,46 @@
+/** How long the prompts are, and whether a caller may choose soon enough. */
+import { readdir, stat } from 'node:fs/promises'
+import { join } from 'node:path'
+import { milliseconds, seconds, type Duration } from '../plan/duration.ts'
+import type { Fault } from '../plan/faults.ts'
+import type { Plan } from '../plan/plan.ts'
+
+/** By language, then by the prompt's name. */
+export type Durations = ReadonlyMap<string, ReadonlyMap<string, Duration>>
+
+/** Measures what `synthesise` made: A-law is 8000 bytes a second. */
+export async function durations(out: string, languages: readonly string[]): Promise<Durations> {
+  const all = new Map<string, ReadonlyMap<string, Duration>>()
+  for (const language of languages) {
+    const here = new Map<string, Duration>()
+    for (const file of await readdir(join(out, language))) {
+      if (!file.endsWith('.alaw')) continue
+      const { size } = await stat(join(out, language, file))
+      here.set(file.slice(0, -'.alaw'.length), milliseconds(Math.round(size / 8)))
+    }
+    all.set(language, here)
+  }
+  return all
+}
+
+/** Whoever waits for the menu's end has heard every choice within 10 s. `folder` (the texts') is for the faults' places. */
+export function firstChoice(plan: Plan, lengths: Durations, { folder = 'dialplan/prompts', atMost = seconds(10) } = {}): Fault[] {
+  const faults: Fault[] = []
+  for (const [did, { language, entry }] of plan.numbers) {
+    const menu = plan.nodes.get(entry)
+    if (menu?.kind !== 'menu') continue
+    const parts = [menu.greeting, menu.prompt].filter(name => name !== undefined)
+      .map(name => ({ name, length: lengths.get(language)?.get(name) ?? seconds(0) }))
+    const whole = parts.reduce((sum, part) => sum + part.length, 0)
+    if (whole <= atMost) continue
+    const sum = parts.map(({ name, length }) => `${name} ${inSeconds(length)}`).join(' + ')
+    faults.push({
+      severity: 'error', file: join(folder, language, `${menu.prompt}.txt`), line: 1, column: 1, path: '',
+      sentence: `who dials ${did} hears the last choice only after ${inSeconds(whole)} (${sum}); ${inSeconds(atMost)} is the most`,
+      suggestion: 'shorten one of the texts'
+    })
+  }
+  return faults
+}
+
+const inSeconds = (ms: number) => `${(ms / 1000).toFixed(1)} s`

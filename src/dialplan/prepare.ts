@@ -1,0 +1,59 @@
+/** All that lies between the PBX admin's folder and what Asterisk loads: read, render, lint, speak, measure. */
+import { readFile } from 'node:fs/promises'
+import { formatFault, type Fault } from '../plan/faults.ts'
+import type { Plan } from '../plan/plan.ts'
+import { readPlan } from '../plan/read.ts'
+import { durations, firstChoice, type Durations } from './length.ts'
+import { lint } from './lint.ts'
+import { catalogue } from './prompts.ts'
+import { render } from './render.ts'
+import { synthesise, type Synthesis } from './synthesise.ts'
+import type { Site } from './view.ts'
+
+export interface Preparation extends Pick<Synthesis, 'run' | 'progress' | 'voices'> {
+  planFile: string
+  templates: string
+  prompts: string
+  /** Where the sounds go: <sounds>/<language>/<prompt>.alaw and .ulaw. */
+  sounds: string
+  site: Site
+}
+
+export interface Prepared {
+  plan: Plan
+  /** What Asterisk loads, by file name; nothing of it is written yet. */
+  files: Map<string, string>
+  lengths: Durations
+  warnings: Fault[]
+}
+
+/** What was rendered, or what it would say, may not go live. */
+export class NotPrepared extends Error {
+  override name = 'NotPrepared'
+  readonly faults: Fault[]
+
+  constructor(faults: Fault[]) {
+    super(faults.map(formatFault).join('\n'))
+    this.faults = faults
+  }
+}
+
+/**
+ * Nothing but sounds is written. Throws what went wrong first: `PlanFaults`, `TemplateFaults`, `SynthesisFailed`, or
+ * `NotPrepared` (findings of the lint, menus that are too long); the message of each is fit for an admin's terminal.
+ */
+export async function prepare({ planFile, templates, prompts, sounds, site, ...speech }: Preparation): Promise<Prepared> {
+  const texts = await catalogue(prompts)
+  const { plan, faults } = readPlan(await readFile(planFile), { file: planFile, prompts: texts.prompts })
+
+  const files = await render(templates, plan, site)
+  const findings = lint(files)
+  if (findings.length > 0) throw new NotPrepared(findings)
+
+  await synthesise({ folder: prompts, out: sounds, languages: plan.languages, ...speech })
+  const lengths = await durations(sounds, plan.languages)
+  const tooLong = firstChoice(plan, lengths, { folder: prompts })
+  if (tooLong.length > 0) throw new NotPrepared(tooLong)
+
+  return { plan, files, lengths, warnings: [...faults, ...texts.faults] }
+}

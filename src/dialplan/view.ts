@@ -1,0 +1,35 @@
+/**
+ * The service plan as the templates see it. This is the list of what may be written between `{{` and `}}`:
+ *
+ *   city, version, languages[]                     version: the plan's, 12 hex digits
+ *   trunks[]    name, role, address, port, codecs[]
+ *   numbers[]   did, language, entry, entryKind     entryKind, kind, silenceKind: 'menu' or 'agency'
+ *   menus[]     name, greeting, prompt, patience, tries, keys[] { digit, to, kind }, silence, silenceKind, wrongKey
+ *   agencies[]  id, name, connecting, sorry, lines[] { id, trunk, number, ringTime, capacity, acceptKey }
+ *   prompts     wrongKey, nextLine, sorry, accept
+ *   site        what this machine adds (addresses, ports, folders), as the caller of `render` gives it
+ *
+ * Names of prompts are bare (`menu-utama`). Times are milliseconds: write them with `| seconds`. `greeting` and
+ * `acceptKey` are null where the plan has none: ask `{% if menu.greeting %}` first. An agency's `name` is for people
+ * and stands in comments only: `; {{ agency.name | comment }}`.
+ */
+import { agencies, menus, type Plan } from '../plan/plan.ts'
+
+export type Site = Record<string, unknown>
+
+export function view(plan: Plan, site: Site) {
+  const { city, version, languages, prompts } = plan
+  const kind = (node: string) => plan.nodes.get(node)!.kind
+  return {
+    city, version, languages: [...languages], prompts: { ...prompts }, site,
+    trunks: [...plan.trunks].map(([name, trunk]) => ({ name, ...trunk })),
+    numbers: [...plan.numbers].map(([did, number]) => ({ did, ...number, entryKind: kind(number.entry) })),
+    menus: menus(plan).map(({ id, greeting = null, keys, ...menu }) => ({
+      name: id, greeting, ...menu, silenceKind: kind(menu.silence),
+      keys: [...keys].map(([digit, to]) => ({ digit, to, kind: kind(to) }))
+    })),
+    agencies: agencies(plan).map(agency => ({
+      ...agency, lines: agency.lines.map(line => ({ ...line, acceptKey: line.acceptKey ?? null }))
+    }))
+  }
+}

@@ -1,0 +1,79 @@
+/** The calls, as the command centre reads them. Lists mask the caller's number; reading it in full is audited. */
+import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
+import { DateTime } from 'luxon'
+import type { CallRecord } from '../calls/story.ts'
+import { BadCursor } from '../records/cursor.ts'
+import { plainly } from '../records/faults.ts'
+import type { Records } from '../records/records.ts'
+import type { StoredCall } from '../records/tables.ts'
+import { Refusal } from './faults.ts'
+import { CallId, CallList, Fault, ListQuery, LiveCalls, NoQuery, WholeCall, type ListedCall } from './schemas.ts'
+
+export interface CallsOptions {
+  records: Pick<Records, 'list' | 'get' | 'live' | 'audit'>
+  /** The calls going on, if somebody knows better than the records do; `plan` may be left out. */
+  live?: () => Promise<LiveCall[]> | LiveCall[]
+}
+
+export type LiveCall = CallRecord & { plan?: string | null }
+
+const faults = { 400: Fault, 401: Fault, 503: Fault }
+const tags = ['calls']
+const security = [{ token: [] }]
+
+export const callRoutes: FastifyPluginAsyncTypebox<CallsOptions> = async (app, { records, live = () => records.live() }) => {
+  app.get('/calls', {
+    schema: { summary: 'Calls, newest first', tags, security, querystring: ListQuery, response: { 200: CallList, ...faults } }
+  }, async ({ query: { from, to, ...query }, log }) => {
+    const range = { ...from === undefined ? {} : { from: moment('from', from) }, ...to === undefined ? {} : { to: moment('to', to) } }
+    const { calls, next } = await ask(log, () => records.list({ ...query, ...range }))
+    return { calls: calls.map(listed), next }
+  })
+
+  app.get('/calls/live', {
+    schema: { summary: 'Calls going on', tags, security, querystring: NoQuery, response: { 200: LiveCalls, ...faults } }
+  }, async ({ log }) => ({ calls: (await ask(log, async () => live())).map(listed) }))
+
+  app.get('/calls/:callId', {
+    schema: {
+      summary: 'One call, whole', tags, security, querystring: NoQuery, params: CallId,
+      description: 'With every step, and with the caller\'s number in full: that is written into the audit.',
+      response: { 200: WholeCall, 404: Fault, ...faults }
+    }
+  }, async ({ params: { callId }, ip, log }) => {
+    const whole = await ask(log, () => records.get(callId))
+    if (!whole) throw new Refusal(404, 'not-found', 'There is no such call.')
+    await ask(log, () => records.audit(`api ${ip}`, 'read the caller\'s number', callId))
+    return whole
+  })
+}
+
+/** `+62721•••0112`: enough to recognise a number that one knows, not enough to ring it. */
+export function masked(cli: string | null): string | null {
+  if (cli === null) return null
+  const shown = Math.max(0, Math.min(6, cli.length - 7))
+  return `${cli.slice(0, shown)}•••${cli.slice(-4)}`
+}
+
+function listed({ cliRaw: _, cli, ...call }: LiveCall | StoredCall): ListedCall {
+  return { plan: null, ...call, cli: masked(cli) }
+}
+
+function moment(key: string, value: string): number {
+  if (/^\d{9,15}$/.test(value)) return Number(value)
+  // An unescaped + in an address arrives as a space.
+  const time = DateTime.fromISO(value.replace(/ (\d\d:?\d\d)$/, '+$1'), { zone: 'utc' })
+  if (!time.isValid) throw new Refusal(400, 'bad-request', `The query key '${key}' is neither ISO 8601 nor Unix time in ms.`, 'For example 2026-01-31T07:00:00+07:00.')
+  return time.toMillis()
+}
+
+/** A store that is away is not our caller's fault, nor a secret. */
+async function ask<T>(log: { error(facts: object, message: string): void }, question: () => Promise<T>): Promise<T> {
+  try {
+    return await question()
+  } catch (error) {
+    if (error instanceof BadCursor) throw new Refusal(400, 'bad-request', error.message)
+    log.error(plainly(error), 'the records cannot be read')
+    throw new Refusal(503, 'store-away', 'The records cannot be reached now. Calls are served all the same.', 'Try again in a few seconds; the service\'s log says more.')
+  }
+}

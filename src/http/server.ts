@@ -1,0 +1,79 @@
+/** The service's web side: health for machines, calls for the command centre, and /docs, which explains both. */
+import swagger from '@fastify/swagger'
+import swaggerUi from '@fastify/swagger-ui'
+import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox'
+import fastify, { LogController, type FastifyBaseLogger } from 'fastify'
+import type { Logger } from 'pino'
+import { callRoutes, type CallsOptions } from './calls.ts'
+import { answer, answerFaults } from './faults.ts'
+import { bearer, protect } from './guard.ts'
+import { Health, Readiness } from './schemas.ts'
+
+export interface HttpOptions extends CallsOptions {
+  /** Who bears it may read everything (token.ts). */
+  token: string
+  log: Logger
+  /** Whether calls can be served, and in words what is missing where they cannot. */
+  ready: () => Promise<{ ready: boolean, missing: string[] }>
+  version: string
+}
+
+/** The app, ready to `listen` or `inject`. It reads no environment and opens no port by itself. */
+export async function httpServer({ records, live, token, log, ready, version }: HttpOptions) {
+  const app = fastify({
+    loggerInstance: quiet(log),
+    logController: new LogController({ disableRequestLogging: true }),
+    routerOptions: { maxParamLength: 500 },
+    bodyLimit: 64 * 1024,
+    requestTimeout: 10_000,
+    ajv: { customOptions: { removeAdditional: false, coerceTypes: true } },
+    frameworkErrors: (error, request, reply) => { void answer(error, request, reply) }
+  }).withTypeProvider<TypeBoxTypeProvider>()
+
+  answerFaults(app as never)
+  app.addHook('onRequest', protect)
+  app.addHook('onResponse', async (request, reply) => {
+    // The route, not the address: addresses carry what was searched for.
+    const { method, routeOptions: { url: route } } = request
+    const log = route === '/healthz' || route === '/readyz' ? request.log.debug : request.log.info     // asked every second by machines
+    log.call(request.log, { method, route: route ?? null, status: reply.statusCode, ms: Math.round(reply.elapsedTime) }, 'asked')
+  })
+
+  await app.register(swagger, {
+    openapi: {
+      info: { title: 'Satunomor', version, description: 'One city number: its calls, and how the service is.' },
+      components: { securitySchemes: { token: { type: 'http', scheme: 'bearer', description: 'The token from the service\'s token file.' } } }
+    }
+  })
+  await app.register(swaggerUi, { routePrefix: '/docs', uiConfig: { validatorUrl: null } })
+
+  app.get('/healthz', {
+    schema: { summary: 'The process is alive', tags: ['health'], response: { 200: Health } }
+  }, async () => ({ status: 'ok' as const }))
+
+  app.get('/readyz', {
+    schema: { summary: 'Calls can be served', tags: ['health'], response: { 200: Readiness, 503: Readiness } }
+  }, async (request, reply) => {
+    const state = await ready().catch(error => {
+      request.log.error({ reason: (error as Error).message }, 'readiness could not be found out')
+      return { ready: false, missing: ['an answer: readiness could not be found out, the log says why'] }
+    })
+    return reply.code(state.ready ? 200 : 503).send(state)
+  })
+
+  await app.register(async api => {
+    api.addHook('onRequest', bearer(token))
+    await api.register(callRoutes, { records, ...live ? { live } : {} })
+  }, { prefix: '/api' })
+
+  return app
+}
+
+/** Whatever is logged of a request by whomever: no token, no query. */
+const quiet = (log: Logger) => log.child({}, {
+  redact: ['authorization', 'headers.authorization', 'req.headers', '*.headers.authorization'],
+  serializers: {
+    req: ({ method, routeOptions }: { method: string, routeOptions?: { url?: string } }) => ({ method, route: routeOptions?.url ?? null }),
+    res: ({ statusCode }: { statusCode: number }) => ({ statusCode })
+  }
+}) as FastifyBaseLogger

@@ -1,0 +1,128 @@
+/**
+ * The service: wires everything, top to bottom; starts; drains and stops. This is the one place that reads the
+ * environment, and the one to read first.
+ */
+import { readFile } from 'node:fs/promises'
+import { dirname, join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { pino, type Logger } from 'pino'
+import { AmiLink } from './asterisk/ami-link.ts'
+import { AriEvents } from './asterisk/ari-events.ts'
+import { AriLink } from './asterisk/ari-link.ts'
+import { Bookkeeper } from './asterisk/bookkeeper.ts'
+import { Health } from './asterisk/health.ts'
+import { Heartbeat } from './asterisk/heartbeat.ts'
+import { TrunkLine } from './asterisk/trunk-line.ts'
+import type { Note } from './calls/call.ts'
+import { Switchboard } from './calls/switchboard.ts'
+import { within } from './calls/time.ts'
+import { MissedCalls } from './followups/missed-calls.ts'
+import { httpServer } from './http/server.ts'
+import { loadToken } from './http/token.ts'
+import { seconds } from './plan/duration.ts'
+import { readPlan } from './plan/read.ts'
+import { places } from './prepare.ts'
+import { Records } from './records/records.ts'
+import { Relay } from './records/relay.ts'
+import { Scribe } from './records/scribe.ts'
+import { secretsIn } from './secrets.ts'
+import { readSettings, type Settings } from './settings.ts'
+
+export interface Service {
+  /** e.g. `http://127.0.0.1:8080` */
+  url: string
+  token: string
+  tokenMade: boolean
+  switchboard: Switchboard
+  events: AriEvents
+  health: Health
+  ari: AriLink
+  ami: AmiLink
+  records: Records
+  scribe: Scribe
+  /** New calls take the fallback; calls in our hands are led to their choice; then everything is closed. */
+  stop(patience?: number): Promise<void>
+}
+
+const app = 'satunomor'
+
+export async function serve(settings: Settings, log: Logger): Promise<Service> {
+  const { asterisk, state, database } = settings
+  const place = places(state)
+  const secrets = await secretsIn(place.secrets)
+  const { plan } = readPlan(await readFile(settings.plan), { file: settings.plan })
+
+  // Records: written here first, copied to PostgreSQL where the city has one.
+  const local = await Records.open({ file: place.records }, log)
+  const scribe = new Scribe(local, log, { plan: () => plan.version })
+  const shared = database ? Records.at({ url: database }, log) : undefined
+  const relay = shared ? new Relay({ from: local, to: shared, log }).start() : undefined
+
+  // Calls.
+  let steps = 0
+  const process = `${Date.now().toString(36)}`
+  const noteFor = (callId: string): Note => (kind, facts) => scribe.note(
+    { callId, key: `${process}-${++steps}`, at: Date.now(), witness: 'service', kind, facts } as Parameters<Scribe['note']>[0])
+  const switchboard = new Switchboard({ plan: () => plan, noteFor, log })
+
+  // Asterisk: ARI for the calls in our hands, the ledger for all of them, AMI for its health.
+  const events = new AriEvents()
+  const ari: AriLink = new AriLink(
+    { url: `http://${asterisk.address}:${asterisk.ariPort}`, user: 'satunomor', password: secrets.ari, app },
+    { onEvent: event => events.tell(event), onUp: async () => { await trunkLine.reconcile(); await heartbeat.beat() }, log })
+  const trunkLine = new TrunkLine({ link: ari, events, switchboard, app, log })
+  const heartbeat = new Heartbeat(ari, log)
+  const bookkeeper = new Bookkeeper({ file: asterisk.cel, records: local, scribe, ari, ended: (callId, q850) => trunkLine.ended(callId, q850), log })
+  const ami = new AmiLink({ host: asterisk.address, port: asterisk.amiPort, user: 'satunomor', password: secrets.ami }, { log })
+  const health = new Health({ ari, ami, heartbeat, plan: plan.version })
+
+  const missedCalls = new MissedCalls({ records: local, redis: settings.redis, log })
+
+  const { token, made: tokenMade } = settings.token ? { token: settings.token, made: false } : await loadToken(place.token)
+  const version = (JSON.parse(await readFile(join(settings.project, 'package.json'), 'utf8')) as { version: string }).version
+  const http = await httpServer({ records: shared ?? local, live: () => local.live(), token, log, ready: () => health.ready(), version })
+
+  await bookkeeper.open()
+  ari.open()
+  ami.open()
+  heartbeat.start()
+  missedCalls.start()
+  const url = await http.listen(settings.http)
+  log.info({ url, plan: plan.version, numbers: [...plan.numbers.keys()] }, 'the service is up')
+
+  const stop = async (patience = 15_000) => {
+    log.info({ calls: switchboard.size }, 'draining: new calls take the fallback')
+    health.drains()
+    await heartbeat.stop()
+    await within(seconds(patience / 1000), 'calls in our hands', trunkLine.settled()).catch(() => log.warn({ calls: switchboard.size }, 'draining took too long: Asterisk keeps the calls, the next service goes on with them'))
+    await http.close()
+    await ari.close()
+    await ami.close()
+    await missedCalls.close()
+    await bookkeeper.close()
+    await scribe.close()
+    await relay?.[Symbol.asyncDispose]()
+    await shared?.[Symbol.asyncDispose]()
+    await local[Symbol.asyncDispose]()
+    log.info('the service has stopped')
+  }
+  return { url, token, tokenMade, switchboard, events, health, ari, ami, records: local, scribe, stop }
+}
+
+if (import.meta.main) {
+  const project = dirname(dirname(fileURLToPath(import.meta.url)))
+  try {
+    const settings = readSettings(process.env, project)
+    const log = pino({ level: settings.logLevel })
+    const service = await serve(settings, log)
+    if (service.tokenMade) process.stderr.write(`\nThe API's token was made; it is shown this once and kept in ${places(settings.state).token}:\n  ${service.token}\n\n`)
+    const stop = Promise.withResolvers<string>()
+    process.once('SIGTERM', stop.resolve)
+    process.once('SIGINT', stop.resolve)
+    await stop.promise
+    await service.stop()
+  } catch (error) {
+    process.stderr.write(`The service did not start: ${(error as Error).message}\n`)
+    process.exit(1)
+  }
+}

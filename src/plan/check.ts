@@ -1,0 +1,178 @@
+/**
+ * What the schema cannot see: names that lead nowhere, silence that reaches no human, prompts without a text.
+ * Each check stands alone and takes what is there of the plan; add yours to the list.
+ */
+import type { Draft, Path, Report } from './draft.ts'
+import { didYouMean, quote } from './faults.ts'
+import { dialRefusal, domestic, looksLikeTelephone } from './telephone.ts'
+
+/** Which prompts exist: by language, then by name. */
+export type PromptCatalogue = ReadonlyMap<string, ReadonlyMap<string, unknown>>
+
+type Check = (plan: Draft, report: Report) => void
+
+export const checks: Check[] = [places, trunks, references, nodeNames, lines, silenceEndsAtAHuman]
+
+/** The time zone and the languages are known to the world. */
+function places({ timezone, languages, numbers }: Draft, report: Report) {
+  if (timezone !== undefined && !isTimezone(timezone)) {
+    report(['timezone'], `${quote(timezone)} is not a known time zone`, didYouMean(timezone, Intl.supportedValuesOf('timeZone')) ?? 'as in "Asia/Jakarta"')
+  }
+  const known = new Intl.DisplayNames(['en'], { type: 'language', fallback: 'none' })
+  languages?.forEach((code, index) => {
+    if (code && !known.of(code)) report(['languages', index], `${quote(code)} is not a known language`, 'as in "id" or "en"')
+  })
+  for (const [did, number] of numbers ?? []) {
+    if (!languages || number?.language === undefined || languages.includes(number.language)) continue
+    report(['numbers', did, 'language'], `${quote(number.language)} is not among the languages`, didYouMean(number.language, languages as string[]) ?? thereAre(languages))
+  }
+}
+
+/** Calls must come from somewhere, and be told apart by their address. */
+function trunks({ trunks, numbers }: Draft, report: Report) {
+  if (numbers?.size === 0) report(['numbers'], 'has no number', 'citizens need one to dial')
+  if (!trunks) return
+  const all = [...trunks.values()]
+  if (all.every(trunk => trunk?.role !== undefined && trunk.role !== 'carrier')) {
+    report(['trunks'], 'has no trunk with role carrier', 'without one no citizen can call')
+  }
+  const taken = new Map<string, string>()
+  for (const [name, trunk] of trunks) {
+    if (trunk?.address === undefined) continue
+    const other = taken.get(trunk.address)
+    if (other) report(['trunks', name, 'address'], `${trunk.address} is the address of ${quote(other)} too`, 'trunks are told apart by their address alone')
+    else taken.set(trunk.address, name)
+  }
+}
+
+/** Every name of a node or a trunk leads to one. */
+function references(plan: Draft, report: Report) {
+  const nodes = new Set([...plan.menus?.keys() ?? [], ...plan.agencies?.keys() ?? []])
+  for (const [path, node] of nodeReferences(plan)) {
+    if (nodes.has(node)) continue
+    report(path, `leads to ${quote(node)}, which is no menu or agency`, didYouMean(node, nodes) ?? thereAre(nodes))
+  }
+  for (const { path, line } of allLines(plan)) {
+    if (line?.trunk === undefined || !plan.trunks || plan.trunks.has(line.trunk)) continue
+    report([...path, 'trunk'], `${quote(line.trunk)} is no trunk`, didYouMean(line.trunk, plan.trunks.keys()) ?? thereAre(plan.trunks.keys()))
+  }
+}
+
+function nodeNames({ menus, agencies }: Draft, report: Report) {
+  for (const name of agencies?.keys() ?? []) {
+    if (menus?.has(name)) report(['agencies', name], `is the name of a menu too`, 'a node has one name of its own; rename one of them')
+  }
+}
+
+/** Lines have names and numbers of their own, and only numbers that may be dialled. */
+function lines(plan: Draft, report: Report) {
+  const ids = new Map<string, string>()
+  const numbers = new Map<string, string>()
+  const ours = new Map([...plan.numbers?.keys() ?? []].map(did => [domestic(did), did]))
+  for (const { path, line, agency } of allLines(plan)) {
+    if (line?.id !== undefined) {
+      const other = ids.get(line.id)
+      if (other) report([...path, 'id'], `${quote(line.id)} is the id of a line of ${other} too`, 'every line has an id of its own')
+      else ids.set(line.id, agency)
+    }
+    if (line?.number === undefined) continue
+    const telephone = looksLikeTelephone(line.number)
+    const refusal = dialRefusal(line.number)
+    if (refusal) report([...path, 'number'], `${quote(line.number)} may not be dialled: ${refusal}`)
+    if (telephone && ours.has(domestic(line.number))) report([...path, 'number'], `${quote(line.number)} is our own number`, 'a call to it would come back to us')
+    if (line.trunk === undefined) continue
+    const target = `${line.trunk} ${telephone ? domestic(line.number) : line.number}`
+    const other = numbers.get(target)
+    if (other) report([...path, 'number'], `${quote(line.number)} on ${line.trunk} is a line of ${other} already`, 'give the line once, with its capacity')
+    else numbers.set(target, agency)
+  }
+}
+
+/** Whoever cannot press a key (rotary dial, shaking hands) reaches a human by waiting. */
+function silenceEndsAtAHuman({ menus = new Map(), agencies = new Map() }: Draft, report: Report) {
+  const reported = new Set<string>()
+  for (const name of menus.keys()) {
+    const way = [name]
+    let next = menus.get(name)?.silence
+    while (next !== undefined && !agencies.has(next) && menus.has(next) && !way.includes(next)) {
+      way.push(next)
+      next = menus.get(next)?.silence
+    }
+    if (next === undefined || !way.includes(next) || way.some(menu => reported.has(menu))) continue
+    way.forEach(menu => reported.add(menu))
+    const circle = [...way, next].slice(0, 12).join(' → ')
+    report(['menus', name, 'silence'], `never reaches an agency (${circle})`, 'who presses nothing must end at a human')
+  }
+}
+
+/** Warns of nodes that no number leads to. Only worth saying of a plan that is otherwise whole. */
+export function unreachable(plan: Draft, report: Report) {
+  const reached = new Set<string>()
+  const toVisit = [...plan.numbers?.values() ?? []].map(number => number?.entry)
+  for (let node = toVisit.pop(); toVisit.length > 0 || node !== undefined; node = toVisit.pop()) {
+    if (node === undefined || reached.has(node)) continue
+    reached.add(node)
+    const menu = plan.menus?.get(node)
+    if (menu) toVisit.push(menu.silence, ...menu.keys?.values() ?? [])
+  }
+  for (const kind of ['menus', 'agencies'] as const) {
+    for (const name of plan[kind]?.keys() ?? []) {
+      if (!reached.has(name)) report([kind, name], 'is reached by no number and no key', undefined, 'warning')
+    }
+  }
+}
+
+/** Every prompt that the plan names has a text in every language. */
+export function missingPrompts(plan: Draft, catalogue: PromptCatalogue, report: Report) {
+  const languages: string[] = []
+  for (const [index, language] of plan.languages?.entries() ?? []) {
+    if (language === undefined) continue
+    if (catalogue.get(language)?.size) languages.push(language)
+    else report(['languages', index], `has no prompts in ${quote(language)}`, `write them in prompts/${language}, or take the language out`)
+  }
+  for (const [path, prompt] of promptReferences(plan)) {
+    const missing = languages.filter(language => !catalogue.get(language)?.has(prompt))
+    if (missing.length === 0) continue
+    const known = missing.flatMap(language => [...catalogue.get(language)?.keys() ?? []])
+    report(path, `the prompt ${quote(prompt)} has no text in ${missing.join(', ')}`, didYouMean(prompt, known) ?? `write prompts/${missing[0]}/${prompt}.txt`)
+  }
+}
+
+function* nodeReferences(plan: Draft): Generator<[Path, string]> {
+  for (const [did, number] of plan.numbers ?? []) if (number?.entry !== undefined) yield [['numbers', did, 'entry'], number.entry]
+  for (const [name, menu] of plan.menus ?? []) {
+    for (const [key, node] of menu?.keys ?? []) if (node !== undefined) yield [['menus', name, 'keys', key], node]
+    if (menu?.silence !== undefined) yield [['menus', name, 'silence'], menu.silence]
+  }
+}
+
+function* allLines({ agencies }: Draft) {
+  for (const [agency, { lines = [] } = {}] of agencies ?? []) {
+    for (const [index, line] of lines.entries()) yield { agency, line, path: ['agencies', agency, 'lines', index] as Path }
+  }
+}
+
+function* promptReferences(plan: Draft): Generator<[Path, string]> {
+  const named: [Path, string | undefined][] = []
+  for (const [name, menu] of plan.menus ?? []) {
+    for (const key of ['greeting', 'prompt', 'wrongKey'] as const) named.push([['menus', name, key], menu?.[key]])
+  }
+  for (const [name, agency] of plan.agencies ?? []) {
+    for (const key of ['connecting', 'sorry'] as const) named.push([['agencies', name, key], agency?.[key]])
+  }
+  for (const key of ['wrongKey', 'nextLine', 'sorry'] as const) named.push([['prompts', key], plan.prompts?.[key]])
+  if ([...allLines(plan)].some(({ line }) => line?.acceptKey !== undefined)) named.push([['prompts', 'accept'], plan.prompts?.accept])
+  for (const [path, prompt] of named) if (prompt !== undefined) yield [path, prompt]
+}
+
+function thereAre(names: Iterable<string | undefined>): string {
+  return `there are ${[...names].slice(0, 12).join(', ') || 'none yet'}`
+}
+
+function isTimezone(name: string): boolean {
+  try {
+    return Boolean(new Intl.DateTimeFormat('en', { timeZone: name })) && /^[A-Z]/.test(name)
+  } catch {
+    return false
+  }
+}

@@ -1,0 +1,16 @@
+/** The plan while it is being checked: what did not conform is missing from it, and everything may be missing. */
+import type { PlanFile } from './schema.ts'
+
+export type Partly<T> =
+  T extends string | number ? T
+  : T extends ReadonlyMap<infer K, infer V> ? ReadonlyMap<K, Partly<V>>
+  : T extends readonly (infer I)[] ? Partly<I>[]
+  : { [K in keyof T]?: Partly<T[K]> }
+
+export type Draft = Partly<PlanFile>
+
+/** Keys and indexes that lead to a place in the plan. */
+export type Path = readonly (string | number)[]
+
+/** Takes down what is wrong at a place; a path that is not written in the file stands at its nearest parent. */
+export type Report = (path: Path, sentence: string, suggestion?: string, severity?: 'error' | 'warning') => void

@@ -1,0 +1,75 @@
+/** The service plan as the rest of the program walks it: every name resolves, every default is filled in, frozen. */
+import type { Duration } from './duration.ts'
+import type { Line, PlanFile, Prompts, Trunk } from './schema.ts'
+
+export type { Line, Prompts, Trunk } from './schema.ts'
+
+export interface Plan {
+  /** The first 12 hex digits of the SHA-256 of the plan's text. */
+  version: string
+  city: string
+  timezone: string
+  /** The first is the default. */
+  languages: readonly string[]
+  trunks: ReadonlyMap<string, Trunk>
+  /** By DID: where a call begins, and in which language. */
+  numbers: ReadonlyMap<string, Entry>
+  /** Menus and agencies by their one name. */
+  nodes: ReadonlyMap<string, Node>
+  prompts: Prompts
+}
+
+export interface Entry { language: string, entry: string }
+
+export type Node = MenuNode | AgencyNode
+
+export interface MenuNode {
+  kind: 'menu'
+  /** The node's name in the plan. */
+  id: string
+  greeting?: string
+  prompt: string
+  patience: Duration
+  tries: number
+  /** From a key of the telephone (0-9, *, #) to a node's name. */
+  keys: ReadonlyMap<string, string>
+  silence: string
+  wrongKey: string
+}
+
+export interface AgencyNode {
+  kind: 'agency'
+  /** The node's name in the plan. */
+  id: string
+  /** For people to read. */
+  name: string
+  connecting: string
+  sorry: string
+  lines: readonly Line[]
+}
+
+export const menus = (plan: Plan) => [...plan.nodes.values()].filter(node => node.kind === 'menu')
+export const agencies = (plan: Plan) => [...plan.nodes.values()].filter(node => node.kind === 'agency')
+
+/** Makes the plan out of a file that has passed every check. */
+export function finish(file: PlanFile, version: string): Plan {
+  const nodes = new Map<string, Node>()
+  for (const [id, menu] of file.menus) nodes.set(id, { kind: 'menu', id, wrongKey: file.prompts.wrongKey, ...menu })
+  for (const [id, agency] of file.agencies) nodes.set(id, { kind: 'agency', id, sorry: file.prompts.sorry, ...agency })
+  const numbers = new Map<string, Entry>()
+  for (const [did, number] of file.numbers) numbers.set(did, { language: file.languages[0]!, ...number })
+  const { city, timezone, languages, trunks, prompts } = file
+  return freeze({ version, city, timezone, languages, trunks, numbers, nodes, prompts })
+}
+
+/** Freezes all the way down; a Map, which `Object.freeze` leaves open, refuses its writers. */
+function freeze<T>(value: T): T {
+  if (typeof value !== 'object' || value === null) return value
+  if (value instanceof Map) {
+    const refuse = () => { throw new TypeError('the service plan is frozen: edit plan.yaml and apply it') }
+    for (const writer of ['set', 'delete', 'clear']) Object.defineProperty(value, writer, { value: refuse })
+    for (const item of value.values()) freeze(item)
+  }
+  for (const item of Object.values(value)) freeze(item)
+  return Object.freeze(value)
+}

@@ -1,0 +1,179 @@
+/** The store: every step of every call, and the record that each call's steps add up to. SQLite or PostgreSQL, one code. */
+import { CamelCasePlugin, Kysely, Migrator, sql, type Transaction } from 'kysely'
+import type { Logger } from 'pino'
+import type { Disposition, Step } from '../calls/story.ts'
+import { lines, tell, type LineTry } from '../calls/tell.ts'
+import { fromCursor, toCursor } from './cursor.ts'
+import { plainly } from './faults.ts'
+import { migrations, type StoreKind } from './migrations.ts'
+import { addressOf, postgres } from './postgres.ts'
+import { sqlite } from './sqlite.ts'
+import { text, toRow, toStep, type OutboxItem, type StoredCall, type Tables, type Watermark } from './tables.ts'
+
+/** A SQLite file, or a PostgreSQL database (`postgres://user:password@host:port/database`). */
+export type Where = { file: string } | { url: string }
+
+export interface AppendOptions {
+  /** Set in the same transaction: after a crash, reading on from it loses nothing and repeats little. */
+  watermark?: Watermark | readonly Watermark[]
+  /** The service plan's version for a call whose version is not stored yet. */
+  plan?: (callId: string) => string | null
+  /** false where another store already owes the follow-up (the relay's target). Default true. */
+  outbox?: boolean
+}
+
+/** `from` is included, `to` is not; both are Unix ms of the arrival. */
+export interface ListQuery {
+  from?: number
+  to?: number
+  agency?: string
+  disposition?: Disposition
+  cursor?: string
+  limit: number
+}
+
+/** Dispositions after which somebody is owed a call back. */
+const missed: readonly (Disposition | null)[] = ['abandoned', 'unanswered', 'failed']
+
+/** Calls and steps that share a transaction's time: one writer after the other, so that none refolds on half the steps. */
+const writersLock = 112
+
+export class Records implements AsyncDisposable {
+  /** For the tables of others (follow-ups); reading and writing calls goes through the methods. */
+  readonly db: Kysely<Tables>
+  /** The file, or the server and database; no password in it. */
+  readonly address: string
+  readonly #kind: StoreKind
+
+  private constructor(where: Where, log: Logger) {
+    this.#kind = 'file' in where ? 'sqlite' : 'postgres'
+    this.address = 'file' in where ? where.file : addressOf(where.url)
+    const dialect = 'file' in where ? sqlite(where.file) : postgres(where.url, log)
+    this.db = new Kysely<Tables>({ dialect, plugins: [new CamelCasePlugin()] })
+  }
+
+  /** A store that need not be there yet: nothing is opened before the first question. `migrate` is the caller's duty. */
+  static at(where: Where, log: Logger): Records {
+    return new Records(where, log)
+  }
+
+  /** Opens the store and brings its tables up to date. Throws, with the store's address and a reason, if it cannot. */
+  static async open(where: Where, log: Logger): Promise<Records> {
+    const records = Records.at(where, log)
+    try {
+      await records.migrate()
+      return records
+    } catch (error) {
+      await records[Symbol.asyncDispose]().catch(() => {})
+      const hint = 'file' in where ? 'does its folder exist, and may this user write there?' : 'is the server up, and are its name, user and password right?'
+      throw new Error(`cannot open the store ${records.address}: ${plainly(error).reason} (${hint})`, { cause: error })
+    }
+  }
+
+  /** Brings the tables up to date; may run on every start, and on several nodes at once. */
+  async migrate(): Promise<void> {
+    const { error } = await new Migrator({ db: this.db, provider: { getMigrations: async () => migrations(this.#kind) } }).migrateToLatest()
+    if (error) throw error
+  }
+
+  /**
+   * Stores steps and retells the calls that they belong to, all or nothing. A step that is known already changes
+   * nothing. A call that has thereby ended without a human is put into the outbox (`missed-call`), once.
+   */
+  async append(steps: readonly Step[], { watermark = [], plan = () => null, outbox = true }: AppendOptions = {}): Promise<void> {
+    const rows = steps.map(toRow)
+    const marks = [watermark].flat()
+    if (rows.length + marks.length === 0) return
+    await this.db.transaction().execute(async db => {
+      if (this.#kind === 'postgres') await sql`select pg_advisory_xact_lock(${writersLock})`.execute(db)
+      if (rows.length > 0) {
+        await db.insertInto('steps').values(rows).onConflict(conflict => conflict.columns(['callId', 'key']).doNothing()).execute()
+        await retell(db, [...new Set(rows.map(row => row.callId))], plan, outbox)
+      }
+      for (const { name, value } of marks) {
+        await db.insertInto('watermarks').values({ name, value })
+          .onConflict(conflict => conflict.column('name').doUpdateSet({ value })).execute()
+      }
+    })
+  }
+
+  /** Newest first. `next` is the cursor of what follows, null at the end. Throws `BadCursor`. */
+  async list({ from, to, agency, disposition, cursor, limit }: ListQuery): Promise<{ calls: StoredCall[], next: string | null }> {
+    let query = this.db.selectFrom('calls').selectAll().orderBy('arrivedAt', 'desc').orderBy('callId', 'desc').limit(limit + 1)
+    if (from !== undefined) query = query.where('arrivedAt', '>=', from)
+    if (to !== undefined) query = query.where('arrivedAt', '<', to)
+    if (agency !== undefined) query = query.where('agency', '=', text(agency))
+    if (disposition !== undefined) query = query.where('disposition', '=', disposition)
+    if (cursor !== undefined) {
+      const { arrivedAt, callId } = fromCursor(cursor)
+      query = query.where(({ eb, refTuple, tuple }) => eb(refTuple('arrivedAt', 'callId'), '<', tuple(arrivedAt, callId)))
+    }
+    const found = await query.execute()
+    const calls = found.slice(0, limit)
+    return { calls, next: found.length > limit ? toCursor(calls.at(-1)!) : null }
+  }
+
+  /** One call with everything that is known of it; null where there is none of that id. */
+  async get(callId: string): Promise<{ call: StoredCall, steps: Step[], lines: LineTry[] } | null> {
+    const id = text(callId)
+    const call = await this.db.selectFrom('calls').selectAll().where('callId', '=', id).executeTakeFirst()
+    if (!call) return null
+    const steps = await this.db.selectFrom('steps').selectAll().where('callId', '=', id).orderBy('at').orderBy('seq').execute()
+    const story = steps.map(toStep)
+    return { call, steps: story, lines: lines(story) }
+  }
+
+  /** Calls that have not ended, as far as is known; newest first, at most 1,000. */
+  live(): Promise<StoredCall[]> {
+    return this.db.selectFrom('calls').selectAll().where('endedAt', 'is', null).orderBy('arrivedAt', 'desc').limit(1_000).execute()
+  }
+
+  async watermark(name: string): Promise<string | null> {
+    const row = await this.db.selectFrom('watermarks').select('value').where('name', '=', name).executeTakeFirst()
+    return row?.value ?? null
+  }
+
+  /** Notes that somebody has seen or done something that must be answered for. */
+  async audit(who: string, what: string, callId: string | null): Promise<void> {
+    await this.db.insertInto('audit').values({ at: Date.now(), who: text(who), what: text(what), callId: callId === null ? null : text(callId) }).execute()
+  }
+
+  /** What is owed and not done, oldest first. */
+  async pendingOutbox(limit: number): Promise<OutboxItem[]> {
+    const rows = await this.db.selectFrom('outbox').select(['id', 'topic', 'callId', 'payload', 'madeAt'])
+      .where('doneAt', 'is', null).orderBy('id').limit(limit).execute()
+    return rows.map(row => ({ ...row, payload: JSON.parse(row.payload) }))
+  }
+
+  async outboxDone(id: number): Promise<void> {
+    await this.db.updateTable('outbox').set({ doneAt: Date.now() }).where('id', '=', id).where('doneAt', 'is', null).execute()
+  }
+
+  /** Steps in the order in which this store took them, after number `seq`; with the plan of their call. For the relay. */
+  async after(seq: number, limit: number): Promise<{ seq: number, step: Step, plan: string | null }[]> {
+    const rows = await this.db.selectFrom('steps').leftJoin('calls', 'calls.callId', 'steps.callId')
+      .selectAll('steps').select('calls.plan').where('steps.seq', '>', seq).orderBy('steps.seq').limit(limit).execute()
+    return rows.map(row => ({ seq: row.seq, step: toStep(row), plan: row.plan }))
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.db.destroy()
+  }
+}
+
+async function retell(db: Transaction<Tables>, ids: string[], plan: (callId: string) => string | null, outbox: boolean) {
+  const rows = await db.selectFrom('steps').selectAll().where('callId', 'in', ids).execute()
+  const told = Map.groupBy(rows.map(toStep), step => step.callId).values().map(tell).filter(call => call !== null)
+  const calls = [...told].map(call => ({ ...call, plan: plan(call.callId) }))
+  if (calls.length === 0) return
+  await db.insertInto('calls').values(calls).onConflict(conflict => conflict.column('callId').doUpdateSet(({ ref, fn }) => ({
+    ...Object.fromEntries(Object.keys(calls[0]!).map(column => [column, ref(`excluded.${column as keyof StoredCall}`)])),
+    plan: fn.coalesce('calls.plan', 'excluded.plan')
+  }))).execute()
+
+  const owed = outbox ? calls.filter(call => missed.includes(call.disposition)) : []
+  if (owed.length === 0) return
+  await db.insertInto('outbox').values(owed.map(({ callId, disposition, detail, agency, arrivedAt }) => ({
+    topic: 'missed-call', callId, payload: JSON.stringify({ callId, disposition, detail, agency, arrivedAt }), madeAt: Date.now(), doneAt: null
+  }))).onConflict(conflict => conflict.columns(['topic', 'callId']).doNothing()).execute()
+}

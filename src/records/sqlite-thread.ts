@@ -1,0 +1,66 @@
+/**
+ * The thread that holds the SQLite file. `node:sqlite` is synchronous: here a slow disk, a lock or an fsync stops
+ * nobody but itself, and the service's loop (calls, the heartbeat) goes on.
+ */
+import { openSync, closeSync } from 'node:fs'
+import { DatabaseSync, type SQLInputValue } from 'node:sqlite'
+import { parentPort, workerData } from 'node:worker_threads'
+
+export type Question = { id: number, sql: string, parameters: SQLInputValue[] } | 'close'
+export interface Answer {
+  id: number
+  rows?: Record<string, unknown>[]
+  changes?: number | bigint
+  error?: { message: string, code?: string, errcode?: number }
+}
+
+const port = parentPort!
+let database: DatabaseSync | undefined
+
+// Opened by the first question that succeeds in it: a file that could not be opened yet is tried again by the next.
+function open({ file, patience }: { file: string, patience: number }): DatabaseSync {
+  if (file !== ':memory:') closeSync(openSync(file, 'a', 0o600))   // holds callers' numbers: for our own eyes
+  const opened = new DatabaseSync(file, { timeout: patience, enableForeignKeyConstraints: true })
+  try {
+    opened.exec('pragma journal_mode = wal; pragma synchronous = full')
+    return opened
+  } catch (error) {
+    opened.close()
+    throw error
+  }
+}
+
+function ask({ sql, parameters }: Exclude<Question, 'close'>): Omit<Answer, 'id'> {
+  database ??= open(workerData)
+  // A full disk has ended the transaction already; saying so again would hide why.
+  if (sql === 'rollback' && !database.isTransaction) return { rows: [] }
+  const statement = database.prepare(sql)
+  if (statement.columns().length > 0) return { rows: statement.all(...parameters) }
+  return { rows: [], changes: statement.run(...parameters).changes }
+}
+
+// IOERR, CORRUPT, CANTOPEN, NOTADB: the handle is worth nothing any more, the file perhaps still is.
+const broken = new Set([10, 11, 14, 26])
+
+function close() {
+  try {
+    database?.close()
+  } finally {
+    database = undefined
+  }
+}
+
+port.on('message', (question: Question) => {
+  if (question === 'close') {
+    close()
+    port.close()
+    return
+  }
+  try {
+    port.postMessage({ id: question.id, ...ask(question) })
+  } catch (error) {
+    const { message, code, errcode } = error as Error & { code?: string, errcode?: number }
+    if (broken.has((errcode ?? 0) & 0xff)) close()
+    port.postMessage({ id: question.id, error: { message, code, errcode } })
+  }
+})

@@ -1,0 +1,34 @@
+/** The store's tables as Kysely sees them, and how steps become rows. Times are Unix ms, columns are snake_case in SQL. */
+import type { Generated } from 'kysely'
+import type { CallRecord, Step } from '../calls/story.ts'
+
+export interface Tables {
+  steps: StepRow & { seq: Generated<number> }
+  calls: StoredCall
+  watermarks: Watermark
+  audit: { id: Generated<number>, at: number, who: string, what: string, callId: string | null }
+  followups: { callId: string, agency: string | null, state: string, madeAt: number }
+  outbox: { id: Generated<number>, topic: string, callId: string, payload: string, madeAt: number, doneAt: number | null }
+}
+
+/** A call as it is stored; `plan` is the version of the service plan that it ran under, where that is known. */
+export type StoredCall = CallRecord & { plan: string | null }
+
+/** How far a reader has come, e.g. in Asterisk's CEL file. */
+export interface Watermark { name: string, value: string }
+
+/** Work that the store owes somebody: made in the transaction that gave reason for it, done at least once. */
+export interface OutboxItem { id: number, topic: string, callId: string, payload: unknown, madeAt: number }
+
+type StepRow = { callId: string, key: string, at: number, witness: string, kind: string, facts: string }
+
+export const toRow = ({ callId, key, at, witness, kind, facts }: Step): StepRow =>
+  ({ callId: text(callId), key: text(key), at: Math.round(at), witness, kind, facts: JSON.stringify(facts, cleanly) })
+
+export const toStep = ({ callId, key, at, witness, kind, facts }: StepRow): Step =>
+  ({ callId, key, at, witness, kind, facts: JSON.parse(facts) }) as Step
+
+/** PostgreSQL's text holds no NUL and UTF-8 no half surrogates: both become U+FFFD, on either store. */
+export const text = (value: string) => value.replaceAll('\0', '\uFFFD').toWellFormed()
+
+const cleanly = (_key: string, value: unknown) => typeof value === 'string' ? text(value) : value

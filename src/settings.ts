@@ -1,0 +1,73 @@
+/**
+ * What this machine and its operator decide, as read from the environment: once, whole, every fault at a time.
+ * Only `main.ts` and `prepare.ts` call it, with `process.env`; everybody else is handed what they need.
+ */
+import { isIP } from 'node:net'
+import { join } from 'node:path'
+
+export interface Settings {
+  /** The project's folder, and the one for what a clone makes and keeps. */
+  project: string
+  state: string
+  plan: string
+  http: { host: string, port: number }
+  asterisk: { address: string, port: number, ariPort: number, amiPort: number, rtp: [first: number, last: number], cel: string }
+  redis: string
+  /** PostgreSQL for the records, beside the local store. */
+  database: string | undefined
+  token: string | undefined
+  logLevel: string
+}
+
+/** Each line names a variable, what is wrong with it, and what it may be. */
+export class BadSettings extends Error {
+  override name = 'BadSettings'
+}
+
+const levels = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent']
+
+export function readSettings(env: Record<string, string | undefined>, project: string): Settings {
+  const faults: string[] = []
+  const text = (name: string, fallback: string) => env[name]?.trim() || fallback
+  const port = (name: string, fallback: number) => {
+    const value = Number(text(name, String(fallback)))
+    if (!Number.isInteger(value) || value < 1 || value > 65535) faults.push(`${name} is "${env[name]}": a port is a number from 1 to 65535`)
+    return value
+  }
+  const address = (name: string, fallback: string) => {
+    const value = text(name, fallback)
+    if (isIP(value) === 0) faults.push(`${name} is "${value}": an IP address is wanted, e.g. ${fallback}`)
+    return value
+  }
+  const url = (name: string, fallback: string, protocols: string[]) => {
+    const value = text(name, fallback)
+    if (!URL.canParse(value) || !protocols.includes(new URL(value).protocol)) faults.push(`${name} is no address of the form ${protocols[0]}//host:port`)
+    return value
+  }
+
+  const state = text('SATUNOMOR_STATE', join(project, 'var'))
+  const rtpFirst = port('SATUNOMOR_RTP_FIRST', 10000)
+  const settings: Settings = {
+    project,
+    state,
+    plan: text('SATUNOMOR_PLAN', join(project, 'dialplan', 'plan.yaml')),
+    http: { host: address('SATUNOMOR_HTTP_ADDRESS', '127.0.0.1'), port: port('SATUNOMOR_HTTP_PORT', 8080) },
+    asterisk: {
+      address: address('SATUNOMOR_SIP_ADDRESS', '127.0.0.1'),
+      port: port('SATUNOMOR_SIP_PORT', 5060),
+      ariPort: port('SATUNOMOR_ARI_PORT', 8088),
+      amiPort: port('SATUNOMOR_AMI_PORT', 5038),
+      rtp: [rtpFirst, port('SATUNOMOR_RTP_LAST', rtpFirst + 9999)],
+      cel: text('SATUNOMOR_CEL', join(state, 'asterisk', 'log', 'cel-custom', 'calls.csv'))
+    },
+    redis: url('REDIS_URL', 'redis://127.0.0.1:6389', ['redis:', 'rediss:']),
+    database: env['DATABASE_URL'] ? url('DATABASE_URL', '', ['postgres:', 'postgresql:']) : undefined,
+    token: env['SATUNOMOR_TOKEN'] || undefined,
+    logLevel: text('SATUNOMOR_LOG', 'info')
+  }
+  if (settings.asterisk.rtp[0] >= settings.asterisk.rtp[1]) faults.push('SATUNOMOR_RTP_LAST is not above SATUNOMOR_RTP_FIRST')
+  if (!levels.includes(settings.logLevel)) faults.push(`SATUNOMOR_LOG is "${settings.logLevel}": it may be ${levels.join(', ')}`)
+  if (settings.token !== undefined && settings.token.length < 16) faults.push('SATUNOMOR_TOKEN is shorter than 16 characters: make one with `openssl rand -hex 32`')
+  if (faults.length > 0) throw new BadSettings(faults.join('\n'))
+  return settings
+}

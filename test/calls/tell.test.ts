@@ -1,0 +1,121 @@
+import fc from 'fast-check'
+import { describe, expect, test } from 'vitest'
+import type { Happenings, Kind, Step } from '../../src/calls/story.ts'
+import { e164, lines, tell } from '../../src/calls/tell.ts'
+
+/** A story, one step a millisecond: `['picked']`, `['menu', { node: 'utama' }]`. */
+function story(...happenings: { [K in Kind]: Record<never, never> extends Happenings[K] ? [K] : [K, Happenings[K]] }[Kind][]): Step[] {
+  return happenings.map(([kind, facts = {}], at) => ({ callId: 'c1', key: `k${at}`, at, witness: 'ledger', kind, facts }) as Step)
+}
+const arrived = ['arrived', { did: '112', trunk: 'carrier', cli: '07215550112' }] as const satisfies [Kind, object]
+const line = { agency: 'bpbd', line: 'bpbd-1' }
+const byCaller = ['hangup', { by: 'caller', q850: 16 }] as const satisfies [Kind, object]
+
+test('nothing is told of a call whose arrival is not known', () => {
+  expect(tell([])).toBeNull()
+  expect(tell(story(['picked'], byCaller, ['ended']))).toBeNull()
+})
+
+test('an answered call, whole', () => {
+  const steps = story(arrived, ['picked'], ['menu', { node: 'utama' }], ['key', { digit: '2', node: 'utama', means: 'bpbd' }],
+    ['agency', { agency: 'bpbd' }], ['line', line], ['line-outcome', { ...line, outcome: 'busy', q850: 17 }],
+    ['line', { agency: 'bpbd', line: 'bpbd-2' }], ['connected', { agency: 'bpbd', line: 'bpbd-2' }],
+    ['line-outcome', { agency: 'bpbd', line: 'bpbd-2', outcome: 'answered', q850: null }], ['hangup', { by: 'agency', q850: 16 }], ['ended'])
+  expect(tell(steps)).toEqual({
+    callId: 'c1', did: '112', trunk: 'carrier', cliRaw: '07215550112', cli: '+627215550112', arrivedAt: 0, pickedAt: 1,
+    connectedAt: 8, endedAt: 11, agency: 'bpbd', line: 'bpbd-2', endedBy: 'agency', q850: 16, disposition: 'answered', detail: null
+  })
+  expect(lines(steps)).toEqual([
+    { ...line, triedAt: 5, outcome: 'busy', q850: 17, answeredAt: null },
+    { agency: 'bpbd', line: 'bpbd-2', triedAt: 7, outcome: 'answered', q850: null, answeredAt: 8 }
+  ])
+})
+
+test('a call that goes on has no disposition, and its line no outcome', () => {
+  const steps = story(arrived, ['picked'], ['line', line])
+  expect(tell(steps)).toMatchObject({ disposition: null, detail: null, endedAt: null })
+  expect(lines(steps)).toMatchObject([{ line: 'bpbd-1', outcome: null }])
+})
+
+describe('a caller who leaves is abandoned where they were', () => {
+  test.each<[string, Step[]]>([
+    ['before-answer', story(arrived, byCaller, ['ended'])],
+    ['greeting', story(arrived, ['picked'], byCaller, ['ended'])],
+    ['menu:utama', story(arrived, ['picked'], ['menu', { node: 'utama' }], ['silence', { node: 'utama' }], byCaller, ['ended'])],
+    ['agency:bpbd', story(arrived, ['agency', { agency: 'bpbd' }], byCaller, ['ended'])],
+    ['ringing:bpbd-1', story(arrived, ['picked'], ['line', line], ['line-outcome', { ...line, outcome: 'cancelled', q850: null }], byCaller, ['ended'])],
+    ['ringing:bpbd-1', story(arrived, ['picked'], ['line', line], byCaller, ['line-outcome', { ...line, outcome: 'noanswer', q850: null }], ['ended'])],
+    ['agency:bpbd', story(arrived, ['line', line], ['line-outcome', { ...line, outcome: 'busy', q850: 17 }], byCaller, ['ended'])],
+    ['returned:bpbd', story(arrived, ['line', line], ['returned', { agency: 'bpbd', status: 'NOANSWER' }], byCaller, ['ended'])],
+    ['menu:lagi', story(arrived, ['line', line], ['returned', { agency: 'bpbd', status: 'x' }], ['menu', { node: 'lagi' }], byCaller, ['ended'])]
+  ])('%s', (detail, steps) => {
+    expect(tell(steps)).toMatchObject({ disposition: 'abandoned', detail })
+  })
+})
+
+test('busy and the next line in the same millisecond: the next line is what rings', () => {
+  const steps = story(arrived, ['line', line], ['line', { agency: 'bpbd', line: 'bpbd-2' }], ['line-outcome', { ...line, outcome: 'busy', q850: 17 }], byCaller, ['ended'])
+  expect(tell(steps)).toMatchObject({ detail: 'ringing:bpbd-2' })
+  expect(lines(steps).map(one => one.outcome)).toEqual(['busy', 'cancelled'])
+})
+
+test('who decides: a conversation before a decision before a fault before a hang-up', () => {
+  const decided = ['decided', { disposition: 'unanswered', why: 'lines-exhausted' }] as const satisfies [Kind, object]
+  const fault = ['fault', { what: 'no-sound' }] as const satisfies [Kind, object]
+  const byUs = ['hangup', { by: 'us', q850: 16 }] as const satisfies [Kind, object]
+  expect(tell(story(arrived, ['connected', line], decided, fault, byUs, ['ended']))).toMatchObject({ disposition: 'answered' })
+  expect(tell(story(arrived, decided, fault, byUs, ['ended']))).toMatchObject({ disposition: 'unanswered', detail: 'lines-exhausted' })
+  expect(tell(story(arrived, fault, byCaller, ['ended']))).toMatchObject({ disposition: 'failed', detail: 'no-sound' })
+  expect(tell(story(arrived, byUs, ['ended']))).toMatchObject({ disposition: 'failed', detail: 'hung-up-by-us' })
+  expect(tell(story(arrived, ['ended']))).toMatchObject({ disposition: 'abandoned', endedBy: null })
+})
+
+test.each<[string, string | null]>([
+  ['+627215550112', '+627215550112'], ['627215550112', '+627215550112'], ['07215550112', '+627215550112'], ['7215550112', '+627215550112'],
+  ['0812-3456-7890', '+6281234567890'], ['+12025550123', '+12025550123'], ['5550112', null], ['112', null], ['+62112', null], ['110', null],
+  ['anonymous', null], ['', null], ['+', null], ['call 081234567890 now', null], ['081234567890;ext=1', null], ['١٢٣٤٥٦٧٨٩٠', null], ['0'.repeat(5000), null]
+])('caller %j is %s', (raw, number) => {
+  expect(e164(raw)).toBe(number)
+})
+
+const agency = fc.constantFrom('bpbd', 'ambulans')
+const where = fc.record({ agency, line: fc.constantFrom('bpbd-1', 'bpbd-2', 'ambulans-1') })
+const facts: { [K in Kind]: fc.Arbitrary<Happenings[K]> } = {
+  arrived: fc.record({ did: fc.constant('112'), trunk: fc.constant('carrier'), cli: fc.oneof(fc.string(), fc.constant('081234567890')) }),
+  picked: fc.constant({}),
+  menu: fc.record({ node: fc.constantFrom('utama', 'lagi') }),
+  key: fc.record({ digit: fc.constantFrom('1', '#'), node: fc.constant('utama'), means: fc.constantFrom(null, 'bpbd') }),
+  silence: fc.record({ node: fc.constant('utama') }),
+  agency: fc.record({ agency }),
+  line: where,
+  'line-outcome': fc.tuple(where, fc.constantFrom('answered', 'busy', 'noanswer', 'cancelled'), fc.constantFrom(null, 17)).map(([line, outcome, q850]) => ({ ...line, outcome, q850 }) as Happenings['line-outcome']),
+  connected: where,
+  returned: fc.record({ agency, status: fc.constant('BUSY') }),
+  played: fc.record({ prompt: fc.constant('maaf-akhir') }),
+  decided: fc.record({ disposition: fc.constantFrom('answered', 'callback', 'abandoned', 'unanswered', 'blocked-challenge', 'failed'), why: fc.string() }),
+  fault: fc.record({ what: fc.string() }),
+  hangup: fc.record({ by: fc.constantFrom('caller', 'agency', 'us', 'carrier'), q850: fc.constantFrom(null, 16) }),
+  ended: fc.constant({})
+}
+const step = fc.constantFrom(...Object.keys(facts) as Kind[]).chain(kind => fc.record({
+  callId: fc.constant('c1'), key: fc.string({ maxLength: 3 }), at: fc.nat(20), witness: fc.constantFrom('ledger', 'service'), kind: fc.constant(kind), facts: facts[kind]
+})) as fc.Arbitrary<Step>
+
+test('steps delivered in any order, any number of times, tell the same', () => {
+  fc.assert(fc.property(fc.array(step, { maxLength: 25 }).chain(steps => fc.tuple(fc.constant(steps),
+    fc.subarray(steps).chain(twice => fc.shuffledSubarray([...steps, ...twice], { minLength: steps.length + twice.length })))), ([steps, delivered]) => {
+    expect(tell(delivered)).toEqual(tell(steps))
+    expect(lines(delivered)).toEqual(lines(steps))
+  }), { numRuns: 2_000 })
+})
+
+test('every call that has arrived and ended has exactly one disposition and every line an outcome; no other has one', () => {
+  fc.assert(fc.property(fc.array(step, { maxLength: 25 }), steps => {
+    const record = tell(steps)
+    if (!record) return
+    expect(record.disposition !== null).toBe(record.endedAt !== null)
+    if (record.disposition === 'answered') expect(record.connectedAt !== null || steps.some(({ kind }) => kind === 'decided')).toBe(true)
+    if (record.disposition === 'abandoned' || record.disposition === 'failed') expect(record.detail).not.toBeNull()
+    if (record.endedAt !== null) expect(lines(steps).every(({ outcome }) => outcome !== null)).toBe(true)
+  }), { numRuns: 2_000 })
+})

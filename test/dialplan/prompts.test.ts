@@ -1,0 +1,155 @@
+/** From the admin's texts and recordings to what callers hear. */
+import { spawnSync } from 'node:child_process'
+import { readdir, readFile, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { describe, expect, it } from 'vitest'
+import { durations, firstChoice } from '../../src/dialplan/length.ts'
+import { catalogue } from '../../src/dialplan/prompts.ts'
+import { ToolFailed, type Run } from '../../src/dialplan/run.ts'
+import { speak, synthesise, type Progress } from '../../src/dialplan/synthesise.ts'
+import { seconds } from '../../src/plan/duration.ts'
+import { formatFault } from '../../src/plan/faults.ts'
+import { readPlan } from '../../src/plan/read.ts'
+import { town } from '../plan/town.ts'
+import { folder } from './folder.ts'
+
+/** Stands in for espeak-ng and sox: a tenth of a second for every letter. Counts how many run at once. */
+function tools() {
+  const seen = { spoken: [] as string[], atOnce: 0 }
+  let running = 0
+  const run: Run = async (command, _, { input }) => {
+    seen.atOnce = Math.max(seen.atOnce, ++running)
+    await new Promise(resolve => setTimeout(resolve, 1))
+    running--
+    const text = input.toString().trim()
+    if (command === 'espeak-ng') seen.spoken.push(text)
+    return command === 'espeak-ng' ? Buffer.from(text) : Buffer.alloc(text.length * 800)
+  }
+  return { run, seen }
+}
+
+describe('the catalogue', () => {
+  it('lists texts and recordings, by language', async () => {
+    await using prompts = await folder({
+      'id/halo.txt': 'Halo,\n apa kabar?\n', 'id/halo.wav': 'RIFF', 'id/halo.spoken': 'Halo, apa kabar?', 'en/halo.txt': 'Hello.'
+    })
+    const { prompts: listed, faults } = await catalogue(prompts.path)
+    expect(listed.get('id')?.get('halo')).toMatchObject({ text: 'Halo, apa kabar?', recording: join(prompts.path, 'id/halo.wav') })
+    expect(listed.get('en')?.get('halo')).toMatchObject({ text: 'Hello.', recording: undefined })
+    expect(faults).toEqual([])
+  })
+
+  it('warns of recordings that speak an older text, or nobody knows which, and of texts that are none', async () => {
+    await using prompts = await folder({
+      'id/a.txt': 'Baru.', 'id/a.wav': 'RIFF', 'id/a.spoken': 'Lama.', 'id/b.txt': 'B.', 'id/b.wav': 'RIFF',
+      'id/c.txt': ' \n', 'id/D E.txt': 'x', 'id/f.wav': 'RIFF'
+    })
+    const { prompts: listed, faults } = await catalogue(prompts.path)
+    expect([...listed.get('id')!.keys()]).toEqual(['a', 'b'])
+    expect(faults.map(formatFault).map(line => line.slice(prompts.path.length + 1)).sort()).toEqual([
+      'id/D E.txt:1:1 (warning) has a name that no plan can hold — use small letters, digits and hyphens, at most 40',
+      'id/a.wav:1:1 (warning) speaks an older text — record a.txt again, then cp a.txt a.spoken',
+      'id/b.wav:1:1 (warning) does not say which text it speaks — if it speaks b.txt: cp b.txt b.spoken',
+      'id/c.txt:1:1 (warning) is empty, and counts as missing — write what is to be said',
+      'id/f.wav:1:1 (warning) is a recording without a text, and is not played — write f.txt'
+    ])
+  })
+})
+
+describe('synthesis', () => {
+  it('speaks what is new or changed, keeps the rest, and removes what is gone', async () => {
+    await using prompts = await folder({ 'id/a.txt': 'Satu.', 'id/b.txt': 'Dua.', 'id/c.txt': 'Tiga.' })
+    await using out = await folder()
+    const { run, seen } = tools()
+    const told: string[] = []
+    const progress = ({ name, outcome }: Progress) => void told.push(`${name} ${outcome}`)
+    const go = () => synthesise({ folder: prompts.path, out: out.path, languages: ['id'], run, progress })
+
+    await go()
+    expect(told.splice(0).sort()).toEqual(['a made', 'b made', 'c made'])
+    expect(seen.atOnce).toBeLessThanOrEqual(2)
+    expect((await readdir(join(out.path, 'id'))).sort()).toEqual(['a.alaw', 'a.ulaw', 'b.alaw', 'b.ulaw', 'c.alaw', 'c.ulaw', 'manifest.json'])
+
+    await go()
+    expect(told.splice(0)).toEqual(['a kept', 'b kept', 'c kept'])
+
+    await prompts.write({ 'id/b.txt': 'Dua belas.' })
+    await prompts.write({ 'id/c.txt': '' })
+    await go()
+    expect(told.splice(0)).toEqual(['c removed', 'a kept', 'b made'])
+    expect(seen.spoken.at(-1)).toBe('Dua belas.')
+    expect(await readdir(join(out.path, 'id'))).not.toContain('c.ulaw')
+  })
+
+  it('plays the recording where there is one', async () => {
+    await using prompts = await folder({ 'id/a.txt': 'Satu.', 'id/a.wav': 'a voice' })
+    await using out = await folder()
+    const { run, seen } = tools()
+    await synthesise({ folder: prompts.path, out: out.path, languages: ['id'], run })
+    expect(seen.spoken).toEqual([])
+    expect((await durations(out.path, ['id'])).get('id')?.get('a')).toBe(seconds(0.7))
+  })
+
+  it('makes a sound again that is missing, or whose manifest is broken', async () => {
+    await using texts = await folder({ 'a.txt': 'Satu.' })
+    await using out = await folder()
+    const { run, seen } = tools()
+    const go = () => speak({ folder: texts.path, out: out.path, language: 'id', run })
+    await go()
+    await writeFile(join(out.path, 'manifest.json'), '{"a":')
+    await go()
+    expect(seen.spoken).toHaveLength(2)
+  })
+
+  it('says which prompts failed and why, and makes the others all the same', async () => {
+    await using prompts = await folder({ 'id/a.txt': 'Satu.', 'id/b.txt': 'Dua.', 'id/c.txt': '!' })
+    await using out = await folder()
+    const { run } = tools()
+    const broken: Run = (command, args, options) => {
+      if (command === 'espeak-ng' && options.input.toString().includes('Dua')) throw new ToolFailed('espeak-ng', 'ended with 1: no such voice')
+      return run(command, args, options)
+    }
+    const told = synthesise({ folder: prompts.path, out: out.path, languages: ['id'], run: broken }).catch(error => error.message.replaceAll(`${prompts.path}/`, ''))
+    expect(await told).toBe(
+      'id/b.txt: espeak-ng ended with 1: no such voice — is the text one that can be spoken?\n' +
+      'id/c.txt: sox made only 800 bytes of sound — is the text one that can be spoken?')
+    expect(await readdir(join(out.path, 'id'))).toContain('a.alaw')
+    expect(Object.keys(JSON.parse(await readFile(join(out.path, 'id/manifest.json'), 'utf8')))).toEqual(['a'])
+  })
+
+  it('says what to install', async () => {
+    await using prompts = await folder({ 'id/a.txt': 'Satu.' })
+    await using out = await folder()
+    const missing: Run = async () => { throw new ToolFailed('espeak-ng', 'is not installed') }
+    await expect(synthesise({ folder: prompts.path, out: out.path, languages: ['id'], run: missing }))
+      .rejects.toThrow('id/a.txt: espeak-ng is not installed — install it: apt-get install espeak-ng sox')
+  })
+})
+
+describe('the first choice', () => {
+  const { plan } = readPlan(town, { file: 'plan.yaml' })
+  const lengths = (menu: number) => new Map([['id', new Map([['sambutan', seconds(3)], ['menu-utama', seconds(menu)]])]])
+
+  it('comes within ten seconds of the answer', () => {
+    expect(firstChoice(plan, lengths(7))).toEqual([])
+    expect(firstChoice(plan, lengths(7.6), { folder: 'prompts' }).map(formatFault)).toEqual([
+      'prompts/id/menu-utama.txt:1:1 who dials 112 hears the last choice only after 10.6 s (sambutan 3.0 s + menu-utama 7.6 s); 10.0 s is the most — shorten one of the texts'
+    ])
+  })
+})
+
+const installed = ['espeak-ng', 'sox'].every(tool => spawnSync(tool, ['--version']).status === 0)
+
+it.runIf(installed)('with the real tools, the repository\'s menu is heard within ten seconds, in both languages', async () => {
+  await using out = await folder()
+  const file = 'dialplan/plan.yaml'
+  const { plan } = readPlan(await readFile(file), { file })
+  await synthesise({ folder: 'dialplan/prompts', out: out.path, languages: plan.languages })
+  const lengths = await durations(out.path, plan.languages)
+  expect(firstChoice(plan, lengths)).toEqual([])
+  expect(firstChoice({ ...plan, numbers: new Map([['112', { language: 'en', entry: 'utama' }]]) }, lengths)).toEqual([])
+
+  const sound = await readFile(join(out.path, 'id/sambutan.alaw'))
+  expect(sound.subarray(0, 4).toString()).not.toBe('RIFF')
+  expect(new Set(sound).size).toBeGreaterThan(50)  // a voice, not silence
+}, 60_000)

@@ -1,0 +1,95 @@
+/** What templates can say, and what they cannot, whatever the plan holds. */
+import fc from 'fast-check'
+import { describe, expect, it } from 'vitest'
+import { render, TemplateFaults } from '../../src/dialplan/render.ts'
+import type { Site } from '../../src/dialplan/view.ts'
+import { readPlan } from '../../src/plan/read.ts'
+import { town } from '../plan/town.ts'
+import { folder } from './folder.ts'
+
+const { plan } = readPlan(town, { file: 'plan.yaml' })
+
+/** Renders one template and returns what follows the heading. */
+async function write(template: string, site: Site = {}): Promise<string> {
+  await using templates = await folder({ 'a.conf.liquid': template })
+  const files = await render(templates.path, plan, site)
+  return files.get('a.conf')!.split('\n').slice(1).join('\n').trimEnd()
+}
+
+/** What is said of a template that is refused, without the folder's name. */
+async function refused(template: string, site: Site = {}): Promise<string> {
+  try {
+    return `accepted: ${await write(template, site)}`
+  } catch (error) {
+    if (!(error instanceof TemplateFaults)) throw error
+    return error.message.replaceAll(/^.*(?=a\.conf\.liquid)/gm, '')
+  }
+}
+
+describe('a template', () => {
+  it('is rendered to a file that says where it comes from', async () => {
+    await using templates = await folder({ 'extensions.conf.liquid': '[a]\n', 'pjsip.conf.liquid': '{{ site.port }}', 'README': 'x' })
+    const files = await render(templates.path, plan, { port: 5060 })
+    expect([...files.keys()]).toEqual(['extensions.conf', 'pjsip.conf'])
+    expect(files.get('pjsip.conf')).toBe(`; rendered from templates/pjsip.conf.liquid and plan ${plan.version}; do not edit\n5060\n`)
+  })
+
+  it('walks the plan', async () => {
+    expect(await write('{% for menu in menus %}{{ menu.name }} {{ menu.patience | seconds }}s {% for key in menu.keys %}{{ key.digit }}>{{ key.kind }}-{{ key.to }} {% endfor %}{% endfor %}'))
+      .toBe('utama 3s 1>agency-bpbd 2>menu-lain lain 2s 1>agency-bpbd *>menu-utama')
+    expect(await write('{% for line in agencies[0].lines %}{{ line.number }}@{{ line.trunk }}{% if line.acceptKey %}+{{ line.acceptKey }}{% endif %} {% endfor %}'))
+      .toBe('bpbd-1@gateway 0721556@carrier+1')
+    expect(await write('{{ trunks[0].codecs | list }} {{ numbers[0].entryKind }}-{{ numbers[0].entry }}')).toBe('alaw,ulaw menu-utama')
+  })
+
+  it('writes names for people in comments', async () => {
+    expect(await write('; {{ agencies[1].name | comment }}')).toBe('; Posko (desk)')
+    expect(await write(';{{ site.x | comment }}', { x: '--;a\nexten => s,1,System(x)' })).toBe(';,a exten => s,1,System(x)')
+  })
+
+  it.each([
+    ['a word that is not there', '\n {{ menus[0].greting }}', '2:5 menus[0].greting: undefined variable: menus.0.greting — did you mean "greeting"?'],
+    ['a value that means something to Asterisk', '[x]\n{{ agencies[1].name }}', '2:1 {{ agencies[1].name }}: is "Posko (desk)", and "(" may mean something to Asterisk — change it in the plan; in a comment, write it with "| comment"'],
+    ['a value that is not there', '{{ menus[1].greeting }}', '1:1 {{ menus[1].greeting }}: has no value — ask {% if … %} whether it is there'],
+    ['a whole list', '{{ languages }}', '1:1 {{ languages }}: is a list or has parts — go through it with {% for … %}, or name the part'],
+    ['| comment outside of a comment', 'a={{ city | comment }}', '1:3 {{ city | comment }}: is written with "| comment" outside of a comment — it may stand only after a ;'],
+    ['| seconds of a text', '{{ city | seconds }}', '1:1 {{ city | seconds }}: is no time — "| seconds" takes a time of the plan'],
+    ['| raw', '{{ city | raw }}', '1:1 {{ city | raw }}: undefined filter: raw'],
+    ['another file', '{% include "/etc/passwd" %}', '1:1 {% include "/etc/passwd" %}: tag "include" not found'],
+    ['another template', '{% render "../x" %}', '1:1 {% render "../x" %}: tag "render" not found'],
+    ['a way around the check', '{% cycle city %}', '1:1 {% cycle city %}: tag "cycle" not found'],
+    ['what objects inherit', '{{ site.constructor }}', '1:4 site.constructor: undefined variable: site.constructor — src/dialplan/view.ts lists what a template sees'],
+    ['a tag that does not end', '{% for x in menus %}', '1:1 {% for x in menus %}: tag {% for x in menus %} not closed'],
+    ['an endless loop', '{% for x in (1..100000000) %}a{% endfor %}', '1:1 {% for x in (1..100000000) %}: memory alloc limit exceeded']
+  ])('is refused for %s', async (_, template, message) => {
+    expect(await refused(template)).toBe(`a.conf.liquid:${message}`)
+  })
+
+  it('is told everything at once', async () => {
+    expect((await refused('{{ a }}\n{{ city | raw }}')).split('\n')).toHaveLength(1)  // what cannot be parsed is not rendered
+    expect((await refused('{{ a }}\n{{ agencies[1].name }}\n{{ b }}')).split('\n')).toHaveLength(3)
+  })
+})
+
+describe('whatever the plan holds', () => {
+  const hostile = fc.oneof(
+    fc.string({ unit: 'binary', maxLength: 12 }),
+    fc.array(fc.constantFrom(';', '--', ';--', '--;', '\n', '\r', '\u2028', '${', '}', '(', ')', ',', '#exec ', '[', ']', '\\', '&', 'a', ' '), { maxLength: 6 }).map(parts => parts.join(''))
+  )
+
+  it('a value stands there as it is, or not at all', async () => {
+    await fc.assert(fc.asyncProperty(hostile, async x => {
+      const text = await refused('same => n,NoOp({{ site.x }})', { x })
+      if (text.startsWith('accepted: ')) expect(text).toBe(`accepted: same => n,NoOp(${x})`)
+      if (/[;,\n\r(){}[\]$&"'\\<>=|!]/.test(x)) expect(text).not.toMatch(/^accepted/)
+    }), { numRuns: 200 })
+  }, 30_000)
+
+  it('a comment stays one comment on one line', async () => {
+    await fc.assert(fc.asyncProperty(hostile, async x => {
+      const text = await write(';{{ site.x | comment }}|', { x })
+      expect(text.slice(1)).not.toMatch(/[;\n\r\u2028\u2029]|--/)
+      expect(text).not.toMatch(/^;-/)
+    }), { numRuns: 200 })
+  }, 30_000)
+})

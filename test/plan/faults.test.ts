@@ -1,0 +1,161 @@
+/** What an admin reads when the plan is wrong: every fault at once, each with its place and a way out. */
+import { describe, expect, it } from 'vitest'
+import { PlanFaults } from '../../src/plan/faults.ts'
+import { readPlan } from '../../src/plan/read.ts'
+import { town, townPrompts, townWith } from './town.ts'
+
+const read = (text: string | Uint8Array) => readPlan(text, { file: 'plan.yaml', prompts: townPrompts })
+
+function refusal(text: string | Uint8Array): string {
+  try {
+    read(text)
+  } catch (error) {
+    if (error instanceof PlanFaults) return error.message
+    throw error
+  }
+  return 'accepted'
+}
+
+type Edit = [from: string, to: string]
+const stories: [story: string, edits: Edit[], ...faults: string[]][] = [
+  ['a key that leads nowhere', [['2: lain', '2: lian']],
+    '16:7 menus.utama.keys.2: leads to "lian", which is no menu or agency — did you mean "lain"?'],
+  ['a number that begins nowhere', [['entry: utama', 'entry: utma']],
+    '8:26 numbers.112.entry: leads to "utma", which is no menu or agency — did you mean "utama"?'],
+  ['silence that leads nowhere', [['silence: posko', 'silence: kantor']],
+    '17:5 menus.utama.silence: leads to "kantor", which is no menu or agency — there are utama, lain, bpbd, posko'],
+  ['a line on no trunk', [['trunk: carrier', 'trunk: carier']],
+    '31:23 agencies.bpbd.lines.1.trunk: "carier" is no trunk — did you mean "carrier"?'],
+
+  ['a misspelt word', [['greeting:', 'greting:']],
+    '12:5 menus.utama.greting: is not a known key — did you mean "greeting"?'],
+  ['a word that nobody knows', [['greeting:', 'holidays:']],
+    '12:5 menus.utama.holidays: is not a known key — known are greeting, prompt, patience, tries, keys, silence, wrongKey'],
+  ['something left out', [['    connecting: sambung\n    lines', '    lines']],
+    '26:3 agencies.bpbd.connecting: is missing — it must be a name of at most 40 small letters, digits and hyphens: the prompt\'s file name without .txt'],
+  ['something left empty', [['city: Kota Kecil', 'city:']],
+    '1:1 city: is empty — it must be a text of 1 to 80 letters on one line'],
+  ['a list where a menu belongs', [['  utama:\n', '  utama: []\n  utama2:\n']],
+    '11:3 menus.utama: must have keys and values, not a list'],
+  ['a prototype, smuggled', [['city:', '__proto__: { x: y }\ncity:']],
+    '1:1 __proto__: is not a known key — known are city, timezone, languages, trunks, numbers, menus, agencies, prompts'],
+
+  ['a time without a unit', [['1.5 s', '20']],
+    '20:5 menus.lain.patience: is "20"; it must be a time with its unit, as in "20 s", "500 ms" or "2 min"'],
+  ['ringing for ever', [['30 s', '5 min']],
+    '31:72 agencies.bpbd.lines.1.ringTime: is 5 min; it must be between 5 s and 2 min'],
+  ['a port that is none', [['5070', '99999']], '6:50 trunks.gateway.port: is 99999; it must be between 1 and 65535'],
+  ['a port in words', [['5070', 'many']], '6:50 trunks.gateway.port: is "many"; it must be a whole number'],
+  ['a codec that is none', [['[ulaw]', '[ulow]']],
+    '6:71 trunks.gateway.codecs.0: is "ulow"; it must be one of alaw, ulaw, g722 — did you mean "ulaw"?'],
+  ['an address that is none', [['127.0.0.3', '127.0.0.300']],
+    '6:30 trunks.gateway.address: is "127.0.0.300"; it must be an IPv4 address, as in "127.0.0.2"'],
+  ['two accept keys at once', [['acceptKey: 1', 'acceptKey: 12']],
+    '31:58 agencies.bpbd.lines.1.acceptKey: is "12"; it must be one digit'],
+  ['a key that no telephone has', [['2: lain', '12: lain']],
+    '16:7 menus.utama.keys.12: "12" must be a key of a telephone: 0 to 9, "*" or "#"'],
+  ['a DID with hyphens', [['"112"', '"1-1-2"']],
+    '8:3 numbers.1-1-2: "1-1-2" must be a telephone number: digits, with a + before them at most'],
+  ['a name that a dialplan cannot hold', [['  lain:\n', '  Lain Lagi:\n'], ['2: lain', '2: Lain Lagi']],
+    '18:3 menus.Lain Lagi: "Lain Lagi" must be a name of at most 40 small letters, digits and hyphens'],
+  ['a prompt that climbs out of its folder', [['prompt: menu-lain', 'prompt: ../secret']],
+    '19:5 menus.lain.prompt: is "../secret"; it must be a name of at most 40 small letters, digits and hyphens: the prompt\'s file name without .txt'],
+  ['an agency name of two lines', [['BPBD', '"BP\\nBD"']],
+    '27:5 agencies.bpbd.name: is "BP\\nBD"; it must be a text of 1 to 80 letters on one line'],
+  ['a line\'s number that says more', [['number: posko-1', 'number: "posko-1&x"']],
+    '37:40 agencies.posko.lines.0.number: is "posko-1&x"; it must be a telephone number, or a name of at most 40 letters, digits, dots, hyphens and underscores'],
+
+  ['a line abroad', [['"0721556"', '"0014155550100"']],
+    '31:39 agencies.bpbd.lines.1.number: "0014155550100" may not be dialled: it begins with a prefix for calls abroad (00, 001, 007)'],
+  ['a line abroad, with a plus', [['"0721556"', '"+14155550100"']],
+    '31:39 agencies.bpbd.lines.1.number: "+14155550100" may not be dialled: it is abroad (only +62 is dialled)'],
+  ['a line abroad, in disguise', [['"0721556"', '00-1415-5550100']],
+    '31:39 agencies.bpbd.lines.1.number: "00-1415-5550100" may not be dialled: a telephone number is written in digits alone'],
+  ['a premium line', [['"0721556"', '"+628091234"']],
+    '31:39 agencies.bpbd.lines.1.number: "+628091234" may not be dialled: it is a premium number (0809)'],
+  ['a line that is ourselves', [['"0721556"', '0721555']],
+    '31:39 agencies.bpbd.lines.1.number: "0721555" is our own number — a call to it would come back to us'],
+
+  ['two lines of one name', [['id: posko-1', 'id: bpbd-1']],
+    '37:11 agencies.posko.lines.0.id: "bpbd-1" is the id of a line of bpbd too — every line has an id of its own'],
+  ['one line given twice', [['number: posko-1', 'number: bpbd-1']],
+    '37:40 agencies.posko.lines.0.number: "bpbd-1" on gateway is a line of bpbd already — give the line once, with its capacity'],
+  ['an agency without lines', [['    lines:\n      - { id: posko-1, trunk: gateway, number: posko-1 }', '    lines: []']],
+    '36:5 agencies.posko.lines: is an empty list — it needs at least one entry'],
+  ['a menu and an agency of one name', [['  posko:\n', '  utama:\n'], ['silence: posko', 'silence: bpbd']],
+    '32:3 agencies.utama: is the name of a menu too — a node has one name of its own; rename one of them'],
+  ['silence that goes round in a circle', [['silence: posko', 'silence: lain']],
+    '17:5 menus.utama.silence: never reaches an agency (utama → lain → utama) — who presses nothing must end at a human'],
+  ['two trunks at one address', [['127.0.0.3', '127.0.0.2']],
+    '6:30 trunks.gateway.address: 127.0.0.2 is the address of "carrier" too — trunks are told apart by their address alone'],
+  ['nobody to bring calls', [['role: carrier', 'role: agencies']],
+    '4:1 trunks: has no trunk with role carrier — without one no citizen can call'],
+  ['nothing to dial', [['  "112": { language: id, entry: utama }\n  "+62721555": { entry: bpbd }\n', '  {}\n']],
+    '7:1 numbers: has no number — citizens need one to dial'],
+
+  ['a number in a language that the city does not speak', [['language: id', 'language: su']],
+    '8:12 numbers.112.language: "su" is not among the languages — there are id, en'],
+  ['a language that nobody speaks', [['[id, en]', '[id, en, zq]']],
+    '3:21 languages.2: "zq" is not a known language — as in "id" or "en"',
+    '3:21 languages.2: has no prompts in "zq" — write them in prompts/zq, or take the language out'],
+  ['a time zone that is none', [['Asia/Jakarta', 'Asia/Jakata']],
+    '2:1 timezone: "Asia/Jakata" is not a known time zone — did you mean "Asia/Jakarta"?'],
+  ['a prompt without a text', [['prompt: menu-lain', 'prompt: menu-lian']],
+    '19:5 menus.lain.prompt: the prompt "menu-lian" has no text in id, en — did you mean "menu-lain"?'],
+  ['an accept prompt without a text', [['  sorry: maaf\n', '  sorry: maaf\n  accept: terima\n']],
+    '42:3 prompts.accept: the prompt "terima" has no text in id, en — write prompts/id/terima.txt'],
+
+  ['a key given twice', [['2: lain', '1: lain']], '16:7 "1" stands here a second time — delete one of the two, or rename it'],
+  ['a star without quotes', [['"*": utama', '*: utama']], '22:22 has a bare * — write the key in quotes: "*"'],
+  ['an anchor', [['BPBD', '&x BPBD']], '27:14 has an anchor (&x) — a plan has none; write the value out where it is needed'],
+  ['a tag', [['BPBD', '!js BPBD']], '27:11 has a tag that is not known — delete it; a text that begins with ! needs quotes'],
+  ['a tab', [['  posko:', '\tposko:']], '32:1 is indented with a tab — use spaces'],
+  ['two documents', [['agencies:', '---\nagencies:']], '25:1 begins a second document — delete the line ---'],
+  ['a control character', [['BPBD', 'BP\u0007BD']], '27:13 has a control character (U+0007) — delete it'],
+  ['a quote that does not end', [['name: BPBD', 'name: "BPBD']],
+    '27:16 is not YAML: Missing closing "quote — look at the indentation, quotes and brackets here and just above'],
+
+  ['several at once, in the order of the file', [['sorry: maaf-posko', 'sory: x'], ['role: carrier', 'role: carier'], ['2: lain', '2: lian']],
+    '5:14 trunks.carrier.role: is "carier"; it must be one of carrier, agencies — did you mean "carrier"?',
+    '16:7 menus.utama.keys.2: leads to "lian", which is no menu or agency — did you mean "lain"?',
+    '35:5 agencies.posko.sory: is not a known key — did you mean "sorry"?']
+]
+
+describe('a plan is refused for', () => {
+  it.each(stories)('%s', (_, edits, ...faults) => {
+    expect(refusal(townWith(...edits))).toBe(faults.map(fault => `plan.yaml:${fault}`).join('\n'))
+  })
+
+  it('being empty, or no plan at all', () => {
+    expect(refusal('')).toBe('plan.yaml:1:1 must have keys and values, not nothing')
+    expect(refusal('hello')).toBe('plan.yaml:1:1 must have keys and values, not a single value')
+  })
+
+  it('bytes that are not UTF-8', () => {
+    const bytes = Buffer.from(town)
+    bytes[bytes.indexOf('BPBD')] = 0xff
+    expect(refusal(bytes)).toBe('plan.yaml:27:1 is not UTF-8 text — save it as UTF-8')
+  })
+
+  it('its sheer size', () => {
+    expect(refusal(town + '# '.repeat(70_000))).toBe('plan.yaml:1:1 is larger than 128 KiB — no service plan is; is it the right file?')
+  })
+
+  it('a billion laughs, without laughing', () => {
+    const laughs = Array.from({ length: 30 }, (_, n) => `k${n}: &a${n} [${`*a${n - 1}, `.repeat(9)}x]`).join('\n')
+    const before = performance.now()
+    expect(refusal(laughs)).toContain('has an anchor (&a0)')
+    expect(performance.now() - before).toBeLessThan(2000)
+  })
+
+  it('being nested a hundred thousand deep', () => {
+    expect(refusal('['.repeat(100_000))).toContain('is nested too deeply')
+  })
+})
+
+describe('a plan is accepted, with a warning, when', () => {
+  it('no key leads to an agency any more', () => {
+    const { faults } = read(townWith(['silence: posko', 'silence: bpbd']))
+    expect(faults).toMatchObject([{ severity: 'warning', line: 32, path: 'agencies.posko', sentence: 'is reached by no number and no key' }])
+  })
+})
