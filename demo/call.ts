@@ -83,8 +83,8 @@ async function main(): Promise<boolean> {
   const isLine = ({ prompt }: Heard) => prompt.startsWith(LINES)
   const over = new AbortController()
   const overall = setTimeout(() => over.abort(), patience)
-  const interrupt = () => over.abort()
-  process.once('SIGINT', interrupt)
+  // It stays: from a terminal the signal comes twice, and the second must not end us before we have hung up.
+  for (const signal of ['SIGINT', 'SIGTERM']) process.on(signal, () => over.abort())
 
   // What is heard is told when it is over: when something else is heard, or the call ends.
   const shown = new Set<number>()
@@ -116,7 +116,6 @@ async function main(): Promise<boolean> {
   if (await Promise.race([reached.promise, wait(patience, call, over.signal).then(() => false)])) await wait(LISTEN_ON, call, over.signal)
   over.abort()
   clearTimeout(overall)
-  process.off('SIGINT', interrupt)
   await call.hangUp()
   await pressed
   unfollow()

@@ -124,8 +124,9 @@ async function main() {
   })
   const print = (line: object) => console.log(JSON.stringify({ time: new Date().toISOString(), ...line }))
   const { promise: signal, resolve } = Promise.withResolvers<string>()
-  process.once('SIGTERM', resolve)
-  process.once('SIGINT', resolve)
+  // On and not once: from a terminal the signal comes twice, and the second must not end it before it has hung up.
+  process.on('SIGTERM', resolve)
+  process.on('SIGINT', resolve)
 
   await using phones = await openTelephones({
     carrier: readAddress(values.carrier), gateway: readAddress(values.gateway), sounds: values.sounds,

@@ -6,7 +6,7 @@ import { once } from 'node:events'
 export class Child {
   /**
    * @param {string} name @param {[string, string[]]} commandLine
-   * @param {{ env?: NodeJS.ProcessEnv, cwd?: string, output?: 'inherit' | number, errors?: 'inherit' | number }} [options] `output` and `errors`: a file descriptor, or ours
+   * @param {{ env?: NodeJS.ProcessEnv, cwd?: string, output?: 'inherit' | 'ignore' | number, errors?: 'inherit' | 'ignore' | number }} [options] `output` and `errors`: a file descriptor, or ours
    */
   constructor(name, [command, args], { env, cwd, output = 'inherit', errors = output } = {}) {
     this.name = name

@@ -1,7 +1,8 @@
-// The parts that the service stands on, started natively in our root: Asterisk and Redis, each the process that is spawned.
+// The parts that the service stands on, as programs with folders: natively they run in our root (`inRoot`), with an
+// engine in a container; the folders inside are the same.
 import { chmodSync, chownSync, mkdirSync } from 'node:fs'
 import { join } from 'node:path'
-import { inRoot, userInRoot } from './root.mjs'
+import { userInRoot } from './root.mjs'
 
 /**
  * Makes the folders of an Asterisk instance and gives them to its user.
@@ -20,9 +21,9 @@ export function asteriskFolders(folder) {
 
 /**
  * Asterisk with everything of its own in `folder` (etc, log, lib, spool, run), playing the prompts of `sounds`.
- * @param {{ folder: string, sounds: string }} where @returns {[string, string[]]}
+ * @param {{ folder: string, sounds: string }} where @returns {import('./root.mjs').Program}
  */
-export const asterisk = ({ folder, sounds }) => inRoot({
+export const asterisk = ({ folder, sounds }) => ({
   command: ['asterisk', '-f', '-C', '/etc/asterisk/asterisk.conf'],
   user: 'asterisk',
   binds: [
@@ -35,15 +36,29 @@ export const asterisk = ({ folder, sounds }) => inRoot({
   ]
 })
 
-/** Redis with its data in `folder`. @param {{ folder: string, address: string, port: number }} where @returns {[string, string[]]} */
+/** Redis with its data in `folder`. @param {{ folder: string, address: string, port: number }} where @returns {import('./root.mjs').Program} */
 export function redis({ folder, address, port }) {
   const owner = userInRoot('redis')
   mkdirSync(folder, { recursive: true })
   chownSync(folder, owner.uid, owner.gid)
-  return inRoot({
+  return {
     command: ['redis-server', '--bind', address, '--port', String(port), '--dir', '/var/lib/redis', '--daemonize', 'no',
       '--appendonly', 'yes', '--maxmemory-policy', 'noeviction', '--save', '', '--protected-mode', 'yes'],
     user: 'redis',
     binds: [{ from: folder, to: '/var/lib/redis' }]
-  })
+  }
+}
+
+/** PostgreSQL with its data in `folder`: made at the first start, no password asked on this address. @param {{ folder: string, address: string, port: number }} where @returns {import('./root.mjs').Program} */
+export function postgres({ folder, address, port }) {
+  const owner = userInRoot('postgres')
+  mkdirSync(folder, { recursive: true })
+  chmodSync(folder, 0o700)
+  chownSync(folder, owner.uid, owner.gid)
+  const script = [
+    'bin=$(ls -d /usr/lib/postgresql/*/bin)', 'data=/var/lib/postgresql/data',
+    '[ -f $data/PG_VERSION ] || $bin/initdb -D $data -U satunomor --auth=trust --encoding=UTF8 --locale=C.UTF-8 >/dev/null',
+    `exec $bin/postgres -D $data -h ${address} -p ${port} -k '' -c fsync=off`
+  ].join('\n')
+  return { command: ['sh', '-ec', script], user: 'postgres', binds: [{ from: folder, to: '/var/lib/postgresql' }] }
 }

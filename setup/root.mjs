@@ -65,7 +65,8 @@ async function mirror() {
  * A command line that runs a program inside the root: in a mount namespace of its own (the mounts go when it ends),
  * the root read-only, `binds` mounted on it, as `user` (a user of the root's), ended by SIGTERM when we are.
  * The process that is started *is* the program: its pid, its signals, its exit code.
- * @param {{ command: string[], user?: string, binds?: { from: string, to: string, readOnly?: boolean }[], writable?: boolean }} options
+ * @typedef {{ command: string[], user?: string, binds?: { from: string, to: string, readOnly?: boolean }[] }} Program
+ * @param {Program} program
  * @returns {[string, string[]]}
  */
 export function inRoot({ command, user = 'root', binds = [] }) {

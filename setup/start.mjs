@@ -1,6 +1,6 @@
 // `npm start`: sets up what is missing, then runs Redis, Asterisk, the demo's telephones and the service in the
 // foreground, starts again what falls, and stops everything on Ctrl-C or SIGTERM.
-import { mkdirSync, openSync } from 'node:fs'
+import { closeSync, mkdirSync, openSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { connect } from 'node:net'
 import { createSocket } from 'node:dgram'
@@ -9,7 +9,7 @@ import { Child, dyingWithUs, until } from './children.mjs'
 import { installPackages, node } from './packages.mjs'
 import { asterisk, asteriskFolders, redis } from './parts.mjs'
 import { project, state } from './project.mjs'
-import { makeRoot } from './root.mjs'
+import { inRoot, makeRoot } from './root.mjs'
 import { run, step, StepFailed, steps } from './steps.mjs'
 
 const env = process.env
@@ -60,13 +60,13 @@ async function start() {
 /** @type {Part} */
 const redisPart = {
   name: 'Redis', log: 'redis.log', falls: 0,
-  command: () => redis({ folder: join(state, 'redis'), address: '127.0.0.1', port: redisPort }),
+  command: () => inRoot(redis({ folder: join(state, 'redis'), address: '127.0.0.1', port: redisPort })),
   ready: () => answers({ host: '127.0.0.1', port: redisPort })
 }
 /** @type {Part} */
 const asteriskPart = {
   name: 'Asterisk', log: 'asterisk.log', falls: 0,
-  command: () => asterisk({ folder: asteriskFolder, sounds }),
+  command: () => inRoot(asterisk({ folder: asteriskFolder, sounds })),
   ready: () => answers({ host: sip.host, port: amiPort })
 }
 /** @type {Part} */
@@ -87,7 +87,9 @@ const servicePart = {
 /** @param {Part} part */
 async function launch(part) {
   const output = openSync(join(state, 'log', part.log), 'a', 0o640)
-  const child = Object.assign(new Child(part.name, part.command(), { output, cwd: project, ...part.env ? { env: part.env } : {} }), { part, startedAt: Date.now() })
+  const errors = part === servicePart ? 'inherit' : output        // it shows the token that it made, once
+  const child = Object.assign(new Child(part.name, part.command(), { output, errors, cwd: project, ...part.env ? { env: part.env } : {} }), { part, startedAt: Date.now() })
+  closeSync(output)
   running.push(child)
   try {
     await until(child, part.ready)

@@ -64,7 +64,7 @@ export async function steps(main) {
     await main()
   } catch (error) {
     if (!(error instanceof StepFailed)) throw error
-    process.stderr.write(`\nSatunomor did not start: ${error.message}\nWhat to do: ${error.advice}\n`)
+    process.stderr.write(`\nIt did not work: ${error.message}\nWhat to do: ${error.advice}\n`)
     process.exit(1)
   }
 }

@@ -29,6 +29,8 @@ export interface MakeReady {
   settings: Settings
   /** Asterisk's user, where files are to be given to it. */
   owner?: LayOut['owner']
+  /** Where the prompts go, if not into the state folder. */
+  sounds?: string
   /** Where espeak-ng and sox are: here, or in our root. */
   run?: Run
   progress?: (progress: Progress) => void
@@ -41,9 +43,9 @@ export const toolsInRoot: Run = (command, args, options) => {
 }
 
 /** Throws what is wrong with the plan, the templates or the prompts; then nothing that Asterisk reads has changed. */
-export async function makeReady({ settings, owner, run = runHere, progress = () => {}, warn = () => {} }: MakeReady): Promise<Plan> {
+export async function makeReady({ settings, owner, run = runHere, progress = () => {}, warn = () => {}, sounds = places(settings.state).sounds }: MakeReady): Promise<Plan> {
   const { project, state } = settings
-  const { sounds, etc, secrets } = places(state)
+  const { etc, secrets } = places(state)
   await mkdir(sounds, { recursive: true, mode: 0o755 })
   const { address, port, ariPort, amiPort, rtp } = settings.asterisk
   const site: Site = { address, port, ariPort, amiPort, rtp, sounds: '/usr/share/asterisk/sounds' }

@@ -100,7 +100,7 @@ export class AmiLink {
         log.info('linked with Asterisk over AMI')
         wait = 100
         await this.#pingUntilLost(this.#manager)
-        log.warn({ why: String(this.#lost.signal.reason) }, 'AMI link lost')
+        if (!this.#closing.signal.aborted) log.warn({ why: String(this.#lost.signal.reason) }, 'AMI link lost')
       } catch (error) {
         if (!this.#closing.signal.aborted) log.warn({ err: error, nextTryInMs: wait }, 'no AMI link')
       }

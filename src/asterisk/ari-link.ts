@@ -116,6 +116,7 @@ export class AriLink {
         log.info({ lost: this.counts.lost }, 'linked with Asterisk')
         wait = 100
         await this.#beatUntilLost(client)
+        if (this.#closing.signal.aborted) break
         this.counts.lost++
         log.warn({ lost: this.counts.lost, why: why(this.#lost.signal) }, 'link to Asterisk lost')
       } catch (error) {

@@ -22,6 +22,20 @@ async function twoPhones(budiDoes: (call: IncomingCall) => unknown = call => cal
   return { ani, budi, call, rung, [Symbol.asyncDispose]: () => stack.disposeAsync() }
 }
 
+/** A proxy on their way (it stays there: Record-Route), which asks what to do with each message, by its start line. */
+async function proxyBetween({ ani, budi }: { ani: Softphone, budi: Softphone }, handle: (kind: string, pass: () => void) => void) {
+  const socket = createSocket('udp4')
+  socket.bind({ address: '127.0.77.3' })
+  await once(socket, 'listening')
+  const uri = `sip:127.0.77.3:${socket.address().port}`
+  socket.on('message', (datagram, { port }) => {
+    const message = datagram.toString('latin1').replace(/^(INVITE .*\r\n)/, `$1Record-Route: <${uri};lr>\r\n`)
+    const to = port === ani.port ? budi : ani
+    handle(message.split('\r\n')[0]!.replace(/ sip:\S+/, ''), () => socket.send(message, to.port, to.address))
+  })
+  return { uri, [Symbol.asyncDispose]: () => new Promise<void>(resolve => socket.close(() => resolve())) }
+}
+
 test('they talk, and each hears byte for byte what the other said', async () => {
   await using phones = await twoPhones(call => { call.ring(); return call.answer() })
   const here = phones.call()
@@ -51,7 +65,7 @@ test('frames leave every 20 ms, however late the timers are', async () => {
   const [first] = [performance.now(), await here.say(speech(3, 20))]
   await here.say(speech(3, 980))
   expect(performance.now() - first).toBeGreaterThan(930)
-  expect(performance.now() - first).toBeLessThan(1_100)
+  expect(performance.now() - first).toBeLessThan(1_500)
 })
 
 test('the one who was called hangs up', async () => {
@@ -95,20 +109,25 @@ test('a call that is given up before it left is never made', async () => {
 
 test('CANCEL and 200 cross: the answered call is acknowledged and hung up', async () => {
   await using phones = await twoPhones(call => call.ring())
-  const call = phones.call()
+  const passed: string[] = []
+  let keptBack = () => {}
+  await using proxy = await proxyBetween(phones, (kind, pass) => {
+    passed.push(kind)
+    if (kind === 'SIP/2.0 200 OK' && !passed.includes('CANCEL SIP/2.0')) keptBack = pass
+    else pass()
+    if (kind === 'CANCEL SIP/2.0') keptBack()
+  })
+  const call = phones.ani.dial({ to: proxy.uri, from: '1' })
   await eventually(() => expect(call.progress.at(-1)).toMatchObject({ status: 180 }))
   const there = await phones.rung
-  const answering = there.answer()
-  // The 200 leaves before the CANCEL comes in, and comes in after the CANCEL has left.
-  const seen: string[] = []
-  phones.budi.onDatagram(datagram => seen.push(datagram.toString('latin1').split(' ')[0]!))
-  await vi.waitFor(() => expect(there.media.describe()).not.toContain('m=audio 0'), { interval: 1 })
+  void there.answer()
+  await eventually(() => expect(passed.at(-1)).toBe('SIP/2.0 200 OK'))
   await call.hangUp()
   expect(await call.ended).toMatchObject({ by: 'here' })
-  await there.ended
-  await answering
-  expect(seen.slice(-1)).toEqual(['BYE'])
-  expect(phones.budi.faults).toEqual([])
+  await expect(call.answered).rejects.toBeInstanceOf(Refused)
+  expect(await there.ended).toMatchObject({ by: 'there' })
+  expect(passed.filter(kind => !kind.startsWith('SIP'))).toEqual(['INVITE SIP/2.0', 'CANCEL SIP/2.0', 'ACK SIP/2.0', 'BYE SIP/2.0'])
+  expect([...phones.ani.faults, ...phones.budi.faults]).toEqual([])
 })
 
 test('the one who is called declines by hanging up', async () => {
@@ -188,30 +207,20 @@ test('what is malformed or unknown disturbs nobody', async () => {
 })
 
 test('what gets lost is sent again, and what comes twice counts once', async () => {
-  await using phones = await twoPhones(call => { call.ring(); return call.answer() })
-  // A proxy between them that loses each kind of message once and doubles the rest.
-  const proxy = createSocket('udp4')
-  proxy.bind({ address: '127.0.77.3' })
-  await once(proxy, 'listening')
-  const route = `sip:127.0.77.3:${proxy.address().port}`
-  const lost = new Set<string>()
-  proxy.on('message', (datagram, { port }) => {
-    const message = datagram.toString('latin1').replace(/^(INVITE .*\r\n)/, `$1Record-Route: <${route};lr>\r\n`)
-    const kind = message.split('\r\n')[0]!.replace(/ sip:\S+/, '')
-    if (!lost.has(kind)) return void lost.add(kind)
-    const to = port === phones.ani.port ? phones.budi : phones.ani
-    for (let i = 0; i < 2; i++) proxy.send(message, to.port, to.address)
-  })
-
   let calls = 0
-  phones.budi.onCall(async call => { calls++; call.ring(); await call.answer() })
-  const call = phones.ani.dial({ to: route, from: '1' })
+  await using phones = await twoPhones(call => { calls++; call.ring(); return call.answer() })
+  const lost = new Set<string>()
+  await using proxy = await proxyBetween(phones, (kind, pass) => {
+    if (!lost.has(kind)) return void lost.add(kind)
+    pass()
+    pass()
+  })
+  const call = phones.ani.dial({ to: proxy.uri, from: '1' })
   await call.answered
   await call.hangUp({ within: 5_000 })
   expect(await call.ended).toMatchObject({ by: 'here' })
   expect(calls).toBe(1)
   expect([...lost]).toEqual(expect.arrayContaining(['INVITE SIP/2.0', 'SIP/2.0 200 OK', 'ACK SIP/2.0', 'BYE SIP/2.0']))
-  proxy.close()
 }, 20_000)
 
 test('re-INVITE and UPDATE are answered, with the sound where they say', async () => {
@@ -244,7 +253,8 @@ test('re-INVITE and UPDATE are answered, with the sound where they say', async (
 })
 
 test('closing a telephone hangs up, and leaves no sockets and no timers', async () => {
-  const before = process.getActiveResourcesInfo().filter(it => it === 'Timeout' || it === 'UDPWRAP').length
+  const open = () => process.getActiveResourcesInfo().filter(it => it === 'Timeout' || it === 'UDPWrap').length
+  const before = open()
   {
     await using phones = await twoPhones()
     const call = phones.call()
@@ -254,7 +264,7 @@ test('closing a telephone hangs up, and leaves no sockets and no timers', async 
     phones.budi.onCall(it => it.ring())
     const ringing = phones.call()
     await eventually(() => expect(ringing.progress.at(-1)).toMatchObject({ status: 180 }))
+    expect(open()).toBeGreaterThan(before + 4)
   }
-  const after = process.getActiveResourcesInfo().filter(it => it === 'Timeout' || it === 'UDPWRAP').length
-  expect(after).toBeLessThanOrEqual(before)
+  expect(open()).toBeLessThanOrEqual(before)
 })

@@ -101,6 +101,21 @@ describe('synthesis', () => {
     expect(seen.spoken).toHaveLength(2)
   })
 
+  it('forgets a sound before it makes it anew: a crash in between leaves no old voice for a new text', async () => {
+    await using texts = await folder({ 'a.txt': 'Satu.' })
+    await using out = await folder()
+    const { run } = tools()
+    await speak({ folder: texts.path, out: out.path, language: 'id', run })
+    await texts.write({ 'a.txt': 'Dua.' })
+    const crash = new Promise<string>(resolve => {
+      void speak({ folder: texts.path, out: out.path, language: 'id', run: async () => {
+        resolve(await readFile(join(out.path, 'manifest.json'), 'utf8'))
+        return new Promise(() => {})
+      } })
+    })
+    expect(JSON.parse(await crash)).toEqual({})
+  })
+
   it('says which prompts failed and why, and makes the others all the same', async () => {
     await using prompts = await folder({ 'id/a.txt': 'Satu.', 'id/b.txt': 'Dua.', 'id/c.txt': '!' })
     await using out = await folder()

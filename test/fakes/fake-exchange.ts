@@ -1,0 +1,157 @@
+/**
+ * An exchange in memory: trunk, dialplan, agencies' lines and ledger, as the contract (test/stories/contract.ts) and
+ * the stories want them. Prompts last 30 ms, and it rings a fiftieth of the plan's ring time.
+ */
+import { EventEmitter, once } from 'node:events'
+import { Hangup, type Channel, type Prompt } from '../../src/calls/channel.ts'
+import type { Happenings, Kind, LineOutcome, Step } from '../../src/calls/story.ts'
+import { deadline } from '../../src/calls/time.ts'
+import { milliseconds } from '../../src/plan/duration.ts'
+import type { Plan } from '../../src/plan/plan.ts'
+
+export type Behaviour = 'answers' | 'rings' | LineOutcome
+
+/** A line on somebody's desk. */
+export class FakeLine {
+  behaviour: Behaviour = 'answers'
+  busyWith: FakeChannel | undefined
+  readonly happened = new EventEmitter()
+  ringing: FakeChannel | undefined
+}
+
+export class FakeExchange {
+  readonly plan: Plan
+  readonly lines = new Map<string, FakeLine>()
+  readonly steps: Step[] = []
+  /** The dialplan gives a call back. */
+  onReturned: (callId: string, agency: string, status: string) => void = () => {}
+  #calls = 0
+
+  constructor(plan: Plan) {
+    this.plan = plan
+    for (const node of plan.nodes.values()) if (node.kind === 'agency') for (const { id } of node.lines) this.lines.set(id, new FakeLine())
+  }
+
+  arrives(number: string): FakeChannel {
+    const channel = new FakeChannel(this, `fake-${++this.#calls}`, number)
+    channel.writes('arrived', { did: '112', trunk: 'carrier', cli: number })
+    return channel
+  }
+}
+
+/** A caller: what the call sees is `Channel`; what the test lets the person do is below it. */
+export class FakeChannel implements Channel {
+  readonly #exchange: FakeExchange
+  readonly #line = new AbortController()
+  readonly happened = new EventEmitter()
+  readonly callId: string
+  readonly number: string
+  readonly hungUp = this.#line.signal
+  place = ''
+  talkingWith: string | undefined
+  #listeners: ((digit: string) => void)[] = []
+  #inHand = true
+
+  constructor(exchange: FakeExchange, callId: string, number: string) {
+    this.#exchange = exchange
+    this.callId = callId
+    this.number = number
+  }
+
+  // — what a call needs —
+  async answer() {
+    this.#there()
+    this.writes('picked', {})
+  }
+
+  async play(prompts: readonly Prompt[], stop: AbortSignal) {
+    if (stop.aborted) return
+    this.#there()
+    for (const prompt of prompts) {
+      if (stop.aborted) return
+      this.hears(prompt)
+      await this.#lasts(30, stop)
+    }
+  }
+
+  onDigit(listener: (digit: string) => void) { this.#listeners.push(listener) }
+
+  async remember(place: string) {
+    this.#there()
+    this.place = place
+  }
+
+  async ring(agency: string) {
+    this.#there()
+    this.#inHand = false
+    void this.#hunt(agency)
+  }
+
+  async fallBack() { this.#inHand = false }
+
+  async hangUp() { this.#end('us') }
+
+  // — what a person does —
+  presses(digit: string) { if (this.#inHand) for (const listener of this.#listeners) listener(digit) }
+  hangsUp() { this.#end('caller') }
+  hears(prompt: string) { this.happened.emit('hears', prompt) }
+
+  writes<K extends Kind>(kind: K, facts: Happenings[K]) {
+    const { steps } = this.#exchange
+    steps.push({ callId: this.callId, key: `ledger-${steps.length}`, at: Date.now(), witness: 'ledger', kind, facts } as Step)
+  }
+
+  /** The dialplan's `[agency-…]`: line after line, then back to the service. */
+  async #hunt(agency: string) {
+    const node = this.#exchange.plan.nodes.get(agency)
+    if (node?.kind !== 'agency') throw new Error(`no context [agency-${agency}]`)
+    this.writes('agency', { agency })
+    let status = 'CHANUNAVAIL'
+    for (const { id, ringTime } of node.lines) {
+      const line = this.#exchange.lines.get(id)!
+      this.writes('line', { agency, line: id })
+      this.hears(node.connecting)
+      const outcome = await this.#ring(line, ringTime)
+      if (this.hungUp.aborted) return
+      if (outcome === 'answered') {
+        line.busyWith = this
+        this.talkingWith = id
+        this.writes('connected', { agency, line: id })
+        this.happened.emit('talks', id)
+        line.happened.once('hangs-up', () => this.#end('agency'))
+        this.hungUp.addEventListener('abort', () => { line.busyWith = undefined })
+        return
+      }
+      this.writes('line-outcome', { agency, line: id, outcome, q850: null })
+      status = outcome === 'busy' ? 'BUSY' : outcome === 'full' ? 'FULL' : outcome === 'noanswer' ? 'NOANSWER' : 'CHANUNAVAIL'
+    }
+    this.#inHand = true
+    this.#exchange.onReturned(this.callId, agency, status)
+  }
+
+  async #ring(line: FakeLine, ringTime: number): Promise<LineOutcome> {
+    if (line.busyWith) return 'full'
+    line.ringing = this
+    line.happened.emit('rung', this.number)
+    if (line.behaviour === 'answers') return 'answered'
+    if (line.behaviour !== 'rings') return line.behaviour
+    using patience = deadline(milliseconds(ringTime / 50), this.hungUp)
+    const pickedUp = await once(line.happened, 'picks-up', { signal: patience }).then(() => true, () => false)
+    return pickedUp ? 'answered' : 'noanswer'
+  }
+
+  #end(by: 'caller' | 'agency' | 'us') {
+    if (this.hungUp.aborted) return
+    this.writes('hangup', { by, q850: 16 })
+    this.writes('ended', {})
+    this.#line.abort(new Hangup(16))
+    this.happened.emit('ended')
+  }
+
+  #there() { this.hungUp.throwIfAborted() }
+
+  async #lasts(ms: number, stop: AbortSignal) {
+    using time = deadline(milliseconds(ms), stop)
+    if (!time.aborted) await once(time, 'abort')
+  }
+}

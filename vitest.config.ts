@@ -1,0 +1,11 @@
+import { defineConfig } from 'vitest/config'
+
+/** `fast` needs nothing but Node; `real` runs on a real Asterisk, Redis and PostgreSQL, one file after the other. */
+export default defineConfig({
+  test: {
+    projects: [
+      { test: { name: 'fast', include: ['test/**/*.test.ts'], exclude: ['test/real/**'] } },
+      { test: { name: 'real', include: ['test/real/**/*.test.ts'], fileParallelism: false, testTimeout: 60_000, hookTimeout: 120_000 } }
+    ]
+  }
+})
