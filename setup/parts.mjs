@@ -58,7 +58,9 @@ export function postgres({ folder, address, port }) {
   const script = [
     'bin=$(ls -d /usr/lib/postgresql/*/bin)', 'data=/var/lib/postgresql/data',
     '[ -f $data/PG_VERSION ] || $bin/initdb -D $data -U satunomor --auth=trust --encoding=UTF8 --locale=C.UTF-8 >/dev/null',
-    `exec $bin/postgres -D $data -h ${address} -p ${port} -k '' -c fsync=off`
+    `$bin/postgres -D $data -h ${address} -p ${port} -k '' -c fsync=off &`,
+    'trap "kill -INT $!" TERM',              // SIGTERM alone would wait for every client to go by itself
+    'wait $! || wait $!'
   ].join('\n')
-  return { command: ['sh', '-ec', script], user: 'postgres', binds: [{ from: folder, to: '/var/lib/postgresql' }] }
+  return { command: ['sh', '-uc', script], user: 'postgres', binds: [{ from: folder, to: '/var/lib/postgresql' }] }
 }

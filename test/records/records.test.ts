@@ -3,7 +3,7 @@ import fc from 'fast-check'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { Records } from '../../src/records/records.ts'
 import { BadCursor } from '../../src/records/cursor.ts'
-import { postgres } from './postgres.ts'
+import { postgres } from '../parts/postgres.ts'
 import { aCall, aLog, start, tempFolder } from './stories.ts'
 
 const { log } = aLog()

@@ -1,0 +1,45 @@
+# Satunomor's images, for docker-compose.yml and for the tests: `parts` (Asterisk, Redis, PostgreSQL, the tools that
+# speak) and `service` (the same, and ours). Nothing of a machine is in them: plan, passwords and records come by volumes.
+
+# Debian's stable releases have no Asterisk; forky has. A base that holds the packages already is taken as it is.
+ARG BASE=debian:forky-slim
+ARG NODE=node:24-trixie-slim
+
+FROM $BASE AS parts
+# The list of setup/root.mjs, without what only the load tests use.
+ARG PACKAGES="asterisk asterisk-modules ca-certificates redis-server espeak-ng sox postgresql"
+RUN set -eu; missing=""; \
+    for package in $PACKAGES; do \
+      dpkg-query --show --showformat='${db:Status-Status}' "$package" 2>/dev/null | grep -qx installed || missing="$missing $package"; \
+    done; \
+    if [ -n "$missing" ]; then \
+      export DEBIAN_FRONTEND=noninteractive; \
+      apt-get update; \
+      apt-get install --yes --no-install-recommends $missing; \
+      rm -rf /var/lib/apt/lists/* /var/cache/apt/archives/*.deb; \
+    fi; \
+    mkdir -p /usr/share/asterisk/sounds; \
+    asterisk -V
+
+FROM $NODE AS packages
+WORKDIR /srv/satunomor
+COPY package.json package-lock.json .npmrc ./
+# The packages, and with them (the npm package `node`) the Node 24 that the service runs on.
+RUN npm ci --omit=dev --no-audit --no-fund && node_modules/.bin/node --version | grep '^v24\.'
+
+FROM parts AS service
+# Ours: it reads Asterisk's ledger, so it is of Asterisk's group.
+RUN useradd --system --no-create-home --home-dir /nonexistent --shell /usr/sbin/nologin --groups asterisk satunomor
+WORKDIR /srv/satunomor
+ENV NODE_ENV=production PATH=/srv/satunomor/node_modules/.bin:$PATH SATUNOMOR_STATE=/var/lib/satunomor
+COPY --from=packages /srv/satunomor/node_modules node_modules
+COPY package.json ./
+COPY setup setup
+COPY src src
+COPY demo demo
+COPY asterisk-config asterisk-config
+COPY dialplan dialplan
+USER satunomor
+# Healthy means that a call made now would be served. Nothing is restarted because of it: the calls outlive us.
+HEALTHCHECK --interval=10s --timeout=5s --start-period=60s CMD ["node", "setup/docker-health.mjs"]
+CMD ["node", "--disable-warning=ExperimentalWarning", "src/main.ts"]

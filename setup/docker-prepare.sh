@@ -1,0 +1,13 @@
+#!/bin/sh
+# docker-compose's one-shot `setup`, as root: makes the folders of the volumes and gives each to its user (natively
+# setup/parts.mjs does), then checks the plan, renders the dialplan and speaks the prompts.
+set -eu
+state=$SATUNOMOR_STATE
+install -d -m 750 -o root -g asterisk "$state/asterisk" "$state/asterisk/etc"
+for folder in log log/cel-custom lib spool run; do
+  install -d -m 750 -o asterisk -g asterisk "$state/asterisk/$folder"
+done
+install -d -m 750 -o satunomor -g satunomor "$state"
+install -d -m 755 "$state/sounds"
+SATUNOMOR_ASTERISK_USER="$(id -u asterisk):$(id -g asterisk)" node --disable-warning=ExperimentalWarning src/prepare.ts
+chown satunomor:satunomor "$state/secrets.json"

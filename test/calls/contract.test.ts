@@ -1,0 +1,4 @@
+import { fakeBench } from '../fakes/fake-bench.ts'
+import { contract } from '../stories/contract.ts'
+
+contract(fakeBench)
