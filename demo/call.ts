@@ -69,7 +69,6 @@ async function main(): Promise<boolean> {
   const told: Told[] = []
   const tell = (at: number, what: string) => {
     told.push({ at: Math.round(at), what })
-    if (!json) console.log(`${(at / 1000).toFixed(2).padStart(7)} s  ${what}`)
   }
 
   await using phone = await Softphone.open({ address })
@@ -79,6 +78,7 @@ async function main(): Promise<boolean> {
   })
   const now = () => performance.now() - call.startedAt
   tell(0, `dialled ${number} as ${from || 'nobody'}`)
+  if (!json) console.error('On the telephone; the story follows when the call is over …')
 
   const isLine = ({ prompt }: Heard) => prompt.startsWith(LINES)
   const over = new AbortController()
@@ -94,7 +94,7 @@ async function main(): Promise<boolean> {
       const finished = all || index < heard.length - 1 || performance.now() - it.endedAt > 500
       if (!finished || shown.has(it.startedAt)) continue
       shown.add(it.startedAt)
-      tell(it.startedAt - call.startedAt, isLine(it) ? `the line ${describe(it).slice(LINES.length)}` : `heard ${describe(it)}`)
+      tell(it.startedAt - call.startedAt, isLine(it) ? `heard the line ${describe(it).slice(LINES.length)}` : `heard ${describe(it)}`)
     }
   }
   const reached = Promise.withResolvers<boolean>()
@@ -136,7 +136,10 @@ async function main(): Promise<boolean> {
           : heard.length > 0 ? `No agency's line was heard, only: ${heard.map(describe).join('; ')}.`
             : `Sound came, but nothing in it is a prompt or a line that is known from ${sounds}.`
   if (json) console.log(JSON.stringify({ number, from, line, endedBy: ending.by, ms: Math.round(lasted), problem, heard, told }))
-  else console.log(line ? `Line ${line} answered.` : problem)
+  else {
+    for (const { at, what } of told) console.log(`${(at / 1000).toFixed(2).padStart(7)} s  ${what}`)
+    console.log(line ? `The line ${line} answered.` : problem)
+  }
   return line !== null
 }
 

@@ -32,12 +32,15 @@ export interface City extends AsyncDisposable {
   dial(options?: Partial<Parameters<Softphone['dial']>[0]>): OutgoingCall
   /** What a line does when it is rung; until told otherwise it answers at once. */
   line(id: string, does: (call: IncomingCall) => unknown): void
-  /** The next call that rings this line, or one that does already. */
+  /** The newest call on this line that has not ended, or the next one. */
   rung(id: string): Promise<IncomingCall>
   /** All the calls that reached the gateway, in order. */
   calls: IncomingCall[]
   /** The record of a call that has ended: the newest one, by this number where one is given. */
   record(cli?: string): Promise<StoredCall>
+  startRedis(): Promise<void>
+  /** Stops the service, does `meanwhile`, and starts it anew. */
+  restart(meanwhile: () => Promise<void>): Promise<void>
   /** Resolves when nothing is left behind anywhere: no channel, no bridge, no listener, no call in our hands. */
   quiet(): Promise<void>
 }
@@ -69,11 +72,15 @@ export async function openCity({ number, withRedis = false, plan: edit = text =>
   const owner = asteriskFolders(folder)
   await makeReady({ settings, owner, run: toolsInRoot, sounds })
 
-  const startRedis = () => launch('redis', redis({ folder: join(state, 'redis'), address: at(1), port: 6389 }), () => answers(at(1), 6389))
+  const launchRedis = () => launch('redis', redis({ folder: join(state, 'redis'), address: at(1), port: 6389 }), () => answers(at(1), 6389))
   const running = await launch('asterisk', asterisk({ folder, sounds }), () => answers(at(1), settings.asterisk.amiPort))
-  const redisRunning = withRedis ? await startRedis() : undefined
-  const service = await serve(settings, pino({ level: settings.logLevel }))
-  await eventually('the service is ready', async () => (await service.health.ready()).ready)
+  const redisRunning = withRedis ? await launchRedis() : undefined
+  const log = pino({ level: settings.logLevel })
+  const startService = async () => {
+    const service = await serve(settings, log)
+    await eventually('the service is ready', async () => (await service.health.ready()).ready)
+    return service
+  }
 
   const carrier = await Softphone.open({ address: at(2), port: 5060 })
   const gateway = await Softphone.open({ address: at(3), port: 5060 })
@@ -88,25 +95,31 @@ export async function openCity({ number, withRedis = false, plan: edit = text =>
   })
 
   const city: City = {
-    service, asterisk: running, redis: redisRunning, carrier, gateway, ear, state, address: at(1), calls,
+    service: await startService(), asterisk: running, redis: redisRunning, carrier, gateway, ear, state, address: at(1), calls,
     dial: options => carrier.dial({ to: `sip:112@${at(1)}:5060`, from: '+627215550112', ...options }),
     line: (id, does) => { behaviours.set(id, does) },
-    rung: id => eventually(`line ${id} is rung`, async () => calls.find(call => call.line === id)),
+    rung: id => eventually(`line ${id} is rung`, async () => calls.findLast(call => call.line === id && !call.ending)),
     record: cli => eventually('a record with a disposition', async () => {
-      await service.scribe.flush()
-      const { calls: [newest] } = await service.records.list({ limit: 1 })
+      await city.service.scribe.flush()
+      const { calls: [newest] } = await city.service.records.list({ limit: 1 })
       return newest?.disposition && (cli === undefined || newest.cliRaw === cli) ? newest : undefined
     }),
+    startRedis: async () => { city.redis = await launchRedis() },
+    restart: async meanwhile => {
+      await city.service.stop(1000)
+      await meanwhile()
+      city.service = await startService()
+    },
     quiet: () => eventually('nothing is left behind', async () => {
-      const left = await leftBehind(service)
+      const left = await leftBehind(city.service)
       if (left.length > 0) throw new Error(`left behind: ${left.join(', ')}`)
       return true
     }).then(() => {}),
     async [Symbol.asyncDispose]() {
       await carrier[Symbol.asyncDispose]()
       await gateway[Symbol.asyncDispose]()
-      await service.stop(1000)
-      await redisRunning?.stop()
+      await city.service.stop(1000)
+      await city.redis?.stop()
       await running.stop()
       await rm(state, { recursive: true, force: true })
     }

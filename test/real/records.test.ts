@@ -1,0 +1,106 @@
+/** What is written down of a call, with Redis, without it, and with PostgreSQL beside the local store. */
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import { openCity, eventually, type City } from '../parts/city.ts'
+import { postgres, type TestPostgres } from '../parts/postgres.ts'
+
+let city: City
+let database: TestPostgres
+beforeAll(async () => {
+  database = await postgres()
+  city = await openCity({ number: 3, withRedis: true, env: { DATABASE_URL: database.url } })
+})
+afterAll(async () => {
+  await city?.[Symbol.asyncDispose]()
+  await database?.[Symbol.asyncDispose]()
+})
+
+const api = async (path: string) => {
+  const answer = await fetch(`${city.service.url}/api${path}`, { headers: { authorization: `Bearer ${city.service.token}` } })
+  return { status: answer.status, body: await answer.json() as any }
+}
+
+/** Dials, presses at once, and waits for the record in the API (which reads PostgreSQL here). */
+async function called(digit: string, { number, until }: { number: string, until: (city: City) => Promise<unknown> }) {
+  const call = city.dial({ from: number })
+  await call.answered
+  await call.press(digit)
+  await until(city)
+  await call.hangUp()
+  return eventually('the record', async () => {
+    const { body } = await api('/calls?limit=20')
+    const found = body.calls?.find((it: any) => it.cli?.endsWith(number.slice(-4)) && it.disposition)
+    return found && (await api(`/calls/${found.callId}`)).body
+  })
+}
+
+test('a call is told step by step, in order, with its times', async () => {
+  city.line('bpbd-1', call => call.refuse(486))
+  city.line('bpbd-2', call => call.answer())
+  const { call, steps, lines } = await called('2', { number: '+627215550131', until: async () => (await city.rung('bpbd-2')).answered })
+  expect(steps.map(({ kind }: any) => kind)).toEqual([
+    'arrived', 'picked', 'menu', 'key', 'agency', 'line', 'line-outcome', 'line', 'connected', 'hangup', 'ended'])
+  expect(call).toMatchObject({ did: '112', trunk: 'carrier', cli: '+627215550131', agency: 'bpbd', line: 'bpbd-2', disposition: 'answered', endedBy: 'caller', q850: 16 })
+  expect(lines).toMatchObject([{ line: 'bpbd-1', outcome: 'busy', q850: 17 }, { line: 'bpbd-2', outcome: 'answered' }])
+  const times = steps.map(({ at }: any) => at)
+  expect(times).toEqual([...times].sort((a, b) => a - b))
+  expect(call.connectedAt - call.arrivedAt).toBeGreaterThan(0)
+  expect(Math.abs(Date.now() - call.arrivedAt)).toBeLessThan(60_000)
+})
+
+test('a call that goes on is in the list of live ones, and in no other after its end', async () => {
+  city.line('hallo-1', call => call.answer())
+  const call = city.dial({ from: '+627215550132' })
+  await call.answered
+  await call.press('3')
+  const live = await eventually('a live call that is connected', async () => (await api('/calls/live')).body.calls.find((it: any) => it.connectedAt))
+  expect(live).toMatchObject({ agency: 'wali-kota', line: 'hallo-1', cli: '+62721•••0132', disposition: null })
+  await call.hangUp()
+  await eventually('no live call', async () => (await api('/calls/live')).body.calls.length === 0)
+})
+
+test('with Redis stopped a call is as ever, and what is owed for a missed one comes when Redis is back', async () => {
+  await city.redis!.stop()
+  city.line('hallo-1', call => call.answer())
+  const answered = await called('3', { number: '+627215550133', until: async () => (await city.rung('hallo-1')).answered })
+  expect(answered.call.disposition).toBe('answered')
+  const missed = await called('9', { number: '+627215550134', until: async () => {} })
+  expect(missed.call).toMatchObject({ disposition: 'abandoned', detail: 'menu:utama' })
+  expect((await city.service.health.ready()).missing).toEqual([])
+
+  const followUp = () => city.service.records.db.selectFrom('followups').selectAll().where('callId', '=', missed.call.callId).execute()
+  expect(await followUp()).toEqual([])
+  await city.startRedis()
+  const [made] = await eventually('the follow-up', async () => { const rows = await followUp(); return rows.length > 0 && rows })
+  expect(made).toMatchObject({ callId: missed.call.callId, state: 'open' })
+  await eventually('the outbox owes nothing', async () => (await city.service.records.pendingOutbox(10)).length === 0)
+})
+
+test('with PostgreSQL away calls are served and written down here, and copied when it is back', async () => {
+  await database.stop()
+  expect((await api('/calls')).status).toBe(503)
+  city.line('hallo-1', call => call.answer())
+  const call = city.dial({ from: '+627215550135' })
+  await call.answered
+  await call.press('3')
+  await (await city.rung('hallo-1')).answered
+  await call.hangUp()
+  expect(await city.record('+627215550135')).toMatchObject({ disposition: 'answered' })
+  await database.start()
+  const copied = await eventually('the copy', async () => (await api('/calls')).body.calls?.find((it: any) => it.cli?.endsWith('0135')), 30_000)
+  expect(copied.disposition).toBe('answered')
+})
+
+test('the ledger is read on after the service was away: a call that ran meanwhile has its record', async () => {
+  city.line('posko-1', call => call.answer())
+  await city.restart(async () => {
+    const call = city.dial({ from: '+627215550136' })
+    await call.answered
+    await city.ear.hears(call, 'sambutan')          // the fallback's: no service is there
+    await call.press('0')
+    await (await city.rung('posko-1')).answered
+    await call.hangUp()
+  })
+  const record = await city.record('+627215550136')
+  expect(record).toMatchObject({ disposition: 'answered', agency: 'posko', line: 'posko-1', endedBy: 'caller' })
+  expect((await city.service.records.get(record.callId))!.steps.every(({ witness }) => witness === 'ledger')).toBe(true)
+})
