@@ -121,6 +121,7 @@ if (import.meta.main) {
     process.once('SIGINT', stop.resolve)
     await stop.promise
     await service.stop()
+    process.exit(0)           // everything is closed; a connection that somebody else holds open does not hold us up
   } catch (error) {
     process.stderr.write(`The service did not start: ${(error as Error).message}\n`)
     process.exit(1)

@@ -30,8 +30,9 @@ export interface AmiLinkOptions {
  * The link to Asterisk's manager interface, over asterisk-manager 0.2.0, with its faults fenced in:
  * - a CR or LF in a value would carry another action: here it is refused;
  * - actions in flight when the socket drops never settle: here they are rejected with the link, or when their time is up;
+ * - a socket that is still connecting, or whose other end is stuck, is never closed: here it is, with the link;
  * - it does not reconnect when it should: here a lost link is a lost manager, and a new one is made, for ever, at most 2 s apart;
- * - AMI's event names share an emitter with the socket's (`close`, `error`): here only the socket's are taken for them;
+ * - AMI's event names share an emitter with the socket's (`close`, `error`): here no AMI event gets on to it;
  * - it has no ping: here one goes out every 5 s.
  */
 export class AmiLink {
@@ -78,7 +79,7 @@ export class AmiLink {
     lost.addEventListener('abort', cut, { once: true })
     const actionid = randomUUID()
     try {
-      manager.action({ action: name, actionid, ...values }, (error, response) => {
+      manager.action({ ...values, action: name, actionid }, (error, response) => {
         if (error) reject(new AmiRefused(`${name}: ${(error as AmiMessage)['message'] ?? String(error)}`))
         else resolve(response)
       })
@@ -102,6 +103,7 @@ export class AmiLink {
         await this.#pingUntilLost(this.#manager)
         if (!this.#closing.signal.aborted) log.warn({ why: String(this.#lost.signal.reason) }, 'AMI link lost')
       } catch (error) {
+        if (error instanceof AmiRefused) wait = 2000                     // it will not think better of it at once
         if (!this.#closing.signal.aborted) log.warn({ err: error, nextTryInMs: wait }, 'no AMI link')
       }
       this.#manager = undefined
@@ -116,16 +118,18 @@ export class AmiLink {
     if (this.#closing.signal.aborted) lost.abort(this.#closing.signal.reason)
     const manager = makeManager(undefined)
     Object.assign(manager.options, { host, port, username: user, password, events: true })
-    // The socket says `close` with a boolean and `error` with an Error; an AMI event of that name comes with an object.
-    manager.on('close', (hadError: unknown) => { if (typeof hadError === 'boolean') lost.abort(new AsteriskAway('the AMI socket was closed')) })
-    manager.on('error', (error: unknown) => { if (error instanceof Error) lost.abort(error) })
-    manager.on('managerevent', (event: AmiMessage) => this.#hear(event))
-    lost.signal.addEventListener('abort', () => manager.disconnect(), { once: true })
+    manager.on('close', () => lost.abort(new AsteriskAway('the AMI socket was closed')))
+    manager.on('error', (error: Error) => lost.abort(new AsteriskAway(`AMI: ${error.message}`)))
+    // Its own way of telling what it has read is taken off: it emits each event by Asterisk's name for it.
+    manager.removeAllListeners('rawevent')
+    manager.on('rawevent', (message: AmiMessage) => this.#read(manager, message))
 
     const { promise: loggedIn, resolve, reject } = Promise.withResolvers<void>()
     lost.signal.addEventListener('abort', () => reject(lost.signal.reason), { once: true })
     if (lost.signal.aborted) reject(lost.signal.reason)
-    manager.connect(port, host, () => manager.login(error =>
+    // What it takes for a port goes on to net.createConnection, which takes a signal, too: the socket closes with the link.
+    const where = { port, host, signal: lost.signal } as unknown as number
+    manager.connect(where, undefined as unknown as string, () => manager.login(error =>
       error ? reject(new AmiRefused(`login: ${(error as AmiMessage)['message'] ?? String(error)}`)) : resolve()))
     try {
       await within(seconds(5), 'AMI login', loggedIn)
@@ -134,6 +138,12 @@ export class AmiLink {
       lost.abort(error)
       throw error
     }
+  }
+
+  #read(manager: ReturnType<typeof makeManager>, message: AmiMessage) {
+    const { event, response, actionid } = message
+    if (event !== undefined) this.#hear(message)
+    else if (actionid !== undefined) manager.emit(actionid, String(response).toLowerCase() === 'error' ? message : undefined, message)
   }
 
   #hear(event: AmiMessage) {

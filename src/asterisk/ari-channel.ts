@@ -34,6 +34,21 @@ export class AriChannel implements Channel {
     if (this.#digits) this.onDigit(this.#digits)
   }
 
+  /** Whether the call is with us, and not (on its way) into the dialplan. */
+  get inHand() { return !this.#inHand.signal.aborted }
+
+  /** After the link was away: a prompt whose end we did not hear has ended all the same. */
+  async catchUp() {
+    const id = this.#playing
+    if (id === undefined) return
+    try {
+      await this.#link.request('playbacks', 'get', { playbackId: id })
+    } catch (error) {
+      passOver(Gone)(error)
+      this.#events.tell({ type: 'PlaybackFinished', playback: { id } })
+    }
+  }
+
   /** The call is over, as heard here or read in the ledger. */
   ended(q850: number | null) {
     this.#inHand.abort()
@@ -44,16 +59,19 @@ export class AriChannel implements Channel {
     await this.#ask('answer')
   }
 
+  #playing: string | undefined
   async play(prompts: readonly Prompt[], stop: AbortSignal) {
     if (stop.aborted) return
     const playbackId = randomUUID()
-    const finished = this.#events.next('PlaybackFinished', playbackId, stop)
-    finished.catch(() => {})
-    await this.#ask('play', { playbackId, media: prompts.map(prompt => `sound:${prompt}`).join(',') })
+    const over = new AbortController()
+    const finished = this.#events.next('PlaybackFinished', playbackId, AbortSignal.any([stop, over.signal])).then(() => true, () => false)
     try {
-      await finished
-    } catch {
-      if (!this.hungUp.aborted) await this.#link.request('playbacks', 'stop', { playbackId }).catch(passOver(Gone))
+      await this.#ask('play', { playbackId, media: prompts.map(prompt => `sound:${prompt}`).join(',') })
+      this.#playing = playbackId
+      if (!await finished && !this.hungUp.aborted) await this.#link.request('playbacks', 'stop', { playbackId }).catch(passOver(Gone))
+    } finally {
+      over.abort()
+      this.#playing = undefined
     }
   }
 
@@ -79,13 +97,7 @@ export class AriChannel implements Channel {
   async #continueAt(context: string) {
     this.hungUp.throwIfAborted()
     this.#inHand.abort()
-    try {
-      await this.#ask('continueInDialplan', { context, extension: 's', priority: 1 })
-    } catch (error) {
-      if (error instanceof Hangup) this.ended(error.q850)
-      else if (!this.hungUp.aborted) this.taken()
-      throw error
-    }
+    await this.#ask('continueInDialplan', { context, extension: 's', priority: 1 })
   }
 
   async hangUp() {
@@ -98,7 +110,9 @@ export class AriChannel implements Channel {
     try {
       await this.#link.request('channels', operation, { channelId: this.callId, ...params })
     } catch (error) {
-      throw error instanceof Gone ? new Hangup() : error
+      if (!(error instanceof Gone)) throw error
+      this.ended(null)
+      throw this.hungUp.reason
     }
   }
 }

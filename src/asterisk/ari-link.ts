@@ -1,8 +1,9 @@
 import Ari from 'ari-client'
 import type { Client } from 'ari-client'
+import { createRequire } from 'node:module'
 import type { Logger } from 'pino'
 import { milliseconds, seconds, type Duration } from '../plan/duration.ts'
-import { pause, within } from '../calls/time.ts'
+import { deadline, pause } from '../calls/time.ts'
 import { heard } from './ari-events.ts'
 
 export interface AriSite {
@@ -15,7 +16,7 @@ export interface AriSite {
 
 /** The parts of ari-client that its types do not name. */
 interface Inside {
-  _ws: NodeJS.EventEmitter & { terminate(): void }
+  _ws?: NodeJS.EventEmitter & { terminate(): void }
   [operation: string]: unknown
 }
 
@@ -41,12 +42,25 @@ export class Gone extends Error {
   override name = 'Gone'
 }
 
+/** What Asterisk answered instead of doing it: the HTTP status, and its own words. */
+class Refused extends Error {
+  override name = 'Refused'
+  readonly status: number
+
+  constructor(status: number, words: string) {
+    super(words)
+    this.status = status
+  }
+}
+
 let credentials: { of: string, links: number } | undefined
 
 /**
  * The link to Asterisk's REST interface, over ari-client 2.2.0, with its faults fenced in:
  * - it gives up after ten tries: here a lost link is a lost client, and a new one is made, for ever, at most 2 s apart;
  * - an event without a model throws in the socket's handler: here it is caught, counted and logged;
+ * - a request that cannot be sent never settles, one that is refused loses its HTTP status, and API pages that cannot be
+ *   read (an Asterisk that is just starting) end the process: here its HTTP is replaced by ours (`askOverHttp`);
  * - it knows no time-outs and no pings: here each request has a limit, and a beat goes round the whole way;
  * - all clients of a process use the last one's password: here a second one with another is refused;
  * - listeners on channel objects leak: nobody gets such an object.
@@ -73,7 +87,7 @@ export class AriLink {
     this.#options = options
   }
 
-  get up() { return this.#client !== undefined }
+  get up() { return this.beatAt !== undefined }
 
   /** Connects, and from then on keeps connected until `close`. */
   open() {
@@ -90,7 +104,8 @@ export class AriLink {
 
   /**
    * One request, by ari-client's names: `request('channels', 'answer', { channelId })`.
-   * @throws AsteriskAway when there is no link, or no answer in time; Gone when Asterisk has no such thing (HTTP 404, 409)
+   * @throws AsteriskAway when there is no link, or no answer in time; Gone when Asterisk has no such thing (any more), or
+   * it is no longer in our hands; another Error, with Asterisk's words, for anything else that it refuses
    */
   async request<T = unknown>(resource: keyof Client & string, operation: string, params: Record<string, unknown> = {}): Promise<T> {
     const client = this.#client
@@ -99,11 +114,14 @@ export class AriLink {
   }
 
   async #ask<T>(client: Client & Inside, resource: string, operation: string, params: Record<string, unknown>): Promise<T> {
-    const operations = client[resource] as Record<string, (params: Record<string, unknown>) => Promise<T>>
+    const what = `${resource}.${operation}`
+    const ask = (client[resource] as Record<string, (params: Record<string, unknown>) => Promise<T>> | undefined)?.[operation]
+    if (!ask) throw new TypeError(`ARI has no ${what}`)
+    using time = deadline(this.#options.patience ?? seconds(3), this.#lost.signal)
     try {
-      return await within(this.#options.patience ?? seconds(3), `${resource}.${operation}`, operations[operation]!(params))
+      return await ask({ ...params, headers: { signal: time } })
     } catch (error) {
-      throw translate(error, `${resource}.${operation}`)
+      throw translate(error, what)
     }
   }
 
@@ -118,11 +136,12 @@ export class AriLink {
         await this.#beatUntilLost(client)
         if (this.#closing.signal.aborted) break
         this.counts.lost++
-        log.warn({ lost: this.counts.lost, why: why(this.#lost.signal) }, 'link to Asterisk lost')
+        log.warn({ lost: this.counts.lost, why: (this.#lost.signal.reason as Error).message }, 'link to Asterisk lost')
       } catch (error) {
-        if (!this.#closing.signal.aborted) log.warn({ err: error, nextTryInMs: wait }, 'no link to Asterisk')
+        if (!this.#closing.signal.aborted) log.warn({ err: translate(error, 'linking'), nextTryInMs: wait }, 'no link to Asterisk')
+      } finally {
+        this.#drop()
       }
-      this.#drop()
       await pause(milliseconds(wait), this.#closing.signal)
       wait = Math.min(wait * 2, 2000)
     }
@@ -131,50 +150,56 @@ export class AriLink {
   /** A new client, linked, its events filtered at the source and routed. */
   async #connect(): Promise<Client & Inside> {
     const { url, user, password, app } = this.#site
-    const { onUp } = this.#options
     const lost = this.#lost = new AbortController()
     if (this.#closing.signal.aborted) lost.abort(this.#closing.signal.reason)
-    const client = await within(seconds(5), 'reading the API', Ari.connect(url, user, password)) as Client & Inside
+    using time = deadline(seconds(5), lost.signal)
+    // ari-client's first request has no limit: it is only let at an Asterisk that answers.
+    await fetchText(`${url}/ari/api-docs/resources.json`, { headers: { authorization: `Basic ${btoa(`${user}:${password}`)}` }, signal: time })
+    const client = await untilAborted(Ari.connect(url, user, password), time) as Client & Inside
+    // Requests go from here on: events may come before `start` says that they can.
+    this.#client = client
     // Its own reconnecting is switched off: it would give up, and two would be at it.
     Object.defineProperty(client, '_wsClosed', { get: () => true, set: () => {} })
     const started = client.start(app)
-    started.catch(() => {})
-    client._ws.on('error', (error: Error) => lost.abort(error))
-    client._ws.on('close', () => lost.abort(new AsteriskAway('the websocket was closed')))
+    client._ws!.on('error', (error: Error) => lost.abort(new AsteriskAway(`websocket: ${error.message}`)))
+    client._ws!.on('close', () => lost.abort(new AsteriskAway('the websocket was closed')))
     this.#fenceEvents(client)
+    await untilAborted(started, time)
+    await this.#ask(client, 'applications', 'filter', {
+      applicationName: app, filter: { allowed: [...heard, 'ChannelUserevent'].map(type => ({ type })) }
+    })
+    this.beatAt = performance.now()
+    await this.#sayThatItIsUp()
+    return client
+  }
+
+  /** What goes wrong in there costs the link only if it is the link's fault. */
+  async #sayThatItIsUp() {
     try {
-      await within(seconds(5), 'opening the websocket', untilAborted(started, lost.signal))
-      await this.#ask(client, 'applications', 'filter', {
-        applicationName: app, filter: { allowed: [...heard, 'ChannelUserevent'].map(type => ({ type })) }
-      })
-      this.#client = client
-      this.beatAt = performance.now()
-      await onUp()
-      return client
+      await this.#options.onUp()
     } catch (error) {
-      this.#client = undefined
-      this.beatAt = undefined
-      client._ws.terminate()
-      throw error
+      if (error instanceof AsteriskAway) throw error
+      this.#options.log.error({ err: error }, 'what is to be done when the link is up went wrong')
     }
   }
 
   /** ari-client's handler throws on an event that it has no model for; its `*` is our one listener. */
   #fenceEvents(client: Client & Inside) {
     const { log, onEvent } = this.#options
-    const [theirs] = client._ws.listeners('message') as ((data: unknown) => void)[]
-    client._ws.removeAllListeners('message')
-    client._ws.on('message', (data: unknown) => {
+    const [theirs] = client._ws!.listeners('message') as ((data: unknown) => void)[]
+    client._ws!.removeAllListeners('message')
+    client._ws!.on('message', (data: unknown) => {
       try {
         theirs!(data)
       } catch (error) {
         this.counts.unknownEvents++
-        log.warn({ err: error, event: String(data).slice(0, 200) }, 'an event that ari-client does not know was passed over')
+        // Of the event only its type: the rest may be somebody's number.
+        log.warn({ err: error, type: /"type": ?"(\w+)"/.exec(String(data))?.[1] ?? null }, 'an event that ari-client does not know was passed over')
       }
     })
     ;(client as unknown as NodeJS.EventEmitter).on('*', (event: { type: string, eventname?: string }) => {
       if (event.type === 'ChannelUserevent') {
-        if (event.eventname === 'beat') this.beatAt = performance.now()
+        if (event.eventname === 'beat' && this.up) this.beatAt = performance.now()
         return
       }
       try {
@@ -194,7 +219,7 @@ export class AriLink {
       try {
         await this.#ask(client, 'events', 'userEvent', { eventName: 'beat', application: this.#site.app })
       } catch (error) {
-        this.#lost.abort(error)
+        this.#lost.abort(new AsteriskAway((error as Error).message))
       }
       if (performance.now() - (this.beatAt ?? 0) > 3 * beat) this.#lost.abort(new AsteriskAway('no event came back over the websocket'))
     }
@@ -204,13 +229,14 @@ export class AriLink {
     const client = this.#client
     this.#client = undefined
     this.beatAt = undefined
+    this.#lost.abort(new AsteriskAway('the link was given up'))
     if (!client) return
-    client._ws.terminate()
+    client._ws?.terminate()
     ;(client as unknown as NodeJS.EventEmitter).removeAllListeners()
   }
 }
 
-async function untilAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
+async function untilAborted<T>(work: PromiseLike<T>, signal: AbortSignal): Promise<T> {
   const { promise, reject } = Promise.withResolvers<never>()
   const abort = () => reject(signal.reason)
   if (signal.aborted) abort()
@@ -223,13 +249,67 @@ async function untilAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T
   }
 }
 
-const why = (signal: AbortSignal) => signal.reason instanceof Error ? signal.reason.message : String(signal.reason)
+/** What an error of a request means to us. A variable that is not set is no sign that its channel is gone. */
+function translate(error: unknown, what: string): Error {
+  const text = `${what}: ${error instanceof Error ? error.message : String(error)}`
+  if (error instanceof AsteriskAway) return new AsteriskAway(text)
+  if (error instanceof Error && error.name === 'TimeUp') return new AsteriskAway(`${what}: no answer in time`)
+  if (error instanceof Refused) {
+    if (error.status === 404 && !/variable/i.test(text)) return new Gone(text)
+    if (error.status === 409 && /not in (a )?stasis/i.test(text)) return new Gone(text)
+  }
+  return new Error(text, { cause: error })
+}
 
-// The only place that reads ari-client's error text: it puts the HTTP body in `message` and drops the status.
-function translate(error: unknown, what: string) {
-  const text = error instanceof Error ? error.message : String(error)
-  if (/not found|not in (a )?stasis/i.test(text)) return new Gone(`${what}: ${text}`)
-  if (error instanceof Error && error.name === 'TimeUp') return new AsteriskAway(text)
-  if (/ECONN|EPIPE|socket hang up|ETIMEDOUT|can't find/i.test(text)) return new AsteriskAway(`${what}: ${text}`)
-  return new Error(`${what}: ${text}`, { cause: error })
+// — ari-client's HTTP —
+// It asks through swagger-client's `SwaggerHttp`, whose own way loses network errors and statuses, and dies of a bad answer.
+
+interface Asking {
+  url: string
+  method: string
+  headers: Record<string, string> & { signal?: AbortSignal }
+  body?: string
+  on: { response(answer: { status: number, data: string }): void, error(why: unknown): void }
+}
+
+const { SwaggerHttp } = createRequire(createRequire(import.meta.url).resolve('ari-client'))('swagger-client') as
+  { SwaggerHttp: { prototype: { execute(asking: Asking): void } } }
+
+SwaggerHttp.prototype.execute = asking => { void askOverHttp(asking) }
+
+// swagger-client's own log: a notice at each connect that Asterisk's API is described in an old Swagger, kept for ever.
+Object.assign(globalThis, { log: () => {} })
+
+/** One request with a limit: the one that `#ask` sends along among the headers, else 5 s. Nothing of it is thrown. */
+async function askOverHttp({ url, method, headers: { signal, ...headers }, body, on }: Asking) {
+  using time = deadline(seconds(5), signal)
+  try {
+    const { status, data } = await fetchText(url, { method: method.toUpperCase(), headers, signal: time, ...body ? { body } : {} })
+    on.response({ status, data })
+  } catch (error) {
+    try {
+      on.error(error)
+    } catch { /* swagger-client throws once more what it has just been told */ }
+  }
+}
+
+/** @throws AsteriskAway where nobody answers, or not ARI; Refused; what the signal aborts with */
+async function fetchText(url: string, options: RequestInit & { signal: AbortSignal }): Promise<{ status: number, data: string }> {
+  const asked = fetch(url, options).then(async response => ({ status: response.status, data: await response.text() }))
+  const answer = await asked.catch((error: Error) => {
+    if (options.signal.aborted) throw options.signal.reason
+    throw new AsteriskAway((error.cause as Error | undefined)?.message ?? error.message)
+  })
+  if (answer.status >= 400) throw refusal(answer)
+  return answer
+}
+
+/** ARI refuses in JSON; what else comes is Asterisk's web server, without ARI behind it (yet). */
+function refusal({ status, data }: { status: number, data: string }) {
+  try {
+    const { message, error } = JSON.parse(data) as { message?: string, error?: string }
+    return new Refused(status, message ?? error ?? `HTTP ${status}`)
+  } catch {
+    return new AsteriskAway(`HTTP ${status} without ARI behind it`)
+  }
 }

@@ -56,7 +56,7 @@ export function stepOf(event: CelEvent, key: string): Step | undefined {
   switch (event.type) {
     case 'CHAN_START':
       return isCaller && event.context === 'trunk-in'
-        ? tell('arrived', { did: event.exten, trunk: trunkOf(event.channelName), cli: event.number }) : undefined
+        ? tell('arrived', { did: dialled(event.exten), trunk: trunkOf(event.channelName), cli: event.number }) : undefined
     case 'ANSWER':
       return isCaller ? tell('picked', {}) : undefined
     case 'BRIDGE_ENTER':
@@ -120,6 +120,9 @@ function hangupOf(event: CelEvent): Happenings['hangup'] {
   const by: Owner = source === '' || source.startsWith('dialplan') ? 'us' : source === event.channelName ? 'caller' : 'agency'
   return { by, q850: facts.hangupcause ?? null }
 }
+
+/** Asterisk looks past dashes in what was dialled: 1-12 came in as 112. */
+const dialled = (exten: string) => exten.replaceAll('-', '')
 
 /** `PJSIP/carrier-0000002a` came in on `carrier`. */
 const trunkOf = (channelName: string) => /^PJSIP\/(.+)-[0-9a-f]+$/.exec(channelName)?.[1] ?? channelName

@@ -7,7 +7,7 @@ import { pause } from '../calls/time.ts'
 import { milliseconds } from '../plan/duration.ts'
 import { AriChannel } from './ari-channel.ts'
 import type { AriEvents } from './ari-events.ts'
-import { Gone, type AriLink } from './ari-link.ts'
+import { AsteriskAway, Gone, type AriLink } from './ari-link.ts'
 
 /** Brings the calls that the dialplan hands over (`Stasis(satunomor,…)`) to the switchboard, and those that it gives back. */
 export class TrunkLine {
@@ -55,29 +55,43 @@ export class TrunkLine {
   }
 
   /**
-   * After the link was away: takes up the calls that hang in our application and that we do not know (a service before
-   * us had them), and lets go those that are gone from Asterisk.
+   * After the link was away: lets go the calls that are gone from Asterisk, tells the others what they did not hear, and
+   * takes up those that hang in our application and are not in our hands (a service before us had them, or they came back unheard).
    */
   async reconcile() {
+    // In this order: a call that arrives while we ask is not taken for one that is gone.
+    const known = this.#switchboard.callIds()
     const app = await this.#link.request<{ channel_ids: string[] }>('applications', 'get', { applicationName: this.#app })
     const channels = await this.#link.request<{ id: string }[]>('channels', 'list')
     const there = new Set(channels.map(({ id }) => id))
-    for (const callId of this.#switchboard.callIds()) if (!there.has(callId)) this.ended(callId, null)
-    for (const callId of app.channel_ids) if (there.has(callId) && !this.#switchboard.has(callId)) await this.#resume(callId)
+    for (const callId of known) {
+      if (!there.has(callId)) this.ended(callId, null)
+      else await this.#switchboard.channel<AriChannel>(callId)?.catchUp()
+    }
+    for (const callId of app.channel_ids) if (there.has(callId) && !this.#switchboard.channel<AriChannel>(callId)?.inHand) await this.#resume(callId)
   }
 
   async #resume(callId: string) {
     try {
       const [place, did] = await Promise.all([this.#variable(callId, 'SN_STATE'), this.#variable(callId, 'SN_DID')])
-      const [kind, node, status] = place.split(':') as [string, string, string?]
-      this.#log.warn({ call: callId, place }, 'a call of a service before us goes on')
-      this.#arrives(callId, did, kind === 'returned' ? { returned: { agency: node, status: status ?? '' } } : { node })
+      const [kind, node = '', status = ''] = place.split(':')
+      const returned = kind === 'returned' ? { agency: node, status } : undefined
+      if (this.#switchboard.has(callId) && !returned) return              // on its way into the dialplan
+      this.#log.warn({ call: callId, place }, 'a call that waits in Asterisk goes on')
+      if (returned) this.#comesBack(callId, returned, did)
+      else this.#arrives(callId, did, { node })
     } catch (error) {
       if (!(error instanceof Gone)) throw error
     }
   }
 
+  /** Empty where it is not set: such a call fails in the walk, and is given to the fallback. */
   async #variable(channelId: string, variable: string) {
-    return (await this.#link.request<{ value: string }>('channels', 'getChannelVar', { channelId, variable })).value
+    try {
+      return (await this.#link.request<{ value: string }>('channels', 'getChannelVar', { channelId, variable })).value
+    } catch (error) {
+      if (error instanceof Gone || error instanceof AsteriskAway) throw error
+      return ''
+    }
   }
 }

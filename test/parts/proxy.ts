@@ -1,0 +1,105 @@
+/**
+ * A wire between the service and Asterisk that a test can cut, block or slow down.
+ *
+ *     await using wire = await Proxy.open({ at: { address, port: 18088 }, to: { address, port: 8088 } })
+ *     wire.cut()
+ */
+import { once } from 'node:events'
+import { connect, createServer, type Server, type Socket } from 'node:net'
+
+export interface Place { address: string, port: number }
+
+export class Proxy implements AsyncDisposable {
+  readonly #at: Place
+  readonly #to: Place
+  readonly #sockets = new Set<Socket>()
+  #server: Server | undefined
+  #stalled = false
+  /** How long each piece is on its way, in ms. */
+  delay = 0
+  /** The piece that has this text in it, on its way to Asterisk, is lost; then it is none. */
+  loses: string | undefined
+  /** How many connections came in, and what was sent to Asterisk over all of them. */
+  connections = 0
+  sent = ''
+
+  private constructor(at: Place, to: Place) {
+    this.#at = at
+    this.#to = to
+  }
+
+  static async open({ at, to }: { at: Place, to: Place }): Promise<Proxy> {
+    const proxy: Proxy = new Proxy(at, to)
+    await proxy.pass()
+    return proxy
+  }
+
+  /** How many sockets are open, both sides counted. */
+  get open() { return this.#sockets.size }
+
+  /** As if it were not there. */
+  async pass() {
+    this.#stalled = false
+    for (const socket of this.#sockets) socket.resume()
+    if (this.#server) return
+    this.#server = createServer(socket => this.#join(socket))
+    this.#server.listen(this.#at.port, this.#at.address)
+    await once(this.#server, 'listening')
+  }
+
+  /** Everything that is open ends with a reset; what comes next passes. */
+  cut() {
+    for (const socket of this.#sockets) socket.resetAndDestroy()
+  }
+
+  /** Connections stay, and are taken, but nothing comes through. */
+  stall() {
+    this.#stalled = true
+    for (const socket of this.#sockets) socket.pause()
+  }
+
+  /** Nobody listens; what is open ends with a reset. */
+  async refuse() {
+    const closed = this.#server && once(this.#server, 'close')
+    this.#server?.close()
+    this.#server = undefined
+    this.cut()
+    await closed
+  }
+
+  #join(near: Socket) {
+    this.connections++
+    const far = connect({ host: this.#to.address, port: this.#to.port })
+    this.#carry(near, far, chunk => {
+      const text = chunk.toString('latin1')
+      if (this.loses !== undefined && text.includes(this.loses)) {
+        this.loses = undefined
+        return
+      }
+      this.sent += text
+      this.#write(far, chunk)
+    })
+    this.#carry(far, near, chunk => this.#write(near, chunk))
+  }
+
+  #carry(from: Socket, to: Socket, take: (chunk: Buffer) => void) {
+    this.#sockets.add(from)
+    from.setNoDelay()
+    from.on('data', take)
+    from.on('error', () => {})
+    from.on('close', () => {
+      this.#sockets.delete(from)
+      to.destroy()
+    })
+    if (this.#stalled) from.pause()
+  }
+
+  #write(to: Socket, chunk: Buffer) {
+    if (this.delay > 0) setTimeout(() => to.write(chunk), this.delay)
+    else to.write(chunk)
+  }
+
+  async [Symbol.asyncDispose]() {
+    await this.refuse()
+  }
+}
