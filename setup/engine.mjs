@@ -7,6 +7,7 @@
 import { spawn } from 'node:child_process'
 import { cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
 import { Child, dyingWithUs, until } from './children.mjs'
 import { installPackages, node } from './packages.mjs'
 import { cache, project } from './project.mjs'
@@ -151,7 +152,7 @@ async function layOutNode(context) {
   writeFileSync(join(context, 'Dockerfile'), [`FROM ${images.base}`, 'COPY usr /usr', 'COPY etc /etc', ...settings.map(setting => `ENV ${setting}`), ''].join('\n'))
 }
 
-if (import.meta.main ?? process.argv[1] === import.meta.filename) {
+if (process.argv[1] === fileURLToPath(import.meta.url)) {
   const [command, ...args] = process.argv.slice(2)
   let code = 1
   await steps(async () => {

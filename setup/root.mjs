@@ -73,6 +73,7 @@ export function inRoot({ command, user = 'root', binds = [] }) {
   const script = [
     'set -e',
     'root=$1; user=$2; count=$3; shift 3',
+    'mount --make-rprivate / 2>/dev/null || true',        // inside a chroot "/" is no mount: its own are private or not ours to change
     'mount --bind "$root" "$root"',
     'mount -o remount,bind,ro "$root"',
     'mount -t proc proc "$root/proc"',
@@ -88,7 +89,7 @@ export function inRoot({ command, user = 'root', binds = [] }) {
     'exec chroot "$root" setpriv --reuid "$user" --regid "$user" --init-groups --pdeathsig TERM -- "$@"'
   ].join('\n')
   const mounts = binds.flatMap(({ from, to, readOnly }) => [from, to, readOnly ? 'ro' : 'rw'])
-  return ['unshare', ['--mount', '--propagation', 'private', 'sh', '-c', script, 'in-root', root, user, String(binds.length), ...mounts, ...command]]
+  return ['unshare', ['--mount', '--propagation', 'unchanged', 'sh', '-c', script, 'in-root', root, user, String(binds.length), ...mounts, ...command]]
 }
 
 /** The numeric ids of one of the root's users, for files that it must read or write. @param {string} name */

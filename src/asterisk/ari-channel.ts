@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto'
 import type { Channel, Prompt } from '../calls/channel.ts'
 import { Hangup } from '../calls/channel.ts'
 import type { AriEvents } from './ari-events.ts'
-import { Gone, type AriLink } from './ari-link.ts'
+import { Gone, untilAborted, type AriLink } from './ari-link.ts'
 
 /** A caller's channel, driven over ARI while the service decides, and followed by the ledger while they ring and talk. */
 export class AriChannel implements Channel {
@@ -104,11 +104,11 @@ export class AriChannel implements Channel {
     await this.#link.request('channels', 'hangup', { channelId: this.callId, reason: 'normal' }).catch(passOver(Gone))
   }
 
-  /** A request about a channel that is gone is a hang-up, not a fault. */
+  /** A request about a channel that is gone is a hang-up, not a fault; and once the caller is gone, nobody waits for an answer. */
   async #ask(operation: string, params: Record<string, unknown> = {}) {
     this.hungUp.throwIfAborted()
     try {
-      await this.#link.request('channels', operation, { channelId: this.callId, ...params })
+      await untilAborted(this.#link.request('channels', operation, { channelId: this.callId, ...params }), this.hungUp)
     } catch (error) {
       if (!(error instanceof Gone)) throw error
       this.ended(null)

@@ -236,7 +236,8 @@ export class AriLink {
   }
 }
 
-async function untilAborted<T>(work: PromiseLike<T>, signal: AbortSignal): Promise<T> {
+/** The result of `work`, or a rejection with the signal's reason as soon as it aborts. */
+export async function untilAborted<T>(work: PromiseLike<T>, signal: AbortSignal): Promise<T> {
   const { promise, reject } = Promise.withResolvers<never>()
   const abort = () => reject(signal.reason)
   if (signal.aborted) abort()

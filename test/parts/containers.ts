@@ -1,16 +1,24 @@
 /** Parts in containers, through testcontainers: the host's network, our own image, the same folders, the same users. */
+import { existsSync } from 'node:fs'
 import { setTimeout as pause } from 'node:timers/promises'
 import { GenericContainer, getContainerRuntimeClient, ImageName, type StartedTestContainer } from 'testcontainers'
+import { afterAll } from 'vitest'
 import { project } from '../../setup/project.mjs'
 import { userInRoot, type Program } from '../../setup/root.mjs'
 import type { Running } from './launch.ts'
 
 /** The Dockerfile's target `parts`: Asterisk, Redis and PostgreSQL. */
 const image = process.env['SATUNOMOR_PARTS_IMAGE'] ?? 'satunomor/parts'
+/** On each of our containers: the process that started it. */
+const label = 'satunomor.test'
 
 // Everything is on the host's network, and we remove what we start: no helper is needed, whose image a registry would have to give.
 process.env['TESTCONTAINERS_HOST_OVERRIDE'] ??= '127.0.0.1'
 process.env['TESTCONTAINERS_RYUK_DISABLED'] ??= 'true'
+
+/** What runs; natively the parts die with us, here what a test file left goes with the file. */
+const running = new Set<StartedTestContainer>()
+afterAll(async () => { await Promise.all([...running].map(remove)) })
 
 export const containers = {
   /** Whether a Docker engine answers. Where it does, the image is made first, if it is not there yet (minutes). */
@@ -18,6 +26,7 @@ export const containers = {
     const engine = await getContainerRuntimeClient().catch(() => undefined)
     if (!engine) return false
     if (!await engine.image.exists(ImageName.fromString(image))) await makeImage()
+    await sweep()
     return true
   },
 
@@ -26,9 +35,10 @@ export const containers = {
     const started = await new GenericContainer(image)
       .withNetworkMode('host').withUser(`${uid}:${gid}`).withEntrypoint([program]).withCommand(args)
       .withDroppedCapabilities('ALL').withSecurityOpt('no-new-privileges').withTmpFs({ '/tmp': 'rw,mode=1777' })
-      .withLabels({ satunomor: name })
+      .withLabels({ [label]: String(process.pid) })
       .withBindMounts(binds.map(({ from, to, readOnly }) => ({ source: from, target: to, mode: readOnly ? 'ro' as const : 'rw' as const })))
       .start()
+    running.add(started)
     try {
       await untilReady(name, started, ready)
     } catch (error) {
@@ -37,7 +47,7 @@ export const containers = {
     }
     let gone: Promise<void> | undefined
     return {
-      stop: () => gone ??= started.stop({ timeout: 20_000 }).then(() => {}),
+      stop: () => gone ??= started.stop({ timeout: 20_000 }).then(() => { running.delete(started) }),
       kill: () => gone ??= remove(started)
     }
   }
@@ -73,6 +83,15 @@ async function untilReady(name: string, started: StartedTestContainer, ready: ()
 /** At once (SIGKILL), with what it kept to itself. */
 async function remove(started: StartedTestContainer) {
   await (await handle(started)).remove({ force: true, v: true })
+  running.delete(started)
+}
+
+/** Removes what is left of test runs that were killed. */
+async function sweep() {
+  const { container: { dockerode } } = await getContainerRuntimeClient()
+  for (const { Id: id, Labels: labels } of await dockerode.listContainers({ all: true, filters: { label: [label] } })) {
+    if (!existsSync(`/proc/${labels[label]}`)) await dockerode.getContainer(id).remove({ force: true, v: true })
+  }
 }
 
 const handle = async (started: StartedTestContainer) => (await getContainerRuntimeClient()).container.getById(started.getId())
