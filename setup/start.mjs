@@ -52,6 +52,7 @@ async function start() {
   if (!env['REDIS_URL']) await step('Redis', 'a moment', async () => { await launch(redisPart) })
   await step('Asterisk', 'a few seconds', async () => { await launch(asteriskPart) })
   if (phones) await step('The demo\'s telephones', 'a moment', async () => { await launch(phonesPart) })
+  await step('The watchdog', 'a moment', async () => { await launch(watchdogPart) })
   await step('The service', 'a few seconds', async () => { await launch(servicePart) })
 }
 
@@ -74,6 +75,13 @@ const phonesPart = {
   name: 'the demo\'s telephones', log: 'telephones.log', falls: 0,
   command: () => dyingWithUs([node, [join(project, 'demo', 'telephones.ts')]]),
   env: { SATUNOMOR_SOUNDS: sounds },
+  ready: async () => true
+}
+/** @type {Part} */
+const watchdogPart = {
+  name: 'the watchdog', log: 'watchdog.log', falls: 0,
+  command: () => dyingWithUs([node, ['--disable-warning=ExperimentalWarning', join(project, 'src', 'watchdog.ts')]]),
+  env: { NODE_ENV: 'production' },
   ready: async () => true
 }
 /** @type {Part} */

@@ -42,6 +42,7 @@ export class AmiLink {
   #lost = new AbortController()
   #manager: ReturnType<typeof makeManager> | undefined
   #running: Promise<void> | undefined
+  readonly #lists = new Map<string, (event: AmiMessage) => void>()
 
   constructor(site: AmiSite, options: AmiLinkOptions) {
     this.#site = site
@@ -66,18 +67,41 @@ export class AmiLink {
    */
   async action(name: string, values: Record<string, AmiValue> = {}): Promise<AmiMessage> {
     refuseControlCharacters({ Action: name, ...values })
-    const manager = this.#manager
-    if (!manager) throw new AsteriskAway(`no AMI link (${name})`)
-    return this.#ask(manager, name, values)
+    return this.#ask(this.#linked(name), name, values)
   }
 
-  async #ask(manager: ReturnType<typeof makeManager>, name: string, values: Record<string, AmiValue>): Promise<AmiMessage> {
+  /** An action that Asterisk answers with a list of events, e.g. `list('CoreShowChannels')`. Throws as `action` does. */
+  async list(name: string, values: Record<string, AmiValue> = {}): Promise<AmiMessage[]> {
+    refuseControlCharacters({ Action: name, ...values })
+    const actionid = randomUUID()
+    const entries: AmiMessage[] = []
+    const whole = Promise.withResolvers<void>()
+    this.#lists.set(actionid, event => {
+      if (event['eventlist']?.toLowerCase() === 'complete') whole.resolve()
+      else entries.push(event)
+    })
+    try {
+      await this.#ask(this.#linked(name), name, values, actionid)
+      await within(this.#options.patience ?? seconds(3), `AMI ${name}`, whole.promise)
+      return entries
+    } catch (error) {
+      throw (error as Error).name === 'TimeUp' ? new AsteriskAway((error as Error).message) : error
+    } finally {
+      this.#lists.delete(actionid)
+    }
+  }
+
+  #linked(name: string) {
+    if (!this.#manager) throw new AsteriskAway(`no AMI link (${name})`)
+    return this.#manager
+  }
+
+  async #ask(manager: ReturnType<typeof makeManager>, name: string, values: Record<string, AmiValue>, actionid: string = randomUUID()): Promise<AmiMessage> {
     const lost = this.#lost.signal
     const { promise, resolve, reject } = Promise.withResolvers<AmiMessage>()
     const cut = () => reject(lost.reason)
     if (lost.aborted) cut()
     lost.addEventListener('abort', cut, { once: true })
-    const actionid = randomUUID()
     try {
       manager.action({ ...values, action: name, actionid }, (error, response) => {
         if (error) reject(new AmiRefused(`${name}: ${(error as AmiMessage)['message'] ?? String(error)}`))
@@ -127,9 +151,8 @@ export class AmiLink {
     const { promise: loggedIn, resolve, reject } = Promise.withResolvers<void>()
     lost.signal.addEventListener('abort', () => reject(lost.signal.reason), { once: true })
     if (lost.signal.aborted) reject(lost.signal.reason)
-    // What it takes for a port goes on to net.createConnection, which takes a signal, too: the socket closes with the link.
-    const where = { port, host, signal: lost.signal } as unknown as number
-    manager.connect(where, undefined as unknown as string, () => manager.login(error =>
+    // With the signal the socket closes with the link, in whatever state it is.
+    manager.connect({ port, host, signal: lost.signal }, undefined, () => manager.login(error =>
       error ? reject(new AmiRefused(`login: ${(error as AmiMessage)['message'] ?? String(error)}`)) : resolve()))
     try {
       await within(seconds(5), 'AMI login', loggedIn)
@@ -142,7 +165,8 @@ export class AmiLink {
 
   #read(manager: ReturnType<typeof makeManager>, message: AmiMessage) {
     const { event, response, actionid } = message
-    if (event !== undefined) this.#hear(message)
+    const list = actionid === undefined ? undefined : this.#lists.get(actionid)
+    if (event !== undefined) list ? list(message) : this.#hear(message)
     else if (actionid !== undefined) manager.emit(actionid, String(response).toLowerCase() === 'error' ? message : undefined, message)
   }
 

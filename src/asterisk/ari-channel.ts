@@ -100,8 +100,9 @@ export class AriChannel implements Channel {
     await this.#ask('continueInDialplan', { context, extension: 's', priority: 1 })
   }
 
+  /** By way of the dialplan: a call that is no longer in our hands (the watchdog took it) is then not ours to end. */
   async hangUp() {
-    await this.#link.request('channels', 'hangup', { channelId: this.callId, reason: 'normal' }).catch(passOver(Gone))
+    await this.#link.request('channels', 'continueInDialplan', { channelId: this.callId, context: 'goodbye', extension: 's', priority: 1 }).catch(passOver(Gone))
   }
 
   /** A request about a channel that is gone is a hang-up, not a fault; and once the caller is gone, nobody waits for an answer. */

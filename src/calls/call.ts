@@ -75,6 +75,7 @@ export class Call {
   async connect(agency: string): Promise<Returned> {
     this.#returned = Promise.withResolvers()
     const returned = this.#returned
+    returned.promise.catch(() => {})          // the caller may be gone before anybody waits for it
     const gone = () => returned.reject(this.hungUp.reason)
     this.hungUp.addEventListener('abort', gone, { once: true })
     try {
@@ -82,7 +83,6 @@ export class Call {
       await this.#channel.ring(agency)
       return await returned.promise
     } finally {
-      returned.promise.catch(() => {})
       this.hungUp.removeEventListener('abort', gone)
     }
   }

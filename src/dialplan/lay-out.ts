@@ -16,6 +16,7 @@ export interface Site {
 export interface Secrets {
   ari: string
   ami: string
+  watchdog: string
 }
 
 export interface LayOut {
@@ -61,7 +62,11 @@ const local = (site: Site, secrets: Secrets) => ({
     '[satunomor]', `secret = ${secrets.ami}`,
     'deny = 0.0.0.0/0.0.0.0', 'permit = 127.0.0.0/255.0.0.0',
     'read = system', 'write = system', 'writetimeout = 5000',
-    'eventfilter(action(include),name(ContactStatus)) =', 'eventfilter(action(include),name(FullyBooted)) =', ''
+    'eventfilter(action(include),name(ContactStatus)) =', 'eventfilter(action(include),name(FullyBooted)) =', '',
+    '; The watchdog: sees the beat and the channels, and redirects. Nothing else.',
+    '[watchdog]', `secret = ${secrets.watchdog}`,
+    'deny = 0.0.0.0/0.0.0.0', 'permit = 127.0.0.0/255.0.0.0',
+    'read =', 'write = call,reporting', 'writetimeout = 5000', ''
   ].join('\n')
 })
 

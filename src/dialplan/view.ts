@@ -4,6 +4,7 @@
  *   city, version, languages[]                     version: the plan's, 12 hex digits
  *   trunks[]    name, role, address, port, codecs[]
  *   numbers[]   did, language, entry, entryKind     entryKind, kind, silenceKind: 'menu' or 'agency'
+ *               human                               the agency that silence leads to
  *   menus[]     name, greeting, prompt, patience, tries, keys[] { digit, to, kind }, silence, silenceKind, wrongKey
  *   agencies[]  id, name, connecting, sorry, lines[] { id, trunk, number, ringTime, capacity, acceptKey }
  *   prompts     wrongKey, nextLine, sorry, accept
@@ -23,7 +24,8 @@ export function view(plan: Plan, site: Site) {
   return {
     city, version, languages: [...languages], prompts: { ...prompts }, site,
     trunks: [...plan.trunks].map(([name, trunk]) => ({ name, ...trunk })),
-    numbers: [...plan.numbers].map(([did, number]) => ({ did, ...number, entryKind: kind(number.entry) })),
+    numbers: [...plan.numbers].map(([did, number]) => (
+      { did, ...number, entryKind: kind(number.entry), human: humanBehind(plan, number.entry) })),
     menus: menus(plan).map(({ id, greeting = null, keys, ...menu }) => ({
       name: id, greeting, ...menu, silenceKind: kind(menu.silence),
       keys: [...keys].map(([digit, to]) => ({ digit, to, kind: kind(to) }))
@@ -32,4 +34,10 @@ export function view(plan: Plan, site: Site) {
       ...agency, lines: agency.lines.map(line => ({ ...line, acceptKey: line.acceptKey ?? null }))
     }))
   }
+}
+
+/** The agency that a caller comes to who presses nothing; the check has seen to it that there is one. */
+function humanBehind(plan: Plan, entry: string): string {
+  const node = plan.nodes.get(entry)!
+  return node.kind === 'agency' ? node.id : humanBehind(plan, node.silence)
 }

@@ -18,9 +18,9 @@ import type { StoredCall } from '../../src/records/tables.ts'
 import { launch, type Running } from './launch.ts'
 
 export interface City extends AsyncDisposable {
-  service: Service
-  asterisk: Running
-  redis: Running | undefined
+  readonly service: Service
+  readonly asterisk: Running
+  readonly redis: Running | undefined
   /** Dial from here: the carrier's side, at the carrier's address. */
   carrier: Softphone
   /** The agencies' gateway; what its lines do is said with `line`. */
@@ -55,8 +55,10 @@ export interface CityOptions {
 }
 
 export async function openCity({ number, withRedis = false, plan: edit = text => text, env = {} }: CityOptions): Promise<City> {
+  await using opened = new AsyncDisposableStack()          // should we not get to the end, nothing is left running
   const at = (last: number) => `127.77.${number}.${last}`
   const state = await mkdtemp(join(tmpdir(), 'satunomor-'))
+  opened.defer(() => rm(state, { recursive: true, force: true }))
   const planFile = join(state, 'plan.yaml')
   const text = await readFile(join(project, 'dialplan', 'plan.yaml'), 'utf8')
   await writeFile(planFile, edit(text.replaceAll('127.0.0.2', at(2)).replaceAll('127.0.0.3', at(3))))
@@ -74,16 +76,20 @@ export async function openCity({ number, withRedis = false, plan: edit = text =>
 
   const launchRedis = () => launch('redis', redis({ folder: join(state, 'redis'), address: at(1), port: 6389 }), () => answers(at(1), 6389))
   const running = await launch('asterisk', asterisk({ folder, sounds }), () => answers(at(1), settings.asterisk.amiPort))
-  const redisRunning = withRedis ? await launchRedis() : undefined
+  opened.defer(() => running.stop())
+  let redisRunning = withRedis ? await launchRedis() : undefined
+  opened.defer(async () => { await redisRunning?.stop() })
   const log = pino({ level: settings.logLevel })
   const startService = async () => {
     const service = await serve(settings, log)
     await eventually('the service is ready', async () => (await service.health.ready()).ready)
     return service
   }
+  let service = await startService()
+  opened.defer(() => service.stop(1000))
 
-  const carrier = await Softphone.open({ address: at(2), port: 5060 })
-  const gateway = await Softphone.open({ address: at(3), port: 5060 })
+  const gateway = opened.use(await Softphone.open({ address: at(3), port: 5060 }))
+  const carrier = opened.use(await Softphone.open({ address: at(2), port: 5060 }))
   const prompts = new Map([...await loadPrompts(join(sounds, 'id')), ...await loadPrompts(join(sounds, 'telephones'), 'line/')])
   const ear = new Ear(prompts)
   const behaviours = new Map<string, (call: IncomingCall) => unknown>()
@@ -94,37 +100,32 @@ export async function openCity({ number, withRedis = false, plan: edit = text =>
     return does ? does(call) : call.answer()
   })
 
-  const city: City = {
-    service: await startService(), asterisk: running, redis: redisRunning, carrier, gateway, ear, state, address: at(1), calls,
+  const parts = opened.move()
+  return {
+    get service() { return service },
+    get redis() { return redisRunning },
+    asterisk: running, carrier, gateway, ear, state, address: at(1), calls,
     dial: options => carrier.dial({ to: `sip:112@${at(1)}:5060`, from: '+627215550112', ...options }),
     line: (id, does) => { behaviours.set(id, does) },
     rung: id => eventually(`line ${id} is rung`, async () => calls.findLast(call => call.line === id && !call.ending)),
     record: cli => eventually('a record with a disposition', async () => {
-      await city.service.scribe.flush()
-      const { calls: [newest] } = await city.service.records.list({ limit: 1 })
+      await service.scribe.flush()
+      const { calls: [newest] } = await service.records.list({ limit: 1 })
       return newest?.disposition && (cli === undefined || newest.cliRaw === cli) ? newest : undefined
     }),
-    startRedis: async () => { city.redis = await launchRedis() },
+    startRedis: async () => { redisRunning = await launchRedis() },
     restart: async meanwhile => {
-      await city.service.stop(1000)
+      await service.stop(1000)
       await meanwhile()
-      city.service = await startService()
+      service = await startService()
     },
     quiet: () => eventually('nothing is left behind', async () => {
-      const left = await leftBehind(city.service)
+      const left = await leftBehind(service)
       if (left.length > 0) throw new Error(`left behind: ${left.join(', ')}`)
       return true
     }).then(() => {}),
-    async [Symbol.asyncDispose]() {
-      await carrier[Symbol.asyncDispose]()
-      await gateway[Symbol.asyncDispose]()
-      await city.service.stop(1000)
-      await city.redis?.stop()
-      await running.stop()
-      await rm(state, { recursive: true, force: true })
-    }
+    [Symbol.asyncDispose]: () => parts.disposeAsync()
   }
-  return city
 }
 
 /** What is still there, in words: Asterisk's channels and bridges, our listeners and calls. */

@@ -1,0 +1,149 @@
+/** What becomes of the calls when the link to Asterisk is back: nobody is held, nobody is forgotten. */
+import { pino } from 'pino'
+import { afterEach, expect, test } from 'vitest'
+import { AriEvents } from '../../src/asterisk/ari-events.ts'
+import { AsteriskAway, Gone, type AriLink } from '../../src/asterisk/ari-link.ts'
+import { TrunkLine } from '../../src/asterisk/trunk-line.ts'
+import { Switchboard } from '../../src/calls/switchboard.ts'
+import type { Plan } from '../../src/plan/plan.ts'
+import { eventually } from '../parts/city.ts'
+
+const uncaught: unknown[] = []
+process.on('unhandledRejection', error => { uncaught.push(error) })
+afterEach(() => expect(uncaught).toEqual([]))
+
+const plan = {
+  numbers: new Map([['112', { did: '112', entry: 'utama', language: 'id' }]]),
+  nodes: new Map<string, object>([
+    ['utama', { kind: 'menu', id: 'utama', prompt: 'menu-utama', patience: 10, tries: 2, keys: new Map([['2', 'bpbd']]), silence: 'bpbd', wrongKey: 'salah' }],
+    ['bpbd', { kind: 'agency', id: 'bpbd', sorry: 'maaf', lines: [] }]
+  ])
+} as unknown as Plan
+
+/** An Asterisk in memory: channels in the application and their variables; prompts that last until they are told to end. */
+function stage() {
+  const events = new AriEvents()
+  const channels = new Map<string, Record<string, string>>()
+  const inApp = new Set<string>()
+  const playing = new Map<string, string>()
+  const asked: string[] = []
+  let whileListing = () => {}
+  const link = {
+    up: true,
+    async request(resource: string, operation: string, params: Record<string, string> = {}) {
+      const { channelId = '', variable = '', playbackId = '' } = params
+      asked.push([operation, params['context'] ?? params['media'] ?? variable].join(' ').trim())
+      if (resource === 'applications') return { channel_ids: [...inApp] }
+      if (operation === 'list') {
+        const list = [...channels.keys()].map(id => ({ id }))
+        whileListing()
+        return list
+      }
+      if (resource === 'playbacks') {
+        if (!playing.has(playbackId)) throw new Gone('Playback not found')
+        return {}
+      }
+      const channel = channels.get(channelId)
+      if (!channel) throw new Gone('Channel not found')
+      if (operation === 'getChannelVar') {
+        const value = channel[variable]
+        if (value === undefined) throw new Error('Provided variable was not found')
+        return { value }
+      }
+      if (operation === 'setChannelVar') channel[variable] = params['value']!
+      if (operation === 'play') playing.set(playbackId, channelId)
+      if (operation === 'continueInDialplan') inApp.delete(channelId)
+      return {}
+    }
+  }
+  const log = pino({ level: 'silent' })
+  const noted: string[] = []
+  const switchboard = new Switchboard({ plan: () => plan, noteFor: () => (kind, facts) => { noted.push(`${kind} ${Object.values(facts).join(' ')}`.trim()) }, log })
+  const trunkLine = new TrunkLine({ link: link as unknown as AriLink, events, switchboard, app: 'satunomor', log })
+  return {
+    events, channels, inApp, playing, asked, switchboard, trunkLine, noted, link,
+    set whileListing(does: () => void) { whileListing = does },
+    /** The dialplan hands a call over; `unheard` if nobody listens. */
+    enters(id: string, args: string[], { unheard = false, variables = {} }: { unheard?: boolean, variables?: Record<string, string> } = {}) {
+      channels.set(id, { SN_STATE: 'menu:utama', SN_DID: '112', ...channels.get(id), ...variables })
+      inApp.add(id)
+      if (!unheard) events.tell({ type: 'StasisStart', args, channel: { id } })
+    },
+    has: (what: string) => eventually(what, async () => asked.includes(what))
+  }
+}
+
+test('a call that is gone is let go, one that is there stays, one that we do not know is taken up', async () => {
+  const it = stage()
+  it.enters('gone', ['inbound', '112', 'utama'])
+  it.enters('there', ['inbound', '112', 'utama'])
+  await eventually('both hear the menu', async () => it.playing.size === 2)
+  it.channels.delete('gone')
+  it.inApp.delete('gone')
+  it.enters('new', [], { unheard: true })
+  await it.trunkLine.reconcile()
+  await eventually('it is let go', async () => !it.switchboard.has('gone'))
+  expect(it.switchboard.callIds()).toEqual(['there', 'new'])
+})
+
+test('a call that arrives while we ask is not taken for one that is gone', async () => {
+  const it = stage()
+  it.whileListing = () => it.enters('late', ['inbound', '112', 'utama'])
+  await it.trunkLine.reconcile()
+  expect(it.switchboard.has('late')).toBe(true)
+  expect(it.switchboard.channel('late')!.hungUp.aborted).toBe(false)
+})
+
+test('a prompt that ended unheard has ended: the silent caller is led on', async () => {
+  const it = stage()
+  it.enters('one', ['inbound', '112', 'utama'])
+  await it.has('play sound:menu-utama')
+  it.playing.clear()
+  await it.trunkLine.reconcile()
+  await it.has('continueInDialplan agency-bpbd')
+})
+
+test('a call that came back from an agency unheard is told so', async () => {
+  const it = stage()
+  it.enters('one', ['inbound', '112', 'bpbd'])
+  await it.has('continueInDialplan agency-bpbd')
+  it.enters('one', [], { unheard: true, variables: { SN_STATE: 'returned:bpbd:BUSY' } })
+  await it.trunkLine.reconcile()
+  await it.has('play sound:maaf')
+  expect(it.noted).toContain('returned bpbd BUSY')
+})
+
+test('a call that is on its way into the dialplan is left alone', async () => {
+  const it = stage()
+  it.enters('one', ['inbound', '112', 'bpbd'])
+  await it.has('continueInDialplan agency-bpbd')
+  it.inApp.add('one')
+  await it.trunkLine.reconcile()
+  expect(it.asked.filter(what => what.startsWith('play') || what.startsWith('continue'))).toEqual(['continueInDialplan agency-bpbd'])
+})
+
+test('a call that does not say where it was goes to the fallback, and harms no other', async () => {
+  const it = stage()
+  it.channels.set('lost', {})
+  it.inApp.add('lost')
+  it.enters('new', [], { unheard: true })
+  await it.trunkLine.reconcile()
+  await it.has('continueInDialplan menu-utama')
+  await it.has('play sound:menu-utama')
+})
+
+test('a call that Asterisk loses while it is told to go on is a hang-up', async () => {
+  const it = stage()
+  it.enters('one', ['inbound', '112', 'utama'])
+  await it.has('play sound:menu-utama')
+  it.channels.delete('one')
+  for (const id of it.playing.keys()) it.events.tell({ type: 'PlaybackFinished', playback: { id } })
+  await eventually('it is let go', async () => it.switchboard.size === 0)
+  expect(it.events.listening).toEqual([])
+})
+
+test('an Asterisk that goes away meanwhile is the link\'s matter', async () => {
+  const it = stage()
+  it.link.request = async () => { throw new AsteriskAway('gone again') }
+  await expect(it.trunkLine.reconcile()).rejects.toThrow(AsteriskAway)
+})

@@ -1,0 +1,115 @@
+/** The city as `docker compose up` starts it, at its default addresses. */
+import { execFile } from 'node:child_process'
+import { randomBytes } from 'node:crypto'
+import { setTimeout as pause } from 'node:timers/promises'
+import { promisify } from 'node:util'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { project } from '../../setup/project.mjs'
+
+const city = `satunomor-test-${process.pid}`
+const token = randomBytes(32).toString('hex')
+const env = { ...process.env, COMPOSE_PROJECT_NAME: city, SATUNOMOR_TOKEN: token }
+const program = promisify(execFile)
+const compose = await command([['docker-compose'], ['docker', 'compose']])
+
+beforeAll(() => up())
+afterAll(async () => {
+  await compose('down', '--volumes', '--remove-orphans')
+})
+
+describe('docker compose up', () => {
+  test('a citizen dials 112, presses 2 and talks to BPBD', async () => {
+    expect(await compose('run', '--rm', 'call', '--press', '2')).toMatch(/line bpbd-1 answered/i)
+  })
+
+  test('the host reaches it, too: npm run call', async () => {
+    const { stdout: folder } = await program('docker', ['volume', 'inspect', '--format', '{{.Mountpoint}}', `${city}_sounds`])
+    const { stdout } = await program('npm', ['run', 'call', '--', '--press', '1', '--sounds', folder.trim()], { cwd: project })
+    expect(stdout).toMatch(/line ambulans-1 answered/i)
+  })
+
+  test('both calls are on record, as answered', async () => {
+    const { calls } = await eventually('two calls with their dispositions', async () => {
+      const list = await api('calls') as { calls: { line: string, disposition: string | null }[] }
+      return list.calls.length === 2 && list.calls.every(({ disposition }) => disposition) ? list : undefined
+    })
+    expect(calls.map(({ line, disposition }) => [line, disposition])).toEqual([['ambulans-1', 'answered'], ['bpbd-1', 'answered']])
+  })
+
+  test('no part has a right that it does not use', async () => {
+    for (const part of ['redis', 'asterisk', 'telephones', 'service']) {
+      const { Config: { User: user }, HostConfig: { CapDrop, CapAdd, ReadonlyRootfs, SecurityOpt } } = await inspect(part)
+      expect({ part, user, CapDrop, CapAdd, ReadonlyRootfs, SecurityOpt }).toEqual({
+        part, user: { redis: 'redis', asterisk: 'asterisk' }[part] ?? 'satunomor', CapDrop: ['ALL'], CapAdd: null, ReadonlyRootfs: true,
+        SecurityOpt: ['no-new-privileges:true']
+      })
+    }
+  })
+
+  test('stopped, each part ends by itself; started again, it knows its records', async () => {
+    await compose('stop')
+    for (const part of ['service', 'telephones', 'asterisk', 'redis']) expect({ part, code: (await inspect(part)).State.ExitCode }).toEqual({ part, code: 0 })
+    await up()
+    expect((await api('calls') as { calls: unknown[] }).calls).toHaveLength(2)
+  })
+
+  test('down, it leaves nothing behind', async () => {
+    await compose('down', '--volumes')
+    const { stdout: containers } = await program('docker', ['ps', '--all', '--quiet', '--filter', `label=com.docker.compose.project=${city}`])
+    const { stdout: volumes } = await program('docker', ['volume', 'ls', '--quiet', '--filter', `label=com.docker.compose.project=${city}`])
+    expect({ containers, volumes }).toEqual({ containers: '', volumes: '' })
+    await expect(fetch('http://127.0.0.1:8080/healthz')).rejects.toThrow()
+  })
+})
+
+/** Up, and ready: a call made now would be served. What the parts said comes along when it is not. */
+async function up() {
+  await compose('up', '--detach')
+  await eventually('/readyz says 200', async () => {
+    const answer = await fetch('http://127.0.0.1:8080/readyz')
+    if (!answer.ok) throw new Error(await answer.text())
+    return true
+  }).catch(async error => { throw new Error(`${error.message}\n${await compose('logs', '--no-color', '--tail', '20')}`, { cause: error }) })
+}
+
+async function api(path: string): Promise<unknown> {
+  const answer = await fetch(`http://127.0.0.1:8080/api/${path}`, { headers: { authorization: `Bearer ${token}` } })
+  expect(answer.status).toBe(200)
+  return answer.json()
+}
+
+interface Container {
+  State: { ExitCode: number }
+  Config: { User: string }
+  HostConfig: { CapDrop: string[] | null, CapAdd: string[] | null, ReadonlyRootfs: boolean, SecurityOpt: string[] | null }
+}
+
+async function inspect(part: string): Promise<Container> {
+  const { stdout: id } = await program('docker', ['ps', '--all', '--quiet',
+    '--filter', `label=com.docker.compose.project=${city}`, '--filter', `label=com.docker.compose.service=${part}`])
+  const { stdout } = await program('docker', ['inspect', id.trim()])
+  return (JSON.parse(stdout) as [Container])[0]
+}
+
+/** Of several ways to say it, the first that this machine knows; it resolves with what was printed. */
+async function command(ways: [string, ...string[]][]): Promise<(...args: string[]) => Promise<string>> {
+  for (const [name, ...first] of ways) {
+    if (!await program(name, [...first, 'version']).catch(() => undefined)) continue
+    return async (...args) => {
+      const { stdout, stderr } = await program(name, [...first, '--project-directory', project, '--file', `${project}/docker-compose.yml`, ...args], { env, maxBuffer: 16 * 1024 * 1024 })
+      return stdout + stderr
+    }
+  }
+  throw new Error('there is neither docker-compose nor docker compose')
+}
+
+async function eventually<T>(what: string, ask: () => Promise<T | undefined>, within = 60_000): Promise<T> {
+  const end = performance.now() + within
+  let complaint = ''
+  while (performance.now() < end) {
+    const answer = await ask().catch(error => { complaint = (error as Error).message; return undefined })
+    if (answer !== undefined) return answer
+    await pause(100)
+  }
+  throw new Error(`not within ${within / 1000} s: ${what}${complaint && ` (${complaint})`}`)
+}
