@@ -9,15 +9,18 @@ import { join } from 'node:path'
 import { pino } from 'pino'
 import { Ear, loadPrompts } from '../../demo/ear.ts'
 import { Softphone, type IncomingCall, type OutgoingCall } from '../../demo/softphone.ts'
+import { Child, dyingWithUs, until } from '../../setup/children.mjs'
 import { asterisk, asteriskFolders, redis } from '../../setup/parts.mjs'
 import { project } from '../../setup/project.mjs'
 import { serve, type Service } from '../../src/main.ts'
-import { makeReady, toolsInRoot } from '../../src/prepare.ts'
+import { makeReady, places, toolsInRoot } from '../../src/prepare.ts'
+import { secretsIn } from '../../src/secrets.ts'
 import { readSettings } from '../../src/settings.ts'
 import type { StoredCall } from '../../src/records/tables.ts'
 import { launch, type Running } from './launch.ts'
 
 export interface City extends AsyncDisposable {
+  /** The service in this process; throws where there is none. */
   readonly service: Service
   readonly asterisk: Running
   readonly redis: Running | undefined
@@ -32,15 +35,25 @@ export interface City extends AsyncDisposable {
   dial(options?: Partial<Parameters<Softphone['dial']>[0]>): OutgoingCall
   /** What a line does when it is rung; until told otherwise it answers at once. */
   line(id: string, does: (call: IncomingCall) => unknown): void
-  /** The newest call on this line that has not ended, or the next one. */
-  rung(id: string): Promise<IncomingCall>
+  /** The newest call on this line that has not ended (from this number), or the next one. */
+  rung(id: string, from?: string): Promise<IncomingCall>
   /** All the calls that reached the gateway, in order. */
   calls: IncomingCall[]
   /** The record of a call that has ended: the newest one, by this number where one is given. */
   record(cli?: string): Promise<StoredCall>
   startRedis(): Promise<void>
+  /** Starts the service in this process, and waits until it is ready. */
+  serve(): Promise<Service>
+  /** Starts one of our programs in a process of its own: `src/main.ts` (then it is ready), `src/watchdog.ts`. */
+  run(program: string): Promise<Child>
   /** Stops the service, does `meanwhile`, and starts it anew. */
   restart(meanwhile: () => Promise<void>): Promise<void>
+  /** Kills Asterisk, and starts it again. */
+  restartAsterisk(): Promise<void>
+  /** The channels that there are, as Asterisk says without any wire of the test's between. */
+  channels(): Promise<string[]>
+  /** Those of them that are in the service's hands. */
+  inService(): Promise<string[]>
   /** Resolves when nothing is left behind anywhere: no channel, no bridge, no listener, no call in our hands. */
   quiet(): Promise<void>
 }
@@ -52,9 +65,15 @@ export interface CityOptions {
   /** Rewrites the plan's text. */
   plan?: (text: string) => string
   env?: Record<string, string>
+  /** What the service, and it alone, has otherwise: ports of the test's own wires. */
+  serviceEnv?: Record<string, string>
+  /** false: none is started. */
+  withService?: boolean
 }
 
-export async function openCity({ number, withRedis = false, plan: edit = text => text, env = {} }: CityOptions): Promise<City> {
+export async function openCity(
+  { number, withRedis = false, plan: edit = text => text, env = {}, serviceEnv = {}, withService = true }: CityOptions
+): Promise<City> {
   await using opened = new AsyncDisposableStack()          // should we not get to the end, nothing is left running
   const at = (last: number) => `127.77.${number}.${last}`
   const state = await mkdtemp(join(tmpdir(), 'satunomor-'))
@@ -66,27 +85,31 @@ export async function openCity({ number, withRedis = false, plan: edit = text =>
   const sounds = join(project, 'var', 'test-sounds')
   await mkdir(sounds, { recursive: true })
 
-  const settings = readSettings({
+  const everyone = {
     SATUNOMOR_STATE: state, SATUNOMOR_PLAN: planFile, SATUNOMOR_SIP_ADDRESS: at(1),
     SATUNOMOR_HTTP_ADDRESS: at(1), REDIS_URL: `redis://${at(1)}:6389`, SATUNOMOR_LOG: process.env['SATUNOMOR_LOG'] ?? 'silent', ...env
-  }, project)
+  }
+  const settings = readSettings(everyone, project)
   const folder = join(state, 'asterisk')
   const owner = asteriskFolders(folder)
   await makeReady({ settings, owner, run: toolsInRoot, sounds })
 
   const launchRedis = () => launch('redis', redis({ folder: join(state, 'redis'), address: at(1), port: 6389 }), () => answers(at(1), 6389))
-  const running = await launch('asterisk', asterisk({ folder, sounds }), () => answers(at(1), settings.asterisk.amiPort))
+  const launchAsterisk = () => launch('asterisk', asterisk({ folder, sounds }), () => answers(at(1), settings.asterisk.amiPort))
+  let running = await launchAsterisk()
   opened.defer(() => running.stop())
   let redisRunning = withRedis ? await launchRedis() : undefined
   opened.defer(async () => { await redisRunning?.stop() })
-  const log = pino({ level: settings.logLevel })
+  const services = opened.use(new AsyncDisposableStack())
+  let service: Service | undefined
   const startService = async () => {
-    const service = await serve(settings, log)
-    await eventually('the service is ready', async () => (await service.health.ready()).ready)
-    return service
+    const started = await serve(readSettings({ ...everyone, ...serviceEnv }, project), pino({ level: settings.logLevel }))
+    services.defer(async () => { if (service === started) await started.stop(1000) })
+    await eventually('the service is ready', async () => (await started.health.ready()).ready)
+    return service = started
   }
-  let service = await startService()
-  opened.defer(() => service.stop(1000))
+  if (withService) await startService()
+  const theService = () => service ?? fail('there is no service in this process')
 
   const gateway = opened.use(await Softphone.open({ address: at(3), port: 5060 }))
   const carrier = opened.use(await Softphone.open({ address: at(2), port: 5060 }))
@@ -100,27 +123,53 @@ export async function openCity({ number, withRedis = false, plan: edit = text =>
     return does ? does(call) : call.answer()
   })
 
+  const { ari: password } = await secretsIn(places(state).secrets)
+  const ari = async <T>(path: string): Promise<T> => {
+    const response = await fetch(`http://${at(1)}:8088/ari/${path}`, { headers: { authorization: `Basic ${btoa(`satunomor:${password}`)}` } })
+    return await response.json() as T
+  }
+  const channels = async () => (await ari<{ id: string }[]>('channels')).map(({ id }) => id)
+
   const parts = opened.move()
   return {
-    get service() { return service },
+    get service() { return theService() },
     get redis() { return redisRunning },
-    asterisk: running, carrier, gateway, ear, state, address: at(1), calls,
+    get asterisk() { return running },
+    carrier, gateway, ear, state, address: at(1), calls,
     dial: options => carrier.dial({ to: `sip:112@${at(1)}:5060`, from: '+627215550112', ...options }),
     line: (id, does) => { behaviours.set(id, does) },
-    rung: id => eventually(`line ${id} is rung`, async () => calls.findLast(call => call.line === id && !call.ending)),
+    rung: (id, from) => eventually(`line ${id} is rung`, async () =>
+      calls.findLast(call => call.line === id && !call.ending && (from === undefined || call.from === from))),
     record: cli => eventually('a record with a disposition', async () => {
-      await service.scribe.flush()
-      const { calls: [newest] } = await service.records.list({ limit: 1 })
+      await theService().scribe.flush()
+      const { calls: [newest] } = await theService().records.list({ limit: 1 })
       return newest?.disposition && (cli === undefined || newest.cliRaw === cli) ? newest : undefined
     }),
     startRedis: async () => { redisRunning = await launchRedis() },
+    serve: startService,
+    async run(program) {
+      const child = new Child(program, dyingWithUs([process.execPath, [join(project, program)]]), { env: { ...everyone, ...serviceEnv }, cwd: project, output: 'ignore' })
+      services.defer(() => child.stop())
+      if (program === 'src/main.ts') await until(child, async () => (await fetch(`http://${at(1)}:8080/readyz`)).ok)
+      return child
+    },
     restart: async meanwhile => {
-      await service.stop(1000)
+      await theService().stop(1000)
+      service = undefined
       await meanwhile()
-      service = await startService()
+      await startService()
+    },
+    restartAsterisk: async () => {
+      await running.kill()
+      running = await launchAsterisk()
+    },
+    channels,
+    inService: async () => {
+      const there = new Set(await channels())
+      return (await ari<{ channel_ids?: string[] }>('applications/satunomor')).channel_ids?.filter(id => there.has(id)) ?? []
     },
     quiet: () => eventually('nothing is left behind', async () => {
-      const left = await leftBehind(service)
+      const left = await leftBehind(theService())
       if (left.length > 0) throw new Error(`left behind: ${left.join(', ')}`)
       return true
     }).then(() => {}),
@@ -153,6 +202,10 @@ export async function eventually<T>(what: string, ask: () => Promise<T | undefin
     await new Promise(resolve => setTimeout(resolve, 20))
   }
   throw new Error(`not within ${within} ms: ${what}${complaint ? ` (${(complaint as Error).message})` : ''}`)
+}
+
+function fail(sentence: string): never {
+  throw new Error(sentence)
 }
 
 const answers = (host: string, port: number) => new Promise<boolean>(resolve => {

@@ -36,13 +36,13 @@ afterAll(async () => {
 
 async function twoMinutesAway() {
   await using town = await openTown(20)
-  await town.serveApart()
+  await town.city.run('src/main.ts')
   const served = async (from: string) => {
-    const call = town.dial(from)
-    await town.ear.hears(call, 'menu-utama')
-    const byTheService = (await town.inService()).length === 1
+    const call = town.city.dial({ from })
+    await town.city.ear.hears(call, 'menu-utama')
+    const byTheService = (await town.city.inService()).length === 1
     await call.press('2')
-    const leg = await town.rung('bpbd-1', from)
+    const leg = await town.city.rung('bpbd-1', from)
     await Promise.all([call.answered, leg.answered])
     await call.hangUp()
     await leg.ended
@@ -57,10 +57,10 @@ async function twoMinutesAway() {
   await pause(milliseconds(seconds(120) - (performance.now() - since)), enough.signal)
   await Promise.all([town.wires.ari.pass(), town.wires.ami.pass()])
   const back = performance.now()
-  await eventually('the service is ready', async () => (await fetch(`http://${town.address}:8080/readyz`)).ok)
+  await eventually('the service is ready', async () => (await fetch(`http://${town.city.address}:8080/readyz`)).ok)
   expect(performance.now() - back).toBeLessThan(6000)
   expect(await served('+627215550129')).toBe(true)
-  await eventually('no channel is left', async () => (await town.channels()).length === 0)
+  await eventually('no channel is left', async () => (await town.city.channels()).length === 0)
 }
 
 describe('the links alone', () => {
@@ -77,9 +77,9 @@ describe('the links alone', () => {
       clients.push(client as unknown as EventEmitter)
       return client
     })
-    ari = new AriLink({ url: `http://${town.address}:${town.ports.ari}`, user: 'satunomor', password: town.secrets.ari, app: 'fences' },
+    ari = new AriLink({ url: `http://${town.city.address}:${town.ports.ari}`, user: 'satunomor', password: town.secrets.ari, app: 'fences' },
       { onEvent: () => {}, onUp: async () => {}, log })
-    ami = new AmiLink({ host: town.address, port: town.ports.ami, user: 'satunomor', password: town.secrets.ami }, { log })
+    ami = new AmiLink({ host: town.city.address, port: town.ports.ami, user: 'satunomor', password: town.secrets.ami }, { log })
     ari.open()
     ami.open()
     await bothUp()
@@ -171,7 +171,7 @@ describe('the links alone', () => {
 
   test('a wrong AMI password is said in the log, not thrown', async () => {
     const lines: string[] = []
-    const wrong = new AmiLink({ host: town.address, port: 5038, user: 'satunomor', password: 'wrong' },
+    const wrong = new AmiLink({ host: town.city.address, port: 5038, user: 'satunomor', password: 'wrong' },
       { log: pino({ level: 'warn' }, { write: (line: string) => { lines.push(line) } }) })
     wrong.open()
     await eventually('it has been tried twice', async () => lines.length === 2)
@@ -180,12 +180,12 @@ describe('the links alone', () => {
   })
 
   test('a second ARI link with another password is refused', () => {
-    expect(() => new AriLink({ url: `http://${town.address}:8088`, user: 'satunomor', password: 'another', app: 'x' }, { onEvent: () => {}, onUp: async () => {}, log })).toThrow(/one password/)
+    expect(() => new AriLink({ url: `http://${town.city.address}:8088`, user: 'satunomor', password: 'another', app: 'x' }, { onEvent: () => {}, onUp: async () => {}, log })).toThrow(/one password/)
   })
 
   test('Asterisk killed and started again: both links come back', async () => {
     const { lost } = ari.counts
-    await town.restart()
+    await town.city.restartAsterisk()
     await eventually('both links are back', async () => ari.up && ami.up && ari.counts.lost > lost)
     await Promise.all([ari.request('channels', 'list'), ami.action('Ping')])
   })
@@ -204,7 +204,7 @@ describe('the service', () => {
       clients.push(client as unknown as EventEmitter)
       return client
     })
-    service = await town.serve()
+    service = await town.city.serve()
   })
   afterAll(async () => {
     vi.restoreAllMocks()
@@ -213,47 +213,47 @@ describe('the service', () => {
   const ready = () => eventually('the service is ready', async () => (await service.health.ready()).ready)
   const quiet = (within?: number) => eventually('nothing is left behind', async () => {
     const { events: { listening }, switchboard } = service
-    const channels = await town.channels()
+    const channels = await town.city.channels()
     if (listening.length + switchboard.size + channels.length > 0) throw new Error(`${listening.join(', ')}; ${switchboard.size} calls; ${channels.length} channels`)
     return true
   }, within)
 
   test('a caller in the menu whose link is cut presses a key when it is back, and is connected', async () => {
     const from = '+627215550201'
-    const call = town.dial(from)
-    await town.ear.hears(call, 'menu-utama')
+    const call = town.city.dial({ from })
+    await town.city.ear.hears(call, 'menu-utama')
     town.wires.ari.cut()
     await eventually('the link is lost', async () => !service.ari.up)
     await eventually('the link is back', async () => service.ari.up)
     await call.press('2')
-    const leg = await town.rung('bpbd-1', from)
+    const leg = await town.city.rung('bpbd-1', from)
     await Promise.all([call.answered, leg.answered])
-    expect(await town.inService()).toEqual([])
+    expect(await town.city.inService()).toEqual([])
     await call.hangUp()
     await quiet()
   })
 
   test('a silent caller whose prompt ended while the link was away is led to the desk all the same', async () => {
     const from = '+627215550202'
-    const call = town.dial(from)
-    const { length, from: begun } = await town.ear.hears(call, 'menu-utama')
+    const call = town.city.dial({ from })
+    const { length, from: begun } = await town.city.ear.hears(call, 'menu-utama')
     await town.wires.ari.refuse()
     const spoken = performance.now() + length - begun + 500
     await eventually('the prompt is over', async () => performance.now() > spoken, 30_000)
     expect(service.switchboard.size).toBe(1)
     await town.wires.ari.pass()
-    const leg = await town.rung('posko-1', from)
+    const leg = await town.city.rung('posko-1', from)
     await Promise.all([call.answered, leg.answered])
     await call.hangUp()
     await quiet()
   })
 
   test('a caller who hung up while the link was away is not held', async () => {
-    const call = town.dial('+627215550203')
-    await town.ear.hears(call, 'menu-utama')
+    const call = town.city.dial({ from: '+627215550203' })
+    await town.city.ear.hears(call, 'menu-utama')
     await Promise.all([town.wires.ari.refuse(), town.wires.ami.refuse()])
     await call.hangUp()
-    await eventually('the channel is gone', async () => (await town.channels()).length === 0)
+    await eventually('the channel is gone', async () => (await town.city.channels()).length === 0)
     await Promise.all([town.wires.ari.pass(), town.wires.ami.pass()])
     await ready()
     await quiet()
@@ -261,17 +261,17 @@ describe('the service', () => {
 
   test('a call that came back from an agency unheard, the link being stuck, is told so when it is unstuck', async () => {
     const from = '+627215550204'
-    town.line('hallo-1', call => call.ring())
-    const call = town.dial(from)
-    await town.ear.hears(call, 'menu-utama')
+    town.city.line('hallo-1', call => call.ring())
+    const call = town.city.dial({ from })
+    await town.city.ear.hears(call, 'menu-utama')
     await call.press('3')
-    const leg = await town.rung('hallo-1', from)
+    const leg = await town.city.rung('hallo-1', from)
     const { lost } = service.ari.counts
     town.wires.ari.stall()
     await leg.refuse(486)
     await eventually('the link is given up', async () => service.ari.counts.lost > lost)
     await town.wires.ari.pass()
-    await town.ear.hears(call, 'maaf-akhir')
+    await town.city.ear.hears(call, 'maaf-akhir')
     expect((await call.ended).by).toBe('there')
     await quiet()
   })
@@ -281,25 +281,25 @@ describe('the service', () => {
     await ready()
     const { lost } = service.ari.counts
     town.wires.ari.stall()
-    const call = town.dial(from)
-    await eventually('it waits in the application', async () => (await town.inService()).length === 1)
+    const call = town.city.dial({ from })
+    await eventually('it waits in the application', async () => (await town.city.inService()).length === 1)
     await eventually('the link is given up', async () => service.ari.counts.lost > lost)
     await town.wires.ari.pass()
-    await town.ear.hears(call, 'menu-utama')
+    await town.city.ear.hears(call, 'menu-utama')
     await call.hangUp()
     await quiet()
   })
 
   test('Asterisk killed with a caller in the menu, and started again: the next call is served', async () => {
-    const lostCall = town.dial('+627215550206')
-    await town.ear.hears(lostCall, 'menu-utama')
-    await town.restart()
+    const lostCall = town.city.dial({ from: '+627215550206' })
+    await town.city.ear.hears(lostCall, 'menu-utama')
+    await town.city.restartAsterisk()
     await ready()
     await quiet()
     await lostCall.hangUp()
-    const call = town.dial('+627215550207')
-    await town.ear.hears(call, 'menu-utama')
-    expect(await town.inService()).toHaveLength(1)
+    const call = town.city.dial({ from: '+627215550207' })
+    await town.city.ear.hears(call, 'menu-utama')
+    expect(await town.city.inService()).toHaveLength(1)
     await call.hangUp()
     await quiet()
   })
@@ -313,7 +313,7 @@ describe('the service', () => {
     let next = 0
     const oneAfterTheOther = async () => {
       for (let n = next++; n < 1000; n = next++) {
-        const call = town.dial(`+62721556${String(n).padStart(4, '0')}`)
+        const call = town.city.dial({ from: `+62721556${String(n).padStart(4, '0')}` })
         await call.answered
         if (n % 3 === 1) await eventually('the menu begins', async () => call.heard.length > 3)
         if (n % 3 === 2) await call.press('2', 60)
