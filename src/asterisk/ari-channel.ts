@@ -1,8 +1,10 @@
-import { randomUUID } from 'node:crypto'
 import type { Channel, Prompt } from '../calls/channel.ts'
 import { Hangup } from '../calls/channel.ts'
 import type { AriEvents } from './ari-events.ts'
 import { Gone, untilAborted, type AriLink } from './ari-link.ts'
+
+/** The names of a channel's playbacks: few and known, so that whoever comes after us can stop what we began. One plays at a time. */
+export const playbacks = (callId: string) => [0, 1, 2, 3].map(n => `${callId}-prompt-${n}`)
 
 /** A caller's channel, driven over ARI while the service decides, and followed by the ledger while they ring and talk. */
 export class AriChannel implements Channel {
@@ -60,9 +62,10 @@ export class AriChannel implements Channel {
   }
 
   #playing: string | undefined
+  #played = 0
   async play(prompts: readonly Prompt[], stop: AbortSignal) {
     if (stop.aborted) return
-    const playbackId = randomUUID()
+    const playbackId = playbacks(this.callId)[this.#played++ % 4]!
     const over = new AbortController()
     const finished = this.#events.next('PlaybackFinished', playbackId, AbortSignal.any([stop, over.signal])).then(() => true, () => false)
     try {
@@ -89,8 +92,8 @@ export class AriChannel implements Channel {
     await this.#continueAt(`agency-${agency}`)
   }
 
-  async fallBack(node: string, kind: 'menu' | 'agency') {
-    await this.#continueAt(`${kind}-${node}`)
+  async fallBack() {
+    await this.#continueAt('fallback')
   }
 
   /** From the request on, a StasisEnd is the dialplan taking over, no longer a caller gone. */

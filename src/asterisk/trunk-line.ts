@@ -5,7 +5,7 @@ import type { Place } from '../calls/city-line.ts'
 import type { Switchboard } from '../calls/switchboard.ts'
 import { pause } from '../calls/time.ts'
 import { milliseconds } from '../plan/duration.ts'
-import { AriChannel } from './ari-channel.ts'
+import { AriChannel, playbacks } from './ari-channel.ts'
 import type { AriEvents } from './ari-events.ts'
 import { AsteriskAway, Gone, type AriLink } from './ari-link.ts'
 
@@ -26,22 +26,22 @@ export class TrunkLine {
     this.#events.onStasisStart(event => this.#starts(event))
   }
 
-  /** `inbound,<did>,<node>` is a new call; `returned,<agency>,<status>` one that nobody answered. */
+  /** `inbound,<node>` is a new call, beginning at that node; `returned,<agency>,<status>` one that nobody answered. */
   #starts({ args, channel }: Ari.StasisStart) {
     const [what, ...facts] = args
-    if (what === 'inbound') return this.#arrives(channel.id, facts[0]!, { node: facts[1]! })
-    if (what === 'returned') return this.#comesBack(channel.id, { agency: facts[0]!, status: facts[1]! }, facts[2]!)
+    if (what === 'inbound') return this.#arrives(channel.id, { node: facts[0]! })
+    if (what === 'returned') return this.#comesBack(channel.id, { agency: facts[0]!, status: facts[1]! })
     this.#log.error({ call: channel.id, args }, 'the dialplan handed over a call in words that are not known here')
   }
 
-  #arrives(callId: string, did: string, at: Place) {
+  #arrives(callId: string, at: Place) {
     if (this.#switchboard.has(callId)) return
-    this.#switchboard.arrives({ channel: new AriChannel(this.#link, this.#events, callId), did, at })
+    this.#switchboard.arrives({ channel: new AriChannel(this.#link, this.#events, callId), at })
   }
 
-  #comesBack(callId: string, returned: Returned, did: string) {
+  #comesBack(callId: string, returned: Returned) {
     this.#switchboard.channel<AriChannel>(callId)?.taken()
-    if (!this.#switchboard.comesBack(callId, returned)) this.#arrives(callId, did, { returned })
+    if (!this.#switchboard.comesBack(callId, returned)) this.#arrives(callId, { returned })
   }
 
   /** Resolves when no call is in our hands: those that ring and talk are Asterisk's, and may go on without us. */
@@ -73,16 +73,22 @@ export class TrunkLine {
 
   async #resume(callId: string) {
     try {
-      const [place, did] = await Promise.all([this.#variable(callId, 'SN_STATE'), this.#variable(callId, 'SN_DID')])
+      const place = await this.#variable(callId, 'SN_STATE')
       const [kind, node = '', status = ''] = place.split(':')
       const returned = kind === 'returned' ? { agency: node, status } : undefined
       if (this.#switchboard.has(callId) && !returned) return              // on its way into the dialplan
       this.#log.warn({ call: callId, place }, 'a call that waits in Asterisk goes on')
-      if (returned) this.#comesBack(callId, returned, did)
-      else this.#arrives(callId, did, { node })
+      await Promise.all(playbacks(callId).map(playbackId => this.#stop(playbackId)))
+      if (returned) this.#comesBack(callId, returned)
+      else this.#arrives(callId, { node })
     } catch (error) {
       if (!(error instanceof Gone)) throw error
     }
+  }
+
+  /** What a service before us began to play would hold up every request about the channel until it ends. */
+  async #stop(playbackId: string) {
+    await this.#link.request('playbacks', 'stop', { playbackId }).catch(error => { if (!(error instanceof Gone)) throw error })
   }
 
   /** Empty where it is not set: such a call fails in the walk, and is given to the fallback. */

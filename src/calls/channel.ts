@@ -13,8 +13,8 @@ export interface Channel {
   remember(place: string): Promise<void>
   /** Gives the call to the dialplan, which rings the agency's lines. Resolves when it is given. */
   ring(agency: string): Promise<void>
-  /** Gives the call to the dialplan's own menu: what remains when we cannot go on. */
-  fallBack(node: string, kind: 'menu' | 'agency'): Promise<void>
+  /** Gives the call to the dialplan's fallback: what remains when we cannot go on. */
+  fallBack(): Promise<void>
   hangUp(): Promise<void>
 }
 

@@ -7,7 +7,6 @@ import { cityLine, type Place } from './city-line.ts'
 /** A call as it enters: on its number at first, or found in our application after a restart, at the place it had come to. */
 export interface Arrival {
   channel: Channel
-  did: string
   at: Place
 }
 
@@ -32,13 +31,13 @@ export class Switchboard {
   get size() { return this.#calls.size }
 
   /** Takes a call over the service plan, to its end. The only place that catches a hang-up, and the one where a fault ends. */
-  arrives({ channel, did, at }: Arrival) {
+  arrives({ channel, at }: Arrival) {
     const { callId } = channel
     const log = this.#options.log.child({ call: callId })
     const call = new Call(channel, this.#options.noteFor(callId), log)
     const plan = this.#options.plan()
     const done = cityLine(call, plan, at)
-      .catch(error => error instanceof Hangup ? undefined : this.#failed(call, channel, plan, did, error))
+      .catch(error => error instanceof Hangup ? undefined : this.#failed(call, channel, error))
       .finally(() => { this.#calls.delete(callId) })
     this.#calls.set(callId, { call, channel, done })
   }
@@ -63,12 +62,11 @@ export class Switchboard {
   }
 
   /** Something of ours broke. The caller is not let fall: the dialplan's own menu takes them on. */
-  async #failed(call: Call, channel: Channel, plan: Plan, did: string, error: unknown) {
+  async #failed(call: Call, channel: Channel, error: unknown) {
     call.log.error({ err: error }, 'the call goes on in the fallback')
     call.note('fault', { what: error instanceof Error ? error.message.slice(0, 200) : 'unknown' })
-    const entry = plan.numbers.get(did)?.entry ?? [...plan.numbers.values()][0]!.entry
     try {
-      await channel.fallBack(entry, plan.nodes.get(entry)!.kind)
+      await channel.fallBack()
     } catch (second) {
       if (!(second instanceof Hangup)) call.log.error({ err: second }, 'the call could not be given to the fallback either')
     }

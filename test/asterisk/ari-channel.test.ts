@@ -76,7 +76,7 @@ test('nothing is played for a key that was there before', async () => {
 test.for(['answer', 'remember', 'play', 'ring', 'fallBack'] as const)('%s on a channel that is gone is a hang-up, and leaves no listener', async verb => {
   const { link, channel, events } = stage()
   link.does = fail(new Gone('Channel not found'))
-  const does = { answer: () => channel.answer(), remember: () => channel.remember('menu:utama'), play: () => channel.play(['x'], on), ring: () => channel.ring('bpbd'), fallBack: () => channel.fallBack('utama', 'menu') }
+  const does = { answer: () => channel.answer(), remember: () => channel.remember('menu:utama'), play: () => channel.play(['x'], on), ring: () => channel.ring('bpbd'), fallBack: () => channel.fallBack() }
   await expect(does[verb]()).rejects.toThrow(Hangup)
   expect(channel.hungUp.reason).toBeInstanceOf(Hangup)
   expect(channel.inHand).toBe(false)
@@ -109,7 +109,7 @@ test('a call that could not be given to the dialplan leaves no listener behind',
   const { link, channel, events } = stage()
   link.does = fail(new AsteriskAway('no link'))
   await expect(channel.play(['x'], on)).rejects.toThrow(AsteriskAway)
-  await expect(channel.fallBack('utama', 'menu')).rejects.toThrow(AsteriskAway)
+  await expect(channel.fallBack()).rejects.toThrow(AsteriskAway)
   expect(events.listening).toEqual([])
 })
 

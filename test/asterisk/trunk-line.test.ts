@@ -65,7 +65,7 @@ function stage() {
     set whileListing(does: () => void) { whileListing = does },
     /** The dialplan hands a call over; `unheard` if nobody listens. */
     enters(id: string, args: string[], { unheard = false, variables = {} }: { unheard?: boolean, variables?: Record<string, string> } = {}) {
-      channels.set(id, { SN_STATE: 'menu:utama', SN_DID: '112', ...channels.get(id), ...variables })
+      channels.set(id, { SN_STATE: 'menu:utama', ...channels.get(id), ...variables })
       inApp.add(id)
       if (!unheard) events.tell({ type: 'StasisStart', args, channel: { id } })
     },
@@ -75,8 +75,8 @@ function stage() {
 
 test('a call that is gone is let go, one that is there stays, one that we do not know is taken up', async () => {
   const it = stage()
-  it.enters('gone', ['inbound', '112', 'utama'])
-  it.enters('there', ['inbound', '112', 'utama'])
+  it.enters('gone', ['inbound', 'utama'])
+  it.enters('there', ['inbound', 'utama'])
   await eventually('both hear the menu', async () => it.playing.size === 2)
   it.channels.delete('gone')
   it.inApp.delete('gone')
@@ -86,9 +86,18 @@ test('a call that is gone is let go, one that is there stays, one that we do not
   expect(it.switchboard.callIds()).toEqual(['there', 'new'])
 })
 
+test('what a service before us played to a call is stopped before it goes on: it would hold up every request', async () => {
+  const it = stage()
+  it.enters('orphan', [], { unheard: true })
+  await it.trunkLine.reconcile()
+  await it.has('play sound:menu-utama')
+  expect(it.asked.indexOf('stop')).toBeGreaterThan(-1)
+  expect(it.asked.indexOf('stop')).toBeLessThan(it.asked.indexOf('answer'))
+})
+
 test('a call that arrives while we ask is not taken for one that is gone', async () => {
   const it = stage()
-  it.whileListing = () => it.enters('late', ['inbound', '112', 'utama'])
+  it.whileListing = () => it.enters('late', ['inbound', 'utama'])
   await it.trunkLine.reconcile()
   expect(it.switchboard.has('late')).toBe(true)
   expect(it.switchboard.channel('late')!.hungUp.aborted).toBe(false)
@@ -96,7 +105,7 @@ test('a call that arrives while we ask is not taken for one that is gone', async
 
 test('a prompt that ended unheard has ended: the silent caller is led on', async () => {
   const it = stage()
-  it.enters('one', ['inbound', '112', 'utama'])
+  it.enters('one', ['inbound', 'utama'])
   await it.has('play sound:menu-utama')
   it.playing.clear()
   await it.trunkLine.reconcile()
@@ -105,7 +114,7 @@ test('a prompt that ended unheard has ended: the silent caller is led on', async
 
 test('a call that came back from an agency unheard is told so', async () => {
   const it = stage()
-  it.enters('one', ['inbound', '112', 'bpbd'])
+  it.enters('one', ['inbound', 'bpbd'])
   await it.has('continueInDialplan agency-bpbd')
   it.enters('one', [], { unheard: true, variables: { SN_STATE: 'returned:bpbd:BUSY' } })
   await it.trunkLine.reconcile()
@@ -115,7 +124,7 @@ test('a call that came back from an agency unheard is told so', async () => {
 
 test('a call that is on its way into the dialplan is left alone', async () => {
   const it = stage()
-  it.enters('one', ['inbound', '112', 'bpbd'])
+  it.enters('one', ['inbound', 'bpbd'])
   await it.has('continueInDialplan agency-bpbd')
   it.inApp.add('one')
   await it.trunkLine.reconcile()
@@ -128,13 +137,13 @@ test('a call that does not say where it was goes to the fallback, and harms no o
   it.inApp.add('lost')
   it.enters('new', [], { unheard: true })
   await it.trunkLine.reconcile()
-  await it.has('continueInDialplan menu-utama')
+  await it.has('continueInDialplan fallback')
   await it.has('play sound:menu-utama')
 })
 
 test('a call that Asterisk loses while it is told to go on is a hang-up', async () => {
   const it = stage()
-  it.enters('one', ['inbound', '112', 'utama'])
+  it.enters('one', ['inbound', 'utama'])
   await it.has('play sound:menu-utama')
   it.channels.delete('one')
   for (const id of it.playing.keys()) it.events.tell({ type: 'PlaybackFinished', playback: { id } })

@@ -37,7 +37,7 @@ describe('docker compose up', () => {
   })
 
   test('no part has a right that it does not use', async () => {
-    for (const part of ['redis', 'asterisk', 'telephones', 'service']) {
+    for (const part of ['redis', 'asterisk', 'telephones', 'watchdog', 'service']) {
       const { Config: { User: user }, HostConfig: { CapDrop, CapAdd, ReadonlyRootfs, SecurityOpt } } = await inspect(part)
       expect({ part, user, CapDrop, CapAdd, ReadonlyRootfs, SecurityOpt }).toEqual({
         part, user: { redis: 'redis', asterisk: 'asterisk' }[part] ?? 'satunomor', CapDrop: ['ALL'], CapAdd: null, ReadonlyRootfs: true,
@@ -48,7 +48,7 @@ describe('docker compose up', () => {
 
   test('stopped, each part ends by itself; started again, it knows its records', async () => {
     await compose('stop')
-    for (const part of ['service', 'telephones', 'asterisk', 'redis']) expect({ part, code: (await inspect(part)).State.ExitCode }).toEqual({ part, code: 0 })
+    for (const part of ['service', 'watchdog', 'telephones', 'asterisk', 'redis']) expect({ part, code: (await inspect(part)).State.ExitCode }).toEqual({ part, code: 0 })
     await up()
     expect((await api('calls') as { calls: unknown[] }).calls).toHaveLength(2)
   })

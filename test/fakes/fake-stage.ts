@@ -29,7 +29,7 @@ export async function fakeStage(): Promise<Stage> {
       const channel = exchange.arrives(number)
       const heard: string[] = []
       channel.happened.on('hears', prompt => heard.push(prompt))
-      switchboard.arrives({ channel, did: '112', at: { node: 'utama' } })
+      switchboard.arrives({ channel, at: { node: 'utama' } })
       const caller: Caller = {
         number,
         async hears(prompt) {

@@ -1,0 +1,166 @@
+/** The service killed or frozen, in a process of its own, with the watchdog beside it: what a caller notices. */
+import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest'
+import type { Child } from '../../setup/children.mjs'
+import type { OutgoingCall } from '../../demo/softphone.ts'
+import { Records } from '../../src/records/records.ts'
+import { places } from '../../src/prepare.ts'
+import { pino } from 'pino'
+import { eventually, openCity, type City } from '../parts/city.ts'
+import { hearsBytes, voice } from './stage.ts'
+
+let city: City
+let service: Child
+let watchdog: Child
+beforeAll(async () => {
+  city = await openCity({ number: 4, withService: false, plan: text => text.replaceAll('patience: 3 s', 'patience: 1 s') })
+  watchdog = await city.run('src/watchdog.ts')
+})
+beforeEach(async () => { service = await city.run('src/main.ts') })
+afterEach(async () => {
+  service.process.kill('SIGCONT')
+  await service.stop()
+  await eventually('no channel is left', async () => (await city.channels()).length === 0)
+})
+afterAll(() => city?.[Symbol.asyncDispose]())
+
+const signal = (child: Child, name: NodeJS.Signals) => { child.process.kill(name) }
+
+/** The call is connected with the line, and each hears the other. */
+async function talks(call: OutgoingCall, line: string, from: string) {
+  const leg = await city.rung(line, from)
+  await leg.answered
+  await Promise.all([hearsBytes(call, voice(line)), hearsBytes(leg, voice(from)), leg.say(voice(line)), call.say(voice(from))])
+  return leg
+}
+
+/** The record, once the service that runs now has written it. */
+async function record(from: string) {
+  await using records = await Records.open({ file: places(city.state).records }, pino({ level: 'silent' }))
+  return await eventually('the record', async () => {
+    const { calls } = await records.list({ limit: 50 })
+    const call = calls.find(({ cliRaw }) => cliRaw === from)
+    return call?.disposition ? await records.get(call.callId) ?? undefined : undefined
+  })
+}
+
+test('killed: who talks talks on, a new caller is in the fallback at once, and all of it is on record after a restart', async () => {
+  const [talking, late] = ['+627215550141', '+627215550142'] as const
+  const first = city.dial({ from: talking })
+  await first.answered
+  await first.press('1')
+  await talks(first, 'ambulans-1', talking)
+
+  signal(service, 'SIGKILL')
+  await service.ended
+  const second = city.dial({ from: late })
+  await city.ear.hears(second, 'sambutan')
+  await second.press('2')
+  const leg = await talks(second, 'bpbd-1', late)
+  await talks(first, 'ambulans-1', talking)
+  await leg.hangUp()
+  await second.ended
+  await first.hangUp()
+
+  service = await city.run('src/main.ts')
+  expect((await record(talking)).call).toMatchObject({ disposition: 'answered', line: 'ambulans-1', endedBy: 'caller' })
+  expect((await record(late)).call).toMatchObject({ disposition: 'answered', line: 'bpbd-1', endedBy: 'agency' })
+})
+
+test('killed and started again: a caller in the menu hears it again, and goes on', async () => {
+  const from = '+627215550143'
+  const call = city.dial({ from })
+  const heard = await city.ear.hears(call, 'menu-utama')
+  signal(service, 'SIGKILL')
+  await service.ended
+  service = await city.run('src/main.ts')
+  await city.ear.hears(call, 'sambutan', { after: heard.startedAt })
+  await call.press('3')
+  await talks(call, 'hallo-1', from)
+  await call.hangUp()
+  const { call: told, steps } = await record(from)
+  expect(told).toMatchObject({ disposition: 'answered', line: 'hallo-1' })
+  expect(steps.filter(({ kind, witness }) => kind === 'key' && witness === 'service')).toHaveLength(1)
+})
+
+test('killed for good: the watchdog sends a caller in the menu to the fallback', async () => {
+  const from = '+627215550144'
+  const call = city.dial({ from })
+  const heard = await city.ear.hears(call, 'sambutan')
+  signal(service, 'SIGKILL')
+  await city.ear.hears(call, 'sambutan', { after: heard.startedAt })
+  await call.press('2')
+  await talks(call, 'bpbd-1', from)
+  await call.hangUp()
+})
+
+test('frozen: a new caller is in the fallback within 4 s, those in the menu within 6 s, and on waking it does not fight over them', async () => {
+  const [held, fresh] = ['+627215550145', '+627215550146'] as const
+  const first = city.dial({ from: held })
+  const heard = await city.ear.hears(first, 'sambutan')
+  signal(service, 'SIGSTOP')
+  const frozenAt = performance.now()
+  const again = await city.ear.hears(first, 'sambutan', { after: heard.startedAt })
+  expect(again.startedAt - frozenAt).toBeLessThan(6_000)
+
+  const second = city.dial({ from: fresh })
+  await city.ear.hears(second, 'sambutan')
+  await first.press('2')
+  await second.press('1')
+  await talks(first, 'bpbd-1', held)
+  await talks(second, 'ambulans-1', fresh)
+
+  signal(service, 'SIGCONT')
+  await eventually('the service is ready again', async () => (await fetch(`http://${city.address}:8080/readyz`)).ok)
+  await talks(first, 'bpbd-1', held)
+  await talks(second, 'ambulans-1', fresh)
+  await first.hangUp()
+  await second.hangUp()
+  expect((await record(held)).call).toMatchObject({ disposition: 'answered', line: 'bpbd-1' })
+  expect((await record(fresh)).call).toMatchObject({ disposition: 'answered', line: 'ambulans-1' })
+})
+
+test('frozen with a caller on the way back from an agency\'s lines: a human takes them', async () => {
+  const from = '+627215550147'
+  city.line('hallo-1', call => call.ring())
+  const call = city.dial({ from })
+  await city.ear.hears(call, 'sambutan')
+  await call.press('3')
+  const ringing = await city.rung('hallo-1', from)
+  signal(service, 'SIGSTOP')
+  await ringing.refuse(486)
+  await talks(call, 'posko-1', from)
+  await call.hangUp()
+})
+
+test('drained: new calls take the fallback, a caller in the menu is led to their choice, and the service ends with 0', async () => {
+  const [held, fresh] = ['+627215550148', '+627215550149'] as const
+  const first = city.dial({ from: held })
+  await city.ear.hears(first, 'sambutan')
+  signal(service, 'SIGTERM')
+  const second = city.dial({ from: fresh })
+  await city.ear.hears(second, 'sambutan')
+  await first.press('2')
+  await second.press('1')
+  await talks(first, 'bpbd-1', held)
+  await talks(second, 'ambulans-1', fresh)
+  expect((await service.ended).exit).toEqual({ code: 0, signal: null })
+  await first.hangUp()
+  await second.hangUp()
+  service = await city.run('src/main.ts')
+  expect((await record(held)).steps.find(({ kind }) => kind === 'key')?.witness).toBe('service')
+  expect((await record(fresh)).steps.find(({ kind }) => kind === 'key')?.witness).toBe('ledger')
+})
+
+test('the watchdog may die and come back: no call notices', async () => {
+  const from = '+627215550150'
+  const call = city.dial({ from })
+  await city.ear.hears(call, 'sambutan')
+  signal(watchdog, 'SIGKILL')
+  await watchdog.ended
+  await call.press('2')
+  const leg = await talks(call, 'bpbd-1', from)
+  watchdog = await city.run('src/watchdog.ts')
+  await talks(call, 'bpbd-1', from)
+  expect(leg.ending).toBeNull()
+  await call.hangUp()
+})
