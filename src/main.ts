@@ -6,6 +6,7 @@ import { readFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { pino, type Logger } from 'pino'
+import { audit } from './audit.ts'
 import { AmiLink } from './asterisk/ami-link.ts'
 import { AriEvents } from './asterisk/ari-events.ts'
 import { AriLink } from './asterisk/ari-link.ts'
@@ -16,10 +17,12 @@ import { TrunkLine } from './asterisk/trunk-line.ts'
 import type { Note } from './calls/call.ts'
 import { Switchboard } from './calls/switchboard.ts'
 import { within } from './calls/time.ts'
-import { MissedCalls } from './followups/missed-calls.ts'
+import { Jobs } from './followups/jobs.ts'
+import { Metrics } from './http/metrics.ts'
 import { httpServer } from './http/server.ts'
 import { loadToken } from './http/token.ts'
 import { seconds } from './plan/duration.ts'
+import { agencies } from './plan/plan.ts'
 import { readPlan } from './plan/read.ts'
 import { places } from './prepare.ts'
 import { Records } from './records/records.ts'
@@ -72,21 +75,33 @@ export async function serve(settings: Settings, log: Logger): Promise<Service> {
     { onEvent: event => events.tell(event), onUp: async () => { await trunkLine.reconcile(); await heartbeat.beat() }, log })
   const trunkLine = new TrunkLine({ link: ari, events, switchboard, app, log })
   const heartbeat = new Heartbeat(ari, log)
-  const bookkeeper = new Bookkeeper({ file: asterisk.cel, records: local, scribe, ari, ended: (callId, q850) => trunkLine.ended(callId, q850), log })
+  const metrics: Metrics = new Metrics({
+    figures: async () => ({
+      ...await local.totals(),
+      busyLines: (await local.live()).flatMap(({ agency, line }) => agency && line ? [{ agency, line }] : []),
+      lines: agencies(plan).flatMap(({ id, lines }) => lines.map(line => ({ agency: id, line: line.id })))
+    }),
+    instant: () => ({
+      heartbeatAge: heartbeat.beatAt === undefined ? undefined : (performance.now() - heartbeat.beatAt) / 1000,
+      ledgerLag: bookkeeper.lag, pendingSteps: scribe.pending, calls: switchboard.size, linksLost: ari.counts.lost
+    })
+  })
+  const bookkeeper: Bookkeeper = new Bookkeeper({ heard: step => metrics.note(step), file: asterisk.cel, records: local, scribe, ari, ended: (callId, q850) => trunkLine.ended(callId, q850), log })
   const ami = new AmiLink({ host: asterisk.address, port: asterisk.amiPort, user: 'satunomor', password: secrets.ami }, { log })
   const health = new Health({ ari, ami, heartbeat, plan: plan.version })
 
-  const missedCalls = new MissedCalls({ records: local, redis: settings.redis, log })
+  const checkBooks = (from: number, to: number) => audit({ file: asterisk.cel, records: local, from, to })
+  const jobs = new Jobs({ records: local, redis: settings.redis, timezone: plan.timezone, audit: checkBooks, log })
 
   const { token, made: tokenMade } = settings.token ? { token: settings.token, made: false } : await loadToken(place.token)
   const version = (JSON.parse(await readFile(join(settings.project, 'package.json'), 'utf8')) as { version: string }).version
-  const http = await httpServer({ records: shared ?? local, live: () => local.live(), token, log, ready: () => health.ready(), version })
+  const http = await httpServer({ records: shared ?? local, live: () => local.live(), token, log, ready: () => health.ready(), version, metrics, audit: checkBooks })
 
   await bookkeeper.open()
   ari.open()
   ami.open()
   heartbeat.start()
-  missedCalls.start()
+  jobs.start()
   const url = await http.listen(settings.http)
   log.info({ url, plan: plan.version, numbers: [...plan.numbers.keys()] }, 'the service is up')
 
@@ -98,7 +113,7 @@ export async function serve(settings: Settings, log: Logger): Promise<Service> {
     await http.close()
     await ari.close()
     await ami.close()
-    await missedCalls.close()
+    await jobs.close()
     await bookkeeper.close()
     await scribe.close()
     await relay?.[Symbol.asyncDispose]()

@@ -15,6 +15,8 @@ export interface BookkeeperOptions {
   ari: AriLink
   /** A call is over, says the ledger. */
   ended(callId: string, q850: number | null): void
+  /** Hears each step as it is read. */
+  heard?(step: Step): void
   log: Logger
 }
 
@@ -40,6 +42,8 @@ export class Bookkeeper {
     this.#auditing = this.#closeLostCalls()
   }
 
+  get lag() { return this.#ledger?.lag ?? 0 }
+
   async close() {
     this.#closing.abort()
     await this.#ledger?.close()
@@ -47,8 +51,9 @@ export class Bookkeeper {
   }
 
   #take(steps: Step[], upTo: Watermark) {
-    const { scribe, ended } = this.#options
+    const { scribe, ended, heard } = this.#options
     for (const step of steps) scribe.note(step)
+    for (const step of steps) heard?.(step)
     scribe.mark({ name: watermark, value: JSON.stringify(upTo) })
     for (const step of steps) if (step.kind === 'ended') ended(step.callId, null)
   }

@@ -1,4 +1,5 @@
-import { open, stat, type FileHandle } from 'node:fs/promises'
+import { open, readdir, stat, type FileHandle } from 'node:fs/promises'
+import { basename, dirname, join } from 'node:path'
 import type { Logger } from 'pino'
 import type { Step } from '../calls/story.ts'
 import { pause } from '../calls/time.ts'
@@ -25,6 +26,7 @@ const look = milliseconds(100)
 
 /**
  * Reads Asterisk's CEL from a watermark, as it is written. Only whole lines count; a torn one is read when its end has come.
+ * When the file has been rotated (renamed beside, `calls.csv.…`), the rest of the old one is read first.
  * What cannot be read is logged with its place and passed over.
  */
 export class Ledger {
@@ -65,14 +67,10 @@ export class Ledger {
 
   /** Reads what is there, at most a chunk of it; true when there may be more. */
   async #readOn(): Promise<boolean> {
-    const { file, take, log } = this.#options
-    await using opened = await openIfThere(file)
+    const { take } = this.#options
+    await using opened = await this.#openNext()
     if (!opened) return false
     const { ino, size } = await opened.handle.stat()
-    if (ino !== this.#at.inode || size < this.#at.offset) {
-      if (this.#at.inode !== 0) log.warn({ was: this.#at, inode: ino, size }, 'the ledger is a new file: it is read from its beginning')
-      this.#at = { inode: ino, offset: 0 }
-    }
     this.lag = size - this.#at.offset
     if (this.lag === 0) return false
     const { buffer, bytesRead } = await opened.handle.read(Buffer.alloc(Math.min(this.lag, chunk)), 0, undefined, this.#at.offset)
@@ -86,6 +84,40 @@ export class Ledger {
     return this.lag > 0
   }
 
+  /** The file that holds what comes next: the one that we are in as long as it has more, wherever it was moved; then the newest. */
+  async #openNext() {
+    const { file, log } = this.#options
+    const current = await openIfThere(file)
+    const ino = (await current?.handle.stat())?.ino
+    if (ino === undefined || ino === this.#at.inode) {
+      if (current && (await current.handle.stat()).size >= this.#at.offset) return current
+      if (current) log.warn({ was: this.#at }, 'the ledger was cut short: it is read from its beginning')
+      if (ino !== undefined) this.#at = { inode: ino, offset: 0 }
+      return current
+    }
+    if (this.#at.inode !== 0) {
+      const rotated = await this.#rotated()
+      if (rotated && (await rotated.handle.stat()).size > this.#at.offset) {
+        await current?.handle.close()
+        return rotated
+      }
+      await rotated?.handle.close()
+      log.info({ was: this.#at, inode: ino }, 'the ledger was rotated: the new file is read from its beginning')
+    }
+    this.#at = { inode: ino, offset: 0 }
+    return current
+  }
+
+  async #rotated() {
+    const { file } = this.#options
+    for (const name of await readdir(dirname(file))) {
+      if (!name.startsWith(`${basename(file)}.`)) continue
+      const path = join(dirname(file), name)
+      if ((await stat(path)).ino === this.#at.inode) return openIfThere(path)
+    }
+    return undefined
+  }
+
   #stepsOf(lines: Buffer): Step[] {
     const steps: Step[] = []
     let offset = this.#at.offset
@@ -94,7 +126,7 @@ export class Ledger {
       offset += line.length + 1
       if (line === '') continue
       try {
-        const step = stepOf(parseCel(Buffer.from(line, 'latin1').toString('utf8')), `cel-${this.#at.inode}-${place}`)
+        const step = stepOf(parseCel(mended(Buffer.from(line, 'latin1').toString('utf8'))), `cel-${this.#at.inode}-${place}`)
         if (step) steps.push(step)
       } catch (error) {
         this.#options.log.error({ err: error, offset: place }, 'a line of the ledger cannot be read')
@@ -109,6 +141,9 @@ export class Ledger {
     return true
   }
 }
+
+/** An Asterisk that was killed in the middle of a line leaves a piece of it before the next one: that one is whole. */
+const mended = (line: string) => line.slice(Math.max(0, line.search(/1,[A-Z_]+,\d+\.\d{6},(?!.*1,[A-Z_]+,\d+\.\d{6},)/)))
 
 async function openIfThere(file: string): Promise<{ handle: FileHandle } & AsyncDisposable | undefined> {
   try {

@@ -22,6 +22,8 @@ export type LineOutcome = 'answered' | 'busy' | 'noanswer' | 'nonexistent' | 'un
 export interface Happenings {
   /** A call came in on a trunk. `cli` is the caller's number as it arrived, unfiltered; it may be empty. */
   arrived: { did: string, trunk: string, cli: string }
+  /** The service took the call in hand: a call without this step ran without us. */
+  taken: Record<never, never>
   /** The caller's channel was answered by us. */
   picked: Record<never, never>
   /** A menu was entered (its prompts start). */

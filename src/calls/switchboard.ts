@@ -36,6 +36,7 @@ export class Switchboard {
     const log = this.#options.log.child({ call: callId })
     const call = new Call(channel, this.#options.noteFor(callId), log)
     const plan = this.#options.plan()
+    call.note('taken', {})
     const done = cityLine(call, plan, at)
       .catch(error => error instanceof Hangup ? undefined : this.#failed(call, channel, error))
       .finally(() => { this.#calls.delete(callId) })

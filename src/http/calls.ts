@@ -59,7 +59,8 @@ function listed({ cliRaw: _, cli, ...call }: LiveCall | StoredCall): ListedCall 
   return { plan: null, ...call, cli: masked(cli) }
 }
 
-function moment(key: string, value: string): number {
+/** ISO 8601 or Unix ms. Throws a `Refusal` that names the query key. */
+export function moment(key: string, value: string): number {
   if (/^\d{9,15}$/.test(value)) return Number(value)
   // An unescaped + in an address arrives as a space.
   const time = DateTime.fromISO(value.replace(/ (\d\d:?\d\d)$/, '+$1'), { zone: 'utc' })

@@ -7,6 +7,8 @@ import type { Logger } from 'pino'
 import { callRoutes, type CallsOptions } from './calls.ts'
 import { answer, answerFaults } from './faults.ts'
 import { bearer, protect } from './guard.ts'
+import type { Metrics } from './metrics.ts'
+import { operationsRoutes, type OperationsOptions } from './operations.ts'
 import { Health, Readiness } from './schemas.ts'
 
 export interface HttpOptions extends CallsOptions {
@@ -16,10 +18,13 @@ export interface HttpOptions extends CallsOptions {
   /** Whether calls can be served, and in words what is missing where they cannot. */
   ready: () => Promise<{ ready: boolean, missing: string[] }>
   version: string
+  /** Prometheus' page, and the audit of a period. */
+  metrics?: Metrics
+  audit?: OperationsOptions['audit']
 }
 
 /** The app, ready to `listen` or `inject`. It reads no environment and opens no port by itself. */
-export async function httpServer({ records, live, token, log, ready, version }: HttpOptions) {
+export async function httpServer({ records, live, token, log, ready, version, metrics, audit }: HttpOptions) {
   const app = fastify({
     loggerInstance: quiet(log),
     logController: new LogController({ disableRequestLogging: true }),
@@ -35,7 +40,7 @@ export async function httpServer({ records, live, token, log, ready, version }: 
   app.addHook('onResponse', async (request, reply) => {
     // The route, not the address: addresses carry what was searched for.
     const { method, routeOptions: { url: route } } = request
-    const log = route === '/healthz' || route === '/readyz' ? request.log.debug : request.log.info     // asked every second by machines
+    const log = route === '/healthz' || route === '/readyz' || route === '/metrics' ? request.log.debug : request.log.info     // asked every second by machines
     log.call(request.log, { method, route: route ?? null, status: reply.statusCode, ms: Math.round(reply.elapsedTime) }, 'asked')
   })
 
@@ -61,8 +66,15 @@ export async function httpServer({ records, live, token, log, ready, version }: 
     return reply.code(state.ready ? 200 : 503).send(state)
   })
 
+  if (metrics) {
+    app.get('/metrics', {
+      schema: { summary: 'Figures for Prometheus', tags: ['operations'] }
+    }, async (_, reply) => reply.type(metrics.contentType).send(await metrics.page()))
+  }
+
   await app.register(async api => {
     api.addHook('onRequest', bearer(token))
+    if (audit) await api.register(operationsRoutes, { audit })
     await api.register(callRoutes, { records, ...live ? { live } : {} })
   }, { prefix: '/api' })
 

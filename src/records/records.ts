@@ -128,6 +128,22 @@ export class Records implements AsyncDisposable {
     return this.db.selectFrom('calls').selectAll().where('endedAt', 'is', null).orderBy('arrivedAt', 'desc').limit(1_000).execute()
   }
 
+  /** How the calls that arrived in a period ended, and whether the service had a hand in them. For the audit. */
+  async outcomes(from: number, to: number): Promise<{ callId: string, disposition: Disposition | null, served: boolean }[]> {
+    const rows = await this.db.selectFrom('calls').select(['callId', 'disposition'])
+      .select(({ exists, selectFrom }) => exists(selectFrom('steps').select('steps.seq').whereRef('steps.callId', '=', 'calls.callId').where('witness', '=', 'service')).as('served'))
+      .where('arrivedAt', '>=', from).where('arrivedAt', '<', to).orderBy('arrivedAt').execute()
+    return rows.map(row => ({ ...row, served: Boolean(row.served) }))
+  }
+
+  /** How many calls ended how, ever; and the outbox's depth. For the metrics. */
+  async totals(): Promise<{ dispositions: { disposition: Disposition, calls: number }[], owed: number }> {
+    const rows = await this.db.selectFrom('calls').select('disposition').select(({ fn }) => fn.countAll().as('calls'))
+      .where('disposition', 'is not', null).groupBy('disposition').execute()
+    const { owed } = await this.db.selectFrom('outbox').select(({ fn }) => fn.countAll().as('owed')).where('doneAt', 'is', null).executeTakeFirstOrThrow()
+    return { dispositions: rows.map(row => ({ disposition: row.disposition!, calls: Number(row.calls) })), owed: Number(owed) }
+  }
+
   async watermark(name: string): Promise<string | null> {
     const row = await this.db.selectFrom('watermarks').select('value').where('name', '=', name).executeTakeFirst()
     return row?.value ?? null

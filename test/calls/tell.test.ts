@@ -82,6 +82,7 @@ const agency = fc.constantFrom('bpbd', 'ambulans')
 const where = fc.record({ agency, line: fc.constantFrom('bpbd-1', 'bpbd-2', 'ambulans-1') })
 const facts: { [K in Kind]: fc.Arbitrary<Happenings[K]> } = {
   arrived: fc.record({ did: fc.constant('112'), trunk: fc.constant('carrier'), cli: fc.oneof(fc.string(), fc.constant('081234567890')) }),
+  taken: fc.constant({}),
   picked: fc.constant({}),
   menu: fc.record({ node: fc.constantFrom('utama', 'lagi') }),
   key: fc.record({ digit: fc.constantFrom('1', '#'), node: fc.constant('utama'), means: fc.constantFrom(null, 'bpbd') }),

@@ -3,24 +3,38 @@ import { Redis } from 'ioredis'
 import type { Logger } from 'pino'
 import { pause } from '../calls/time.ts'
 import { seconds } from '../plan/duration.ts'
+import type { AuditReport } from '../audit.ts'
 import type { Records } from '../records/records.ts'
 import { openFollowUp } from './follow-ups.ts'
 
 /** The queue's jobs, by name. A job carries ids only: personal data stays in the store. */
-interface Jobs {
+interface Table {
   'missed-call': { callId: string, outboxId: number }
+  'nightly-audit': Record<never, never>
 }
 
-type Job = { [Name in keyof Jobs]: { name: Name, data: Jobs[Name] } }[keyof Jobs]
+type Job = { [Name in keyof Table]: { name: Name, data: Table[Name] } }[keyof Table]
 
 const queueName = 'followups'
+
+export interface JobsOptions {
+  records: Records
+  /** Redis' address. */
+  redis: string
+  /** Where nights are. */
+  timezone: string
+  audit: (from: number, to: number) => Promise<AuditReport>
+  log: Logger
+}
 
 /**
  * Every missed call becomes a follow-up. The store's outbox says what is owed; BullMQ is how it gets done, and may be
  * away, flushed, or deliver twice: what is owed is offered again until the store says that it is done.
  */
-export class MissedCalls {
+export class Jobs {
   readonly #records: Records
+  readonly #audit: JobsOptions['audit']
+  readonly #timezone: string
   readonly #log: Logger
   readonly #closing = new AbortController()
   readonly #queueLink: Redis
@@ -30,8 +44,10 @@ export class MissedCalls {
   #running: Promise<void> | undefined
   #away = false
 
-  constructor({ records, redis, log }: { records: Records, redis: string, log: Logger }) {
+  constructor({ records, redis, timezone, audit, log }: JobsOptions) {
     this.#records = records
+    this.#audit = audit
+    this.#timezone = timezone
     this.#log = log
     const retryStrategy = (tries: number) => Math.min(tries * 100, 2000)
     // The one that adds fails fast when Redis is away; the one that waits for work waits for ever.
@@ -44,7 +60,7 @@ export class MissedCalls {
     })
     this.#queue.on('error', error => this.#sayOnce(error))
     this.#worker.on('error', error => this.#sayOnce(error))
-    this.#worker.on('failed', (job, error) => log.error({ err: error, call: (job?.data as Jobs['missed-call'] | undefined)?.callId }, 'a follow-up was not made; it is tried again'))
+    this.#worker.on('failed', (job, error) => log.error({ err: error, call: (job?.data as Table['missed-call'] | undefined)?.callId }, 'a job failed; what is owed is offered again'))
   }
 
   /** Redis takes jobs. */
@@ -66,16 +82,20 @@ export class MissedCalls {
 
   /** Offers what the outbox owes, each second. A job that is there already is not made twice: its id says so. */
   async #offer() {
+    let scheduled = false
     while (!this.#closing.signal.aborted) {
       try {
         if (this.up) {
+          if (!scheduled) await this.#queue.upsertJobScheduler('nightly-audit', { pattern: '0 10 2 * * *', tz: this.#timezone }, { name: 'nightly-audit', data: {} })
+          scheduled = true
           const owed = await this.#records.pendingOutbox(200)
-          const jobs: Job[] = owed.map(({ id, callId }) => ({ name: 'missed-call', data: { callId, outboxId: id } }))
+          const jobs = owed.map(({ id, callId }) => ({ name: 'missed-call' as const, data: { callId, outboxId: id } }))
           if (jobs.length > 0) await this.#queue.addBulk(jobs.map(job => ({ ...job, opts: { jobId: `missed-${job.data.callId}` } })))
           if (this.#away) this.#log.warn('Redis is back: follow-ups go on')
           this.#away = false
         }
       } catch (error) {
+        scheduled = false                    // it may have been flushed
         this.#sayOnce(error as Error)
       }
       await pause(seconds(1), this.#closing.signal)
@@ -88,7 +108,19 @@ export class MissedCalls {
       case 'missed-call':
         await openFollowUp(this.#records, data.callId)
         await this.#records.outboxDone(data.outboxId)
+        return
+      case 'nightly-audit':
+        await this.#checkBooks()
     }
+  }
+
+  /** The day until an hour ago: what is still under way then has been for too long. */
+  async #checkBooks() {
+    const to = Date.now() - 3600_000
+    const report = await this.#audit(to - 24 * 3600_000, to)
+    const { missing, unfinished, orphans, backfilled, ...sums } = report
+    if (report.balanced) this.#log.info({ ...sums, backfilled: backfilled.length }, 'the nightly audit: no call is lost')
+    else this.#log.error({ ...sums, missing, unfinished, orphans }, 'the nightly audit: THE SUMS DIFFER, see docs/operations.md')
   }
 
   #sayOnce(error: Error) {

@@ -1,0 +1,126 @@
+/**
+ * The audit: proves that no call is lost. Every call that came in on a trunk, as Asterisk's ledger has it, must have
+ * exactly one record with exactly one disposition, and no record may be without such a call (design.md, section 3).
+ *
+ *     npm run audit -- [--from 2026-11-24T00:00+07:00] [--to …] [--json]        default: the last 24 hours
+ *
+ * Ends with 0 when the sums are the same, with 1 and the list of differences when they are not.
+ */
+import { createReadStream } from 'node:fs'
+import { readdir } from 'node:fs/promises'
+import { basename, dirname, join } from 'node:path'
+import { createInterface } from 'node:readline'
+import { fileURLToPath } from 'node:url'
+import { parseArgs } from 'node:util'
+import { DateTime } from 'luxon'
+import { pino } from 'pino'
+import { parseCel, stepOf } from './asterisk/cel.ts'
+import { places } from './prepare.ts'
+import { Records } from './records/records.ts'
+import { readSettings } from './settings.ts'
+
+export interface AuditReport {
+  /** The period, Unix ms of the arrival; `from` is in it, `to` is not. */
+  from: number
+  to: number
+  /** Calls that came in on a trunk, as the ledger has them. */
+  arrived: number
+  /** How many records ended how. */
+  dispositions: Record<string, number>
+  /** Calls that have not ended. */
+  live: number
+  /** Calls that ran without the service, and were written down from the ledger. */
+  backfilled: string[]
+  /** Calls in the ledger without a record; ended there without a disposition here; records without a call in the ledger. */
+  missing: string[]
+  unfinished: string[]
+  orphans: string[]
+  /** Lines of the ledger that cannot be read. */
+  unreadable: number
+  /** arrived = sum of the dispositions + live, and nothing is in the three lists. */
+  balanced: boolean
+}
+
+export interface AuditOptions {
+  /** Asterisk's CEL file; rotated ones beside it (`calls.csv.…`) are read, too. */
+  file: string
+  records: Records
+  from: number
+  to: number
+}
+
+export async function audit({ file, records, from, to }: AuditOptions): Promise<AuditReport> {
+  const { arrived, ended, unreadable } = await readLedger(file, from, to)
+  const rows = await records.outcomes(from, to)
+  const known = new Map(rows.map(row => [row.callId, row]))
+  const dispositions: Record<string, number> = {}
+  for (const { disposition } of rows) if (disposition) dispositions[disposition] = (dispositions[disposition] ?? 0) + 1
+  const missing = [...arrived].filter(callId => !known.has(callId))
+  const orphans = [...known.keys()].filter(callId => !arrived.has(callId))
+  const unfinished = rows.filter(({ callId, disposition }) => disposition === null && ended.has(callId)).map(({ callId }) => callId)
+  const live = rows.filter(({ callId, disposition }) => disposition === null && !ended.has(callId)).length
+  const sum = Object.values(dispositions).reduce((total, count) => total + count, 0)
+  return {
+    from, to, arrived: arrived.size, dispositions, live, missing, unfinished, orphans, unreadable,
+    backfilled: rows.filter(row => row.disposition !== null && !row.served).map(({ callId }) => callId),
+    balanced: missing.length + unfinished.length + orphans.length === 0 && arrived.size === sum + live
+  }
+}
+
+/** The calls that arrived in the period, and all that ended, out of every file of the ledger. */
+async function readLedger(file: string, from: number, to: number) {
+  const arrived = new Set<string>()
+  const ended = new Set<string>()
+  let unreadable = 0
+  const names = (await readdir(dirname(file))).filter(name => name === basename(file) || name.startsWith(`${basename(file)}.`))
+  for (const name of names) {
+    for await (const line of createInterface({ input: createReadStream(join(dirname(file), name)), crlfDelay: Infinity })) {
+      if (line === '') continue
+      try {
+        const step = stepOf(parseCel(line), 'audit')
+        if (step?.kind === 'arrived' && step.at >= from && step.at < to) arrived.add(step.callId)
+        if (step?.kind === 'ended') ended.add(step.callId)
+      } catch {
+        unreadable++                   // counted and told: it may be the torn end of a killed Asterisk
+      }
+    }
+  }
+  return { arrived, ended, unreadable }
+}
+
+/** The report in words, for a terminal. */
+export function inWords({ from, to, arrived, dispositions, live, backfilled, missing, unfinished, orphans, unreadable, balanced }: AuditReport): string {
+  const time = (ms: number) => DateTime.fromMillis(ms, { zone: 'Asia/Jakarta' }).toFormat('yyyy-MM-dd HH:mm ZZZZ')
+  const list = (what: string, ids: string[]) => ids.length === 0 ? [] : [`${what}: ${ids.length}`, ...ids.slice(0, 20).map(id => `  ${id}`), ...ids.length > 20 ? ['  …'] : []]
+  return [
+    `${time(from)} to ${time(to)}`,
+    `came in on a trunk: ${arrived}`,
+    ...Object.entries(dispositions).sort().map(([name, count]) => `  ${name}: ${count}`),
+    `  going on: ${live}`,
+    `written down from the ledger alone (no service was there): ${backfilled.length}`,
+    ...list('WITHOUT A RECORD', missing), ...list('ENDED WITHOUT A DISPOSITION', unfinished), ...list('RECORDS OF NO CALL', orphans),
+    ...unreadable > 0 ? [`lines of the ledger that cannot be read: ${unreadable}`] : [],
+    balanced ? 'The sums are the same: no call is lost.' : 'THE SUMS DIFFER.'
+  ].join('\n')
+}
+
+if (import.meta.main) {
+  const { values } = parseArgs({ options: { from: { type: 'string' }, to: { type: 'string' }, json: { type: 'boolean', default: false } } })
+  const moment = (text: string | undefined, fallback: number) => {
+    if (text === undefined) return fallback
+    const time = DateTime.fromISO(text, { zone: 'Asia/Jakarta' })
+    if (!time.isValid) throw new RangeError(`"${text}" is no time: write it as 2026-11-24T00:00+07:00`)
+    return time.toMillis()
+  }
+  try {
+    const settings = readSettings(process.env, dirname(dirname(fileURLToPath(import.meta.url))))
+    const to = moment(values.to, Date.now())
+    await using records = await Records.open({ file: places(settings.state).records }, pino({ level: 'silent' }))
+    const report = await audit({ file: settings.asterisk.cel, records, from: moment(values.from, to - 24 * 3600_000), to })
+    process.stdout.write(`${values.json ? JSON.stringify(report) : inWords(report)}\n`)
+    process.exitCode = report.balanced ? 0 : 1
+  } catch (error) {
+    process.stderr.write(`The audit could not be made: ${(error as Error).message}\n`)
+    process.exitCode = 1
+  }
+}

@@ -1,0 +1,88 @@
+/** What Prometheus reads at /metrics: figures only, no number, no call. */
+import { collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client'
+import type { Step } from '../calls/story.ts'
+
+/** What is looked up when somebody reads the metrics. A figure that cannot be had now is left out. */
+export interface Figures {
+  /** Calls by disposition, ever. */
+  dispositions: { disposition: string, calls: number }[]
+  /** Follow-ups that are owed and not yet made. */
+  owed: number
+  /** Lines that are rung or talk now. */
+  busyLines: { agency: string, line: string }[]
+  lines: { agency: string, line: string }[]
+}
+
+export interface Instant {
+  /** Age of the heartbeat in Asterisk, s; undefined: there is none. */
+  heartbeatAge: number | undefined
+  /** Bytes of the ledger that are written and not read. */
+  ledgerLag: number
+  /** Steps that wait for the store. */
+  pendingSteps: number
+  /** Calls in the service's care: deciding, ringing or talking. */
+  calls: number
+  linksLost: number
+}
+
+export class Metrics {
+  readonly #registry = new Registry()
+  readonly #arrivals = new Map<string, number>()
+  readonly #answerTime: Histogram
+
+  constructor({ figures, instant }: { figures: () => Promise<Figures>, instant: () => Instant }) {
+    const registers = [this.#registry]
+    collectDefaultMetrics({ register: this.#registry, prefix: 'satunomor_' })
+    this.#answerTime = new Histogram({
+      name: 'satunomor_answer_seconds', help: 'From the INVITE until caller and agency hear each other; a greeting is not an answer. Goals: 90 % within 15 s, 95 % within 20 s.',
+      buckets: [2, 5, 10, 15, 20, 30, 45, 60, 120], registers
+    })
+    const now = (name: string, help: string, value: (at: Instant) => number | undefined) => new Gauge({
+      name: `satunomor_${name}`, help, registers,
+      collect() {
+        const figure = value(instant())
+        if (figure === undefined) this.reset()
+        else this.set(figure)
+      }
+    })
+    now('heartbeat_age_seconds', 'Age of the heartbeat in Asterisk; from 4 on new calls take the fallback.', at => at.heartbeatAge)
+    now('ledger_lag_bytes', 'Bytes of Asterisk\'s ledger that are not read yet.', at => at.ledgerLag)
+    now('store_pending_steps', 'Steps of calls that wait for the store.', at => at.pendingSteps)
+    now('calls_in_care', 'Calls that the service decides about, or waits for.', at => at.calls)
+    now('ari_links_lost_total', 'How often the link to Asterisk was lost.', at => at.linksLost)
+
+    const calls = new Gauge({ name: 'satunomor_calls_total', help: 'Calls on record that have ended, by disposition.', labelNames: ['disposition'], registers })
+    const owed = new Gauge({ name: 'satunomor_outbox_depth', help: 'Follow-ups that are owed and not made yet.', registers })
+    const busy = new Gauge({ name: 'satunomor_line_busy', help: '1 while the line is rung or talks.', labelNames: ['agency', 'line'], registers })
+    this.#look = async () => {
+      const seen = await figures()
+      calls.reset()
+      for (const { disposition, calls: count } of seen.dispositions) calls.set({ disposition }, count)
+      owed.set(seen.owed)
+      busy.reset()
+      for (const line of seen.lines) busy.set({ ...line }, 0)
+      for (const line of seen.busyLines) busy.inc({ ...line })
+    }
+  }
+
+  readonly #look: () => Promise<void>
+
+  /** A step from the ledger, as it is read. */
+  note({ kind, callId, at }: Step) {
+    if (kind === 'arrived') this.#arrivals.set(callId, at)
+    const arrivedAt = this.#arrivals.get(callId)
+    if (kind === 'connected' && arrivedAt !== undefined) {
+      this.#answerTime.observe((at - arrivedAt) / 1000)
+      this.#arrivals.delete(callId)
+    }
+    if (kind === 'ended') this.#arrivals.delete(callId)
+  }
+
+  get contentType() { return this.#registry.contentType }
+
+  /** The page. Where the store does not answer, what does not need it is there all the same. */
+  async page(): Promise<string> {
+    await this.#look().catch(() => {})          // the store's own gauges stay as they were; store_pending_steps tells of it
+    return this.#registry.metrics()
+  }
+}

@@ -1,0 +1,101 @@
+/** The ledger read as it is written: whole lines, once, through torn ones, rotation and restarts. */
+import { appendFile, mkdtemp, rename, rm, truncate, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { pino } from 'pino'
+import { afterEach, beforeEach, expect, test } from 'vitest'
+import { Ledger, type Watermark } from '../../src/asterisk/ledger.ts'
+import type { Step } from '../../src/calls/story.ts'
+import { eventually } from '../parts/city.ts'
+
+let folder: string
+let file: string
+const open: Ledger[] = []
+beforeEach(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'satunomor-ledger-'))
+  file = join(folder, 'calls.csv')
+})
+afterEach(async () => {
+  for (const ledger of open.splice(0)) await ledger.close()
+  await rm(folder, { recursive: true })
+})
+
+const line = (call: string, type = 'LINKEDID_END') => `1,${type},1700000000.000001,${call},${call},PJSIP/carrier-00000001,,trunk-in,112,%2B62,,,\n`
+
+function reading(from?: Watermark, failing = () => false) {
+  const steps: Step[] = []
+  const complaints: string[] = []
+  let mark = from
+  const log = pino({ level: 'warn' }, { write: (text: string) => { complaints.push((JSON.parse(text) as { msg: string }).msg) } })
+  const ledger = new Ledger({
+    file, from, log,
+    async take(taken, upTo) {
+      if (failing()) throw new Error('the store is locked')
+      steps.push(...taken)
+      mark = upTo
+    }
+  })
+  ledger.open()
+  open.push(ledger)
+  return { ledger, complaints, calls: () => steps.map(({ callId }) => callId), mark: () => mark, has: (n: number) => eventually(`${n} steps`, async () => steps.length >= n) }
+}
+
+test('what is written is read, also when the file comes later, and a line only when it is whole', async () => {
+  const it = reading()
+  await writeFile(file, line('a') + line('b').slice(0, 30))
+  await it.has(1)
+  await appendFile(file, line('b').slice(30) + line('c'))
+  await it.has(3)
+  expect(it.calls()).toEqual(['a', 'b', 'c'])
+})
+
+test('from a watermark nothing is read twice', async () => {
+  await writeFile(file, line('a') + line('b'))
+  const first = reading()
+  await first.has(2)
+  await first.ledger.close()
+  await appendFile(file, line('c'))
+  const second = reading(first.mark())
+  await second.has(1)
+  expect(second.calls()).toEqual(['c'])
+})
+
+test('rotated, the rest of the old file is read before the new one', async () => {
+  await writeFile(file, line('a'))
+  const first = reading()
+  await first.has(1)
+  await first.ledger.close()
+  await appendFile(file, line('b'))
+  await rename(file, `${file}.1`)
+  await writeFile(file, line('c'))
+  const second = reading(first.mark())
+  await second.has(2)
+  expect(second.calls()).toEqual(['b', 'c'])
+  expect(second.complaints).toEqual([])
+})
+
+test('a line that a killed Asterisk left half does not cost the next one; one that says nothing is told', async () => {
+  await writeFile(file, line('a') + line('torn').slice(0, 25) + line('b') + 'rubbish\n' + line('c'))
+  const it = reading()
+  await it.has(3)
+  expect(it.calls()).toEqual(['a', 'b', 'c'])
+  expect(it.complaints).toEqual(['a line of the ledger cannot be read'])
+})
+
+test('a file that was cut short is read from its beginning', async () => {
+  await writeFile(file, line('a') + line('b'))
+  const it = reading()
+  await it.has(2)
+  await truncate(file, 0)
+  await appendFile(file, line('c'))
+  await it.has(3)
+  expect(it.calls()).toEqual(['a', 'b', 'c'])
+})
+
+test('steps that are not taken are offered again, in order', async () => {
+  let failures = 2
+  const it = reading(undefined, () => failures-- > 0)
+  await writeFile(file, line('a') + line('b'))
+  await it.has(2)
+  expect(it.calls()).toEqual(['a', 'b'])
+})

@@ -1,0 +1,67 @@
+/** The books: every call on the trunk has its record, also those that no service saw; a difference is found and named. */
+import { execFile } from 'node:child_process'
+import { join } from 'node:path'
+import { promisify } from 'node:util'
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import { project } from '../../setup/project.mjs'
+import type { AuditReport } from '../../src/audit.ts'
+import { eventually, openCity, type City } from '../parts/city.ts'
+
+let city: City
+beforeAll(async () => { city = await openCity({ number: 5, withRedis: true }) })
+afterAll(() => city?.[Symbol.asyncDispose]())
+
+const run = promisify(execFile)
+const program = async () => run(process.execPath, [join(project, 'src', 'audit.ts'), '--json'], { env: { ...process.env, SATUNOMOR_STATE: city.state } })
+  .then(({ stdout }) => ({ code: 0, report: JSON.parse(stdout) as AuditReport }), ({ code, stdout }) => ({ code: code as number, report: JSON.parse(stdout) as AuditReport }))
+const page = async (path: string) => fetch(`${city.service.url}${path}`, { headers: { authorization: `Bearer ${city.service.token}` } })
+
+async function talk(from: string) {
+  const call = city.dial({ from })
+  await call.answered
+  await call.press('3')
+  await (await city.rung('hallo-1', from)).answered
+  await eventually('they talk', async () => call.heard.length > 20)
+  await call.hangUp()
+}
+
+test('answered, abandoned, unanswered and served by the fallback: the sums are the same', async () => {
+  await talk('+627215550161')
+  const abandoned = city.dial({ from: '+627215550162' })
+  await abandoned.answered
+  await abandoned.hangUp()
+  city.line('hallo-1', call => call.refuse(486))
+  const unanswered = city.dial({ from: '+627215550163' })
+  await unanswered.answered
+  await unanswered.press('3')
+  await unanswered.ended
+  city.line('hallo-1', call => call.answer())
+  await city.restart(() => talk('+627215550164'))
+  await city.quiet()
+  await city.service.scribe.flush()
+
+  const report = await (await page('/api/audit')).json() as AuditReport
+  expect(report).toMatchObject({ arrived: 4, dispositions: { answered: 2, abandoned: 1, unanswered: 1 }, live: 0, missing: [], unfinished: [], orphans: [], unreadable: 0, balanced: true })
+  expect(report.backfilled).toHaveLength(1)
+  expect(await program()).toMatchObject({ code: 0, report: { arrived: 4, balanced: true } })
+})
+
+test('a record that is taken away, and one of no call, are differences, and end the program with 1', async () => {
+  const { db } = city.service.records
+  const [first, second] = await db.selectFrom('calls').select('callId').orderBy('arrivedAt').limit(2).execute()
+  await db.deleteFrom('calls').where('callId', '=', first!.callId).execute()
+  await db.updateTable('calls').set({ callId: 'invented' }).where('callId', '=', second!.callId).execute()
+  const { code, report } = await program()
+  expect(code).toBe(1)
+  expect(report).toMatchObject({ balanced: false, missing: [first!.callId, second!.callId], orphans: ['invented'] })
+})
+
+test('the figures for Prometheus', async () => {
+  const text = await (await fetch(`${city.service.url}/metrics`)).text()
+  expect(text).toMatch(/^satunomor_calls_total\{disposition="answered"\} \d+$/m)
+  expect(text).toMatch(/^satunomor_answer_seconds_count 1$/m)                 // the one that this process saw
+  expect(text).toMatch(/^satunomor_heartbeat_age_seconds [012]/m)
+  expect(text).toMatch(/^satunomor_line_busy\{agency="bpbd",line="bpbd-1"\} 0$/m)
+  for (const name of ['ledger_lag_bytes', 'outbox_depth', 'store_pending_steps', 'nodejs_eventloop_lag_p99_seconds']) expect(text).toMatch(new RegExp(`^satunomor_${name} `, 'm'))
+  expect(text).not.toContain('62721')
+})
