@@ -53,6 +53,7 @@ export async function layOut({ config, rendered, site, secrets, to, owner }: Lay
 
 /** What differs from machine to machine, under the static files' own names. */
 const local = (site: Site, secrets: Secrets) => ({
+  'transport.conf': `[transport-udp]\ntype = transport\nprotocol = udp\nbind = ${site.address}:${site.port}\n`,
   'http.conf': `bindaddr = ${site.address}\nbindport = ${site.ariPort}\n`,
   'rtp.conf': `rtpstart = ${site.rtp[0]}\nrtpend = ${site.rtp[1]}\n`,
   'ari.conf': `[satunomor]\ntype = user\nread_only = no\npassword_format = plain\npassword = ${secrets.ari}\n`,

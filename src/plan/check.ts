@@ -22,9 +22,10 @@ function places({ timezone, languages, numbers }: Draft, report: Report) {
   languages?.forEach((code, index) => {
     if (code && !known.of(code)) report(['languages', index], `${quote(code)} is not a known language`, 'as in "id" or "en"')
   })
+  const spoken = languages?.filter(code => code !== undefined)         // one that is refused already is undefined
   for (const [did, number] of numbers ?? []) {
-    if (!languages || number?.language === undefined || languages.includes(number.language)) continue
-    report(['numbers', did, 'language'], `${quote(number.language)} is not among the languages`, didYouMean(number.language, languages as string[]) ?? thereAre(languages))
+    if (!spoken || number?.language === undefined || spoken.includes(number.language)) continue
+    report(['numbers', did, 'language'], `${quote(number.language)} is not among the languages`, didYouMean(number.language, spoken) ?? thereAre(spoken))
   }
 }
 

@@ -46,7 +46,7 @@ export function openSource(raw: string | Uint8Array, file: string): Source & { t
     add({ line: text, column: 1 }, 'is not UTF-8 text', 'save it as UTF-8')
     return source('', null)
   }
-  const control = /[\0-\x08\x0B\x0C\x0E-\x1F\x7F-\x9F\u2028\u2029]/.exec(text)
+  const control = /[\0-\x08\x0B\x0C\x0E-\x1F\x7F-\x9F\u2028\u2029\uFEFF]/.exec(text)
   if (control) {
     const before = text.slice(0, control.index).split('\n')
     const code = control[0].charCodeAt(0).toString(16).toUpperCase().padStart(4, '0')

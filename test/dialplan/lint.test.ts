@@ -12,7 +12,7 @@ const findings = (line: string, file = 'extensions.conf') =>
 it('the repository\'s own templates are clean', async () => {
   const { plan } = readPlan(town, { file: 'plan.yaml' })
   const files = await render('dialplan/templates', plan, { address: '127.0.0.1', port: 5060, sounds: '/var/lib/sounds' })
-  expect(lint(files).map(formatFault)).toEqual([])
+  expect(lint(files, { elsewhere: ['last-resort'] }).map(formatFault)).toEqual([])
 })
 
 describe('refused is', () => {

@@ -93,6 +93,9 @@ export async function openCity(
   const folder = join(state, 'asterisk')
   const owner = asteriskFolders(folder)
   await makeReady({ settings, owner, run: toolsInRoot, sounds })
+  // The last resort's gateway stands in a static file: it is this city's here.
+  const pjsip = join(folder, 'etc', 'pjsip.conf')
+  await writeFile(pjsip, (await readFile(pjsip, 'utf8')).replaceAll('127.0.0.3', at(3)))
 
   const launchRedis = () => launch('redis', redis({ folder: join(state, 'redis'), address: at(1), port: 6389 }), () => answers(at(1), 6389))
   const launchAsterisk = () => launch('asterisk', asterisk({ folder, sounds }), () => answers(at(1), settings.asterisk.amiPort))

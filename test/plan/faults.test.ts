@@ -95,6 +95,7 @@ const stories: [story: string, edits: Edit[], ...faults: string[]][] = [
 
   ['a number in a language that the city does not speak', [['language: id', 'language: su']],
     '8:12 numbers.112.language: "su" is not among the languages — there are id, en'],
+  ['a byte order mark in the middle', [['languages:', '\uFEFFlanguages:']], '3:1 has a control character (U+FEFF) — delete it'],
   ['a language that nobody speaks', [['[id, en]', '[id, en, zq]']],
     '3:21 languages.2: "zq" is not a known language — as in "id" or "en"',
     '3:21 languages.2: has no prompts in "zq" — write them in prompts/zq, or take the language out'],

@@ -152,7 +152,8 @@ describe('the agency sees whose voice it is', () => {
   test.each([
     ['without a number', { from: '' }],
     ['who is anonymous', { from: '', fromHeader: '"Anonymous" <sip:anonymous@anonymous.invalid>' }],
-    ['whose number is none', { from: 'unknown' }]
+    ['whose number is none', { from: 'unknown' }],
+    ['whose number has no digit', { from: '%2b%29' }]
   ])('a caller %s arrives as anonymous', async (_, options) => {
     const { call, leg } = await rings(options)
     expect(userOf(party(header(leg.request, 'from')!).uri)).toBe('anonymous')

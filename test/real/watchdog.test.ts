@@ -132,6 +132,22 @@ test('frozen with a caller on the way back from an agency\'s lines: a human take
   await call.hangUp()
 })
 
+test('killed for good, and no line of the agency answers: the last resort finds somebody', async () => {
+  const from = '+627215550151'
+  signal(service, 'SIGKILL')
+  await service.ended
+  city.line('hallo-1', call => call.refuse(486))
+  city.line('posko-1', call => call.refuse(503))
+  const call = city.dial({ from })
+  await city.ear.hears(call, 'sambutan')
+  await call.press('3')
+  await talks(call, 'ambulans-1', from)
+  city.line('posko-1', call => call.answer())
+  await call.hangUp()
+  service = await city.run('src/main.ts')
+  expect((await record(from)).call).toMatchObject({ disposition: 'answered', agency: 'last-resort', line: 'ambulans-1' })
+})
+
 test('drained: new calls take the fallback, a caller in the menu is led to their choice, and the service ends with 0', async () => {
   const [held, fresh] = ['+627215550148', '+627215550149'] as const
   const first = city.dial({ from: held })
