@@ -310,6 +310,7 @@ export class IncomingCall extends Call {
   }
 
   async #answer() {
+    if (this.ending) return false
     const { body } = this.request
     const offer = readSdp(body)
     if (body && !this.media.understands(offer)) {

@@ -1,7 +1,9 @@
 import type { Channel, Prompt } from '../calls/channel.ts'
 import { Hangup } from '../calls/channel.ts'
+import { pause } from '../calls/time.ts'
+import { milliseconds } from '../plan/duration.ts'
 import type { AriEvents } from './ari-events.ts'
-import { Gone, untilAborted, type AriLink } from './ari-link.ts'
+import { AsteriskAway, Gone, untilAborted, type AriLink } from './ari-link.ts'
 
 /** The names of a channel's playbacks: few and known, so that whoever comes after us can stop what we began. One plays at a time. */
 export const playbacks = (callId: string) => [0, 1, 2, 3].map(n => `${callId}-prompt-${n}`)
@@ -114,12 +116,17 @@ export class AriChannel implements Channel {
     try {
       await untilAborted(this.#link.request('channels', operation, { channelId: this.callId, ...params }), this.hungUp)
     } catch (error) {
-      if (!(error instanceof Gone)) throw error
-      this.ended(null)
-      throw this.hungUp.reason
+      if (error instanceof Gone) this.ended(null)
+      // What is asked of a channel that is just being hung up is refused ("Failed to answer channel", 500): the news of it is on its way.
+      else if (!(error instanceof AsteriskAway)) await pause(goodbye, this.hungUp)
+      this.hungUp.throwIfAborted()
+      throw error
     }
   }
 }
+
+/** How long the news of a hang-up may take. */
+const goodbye = milliseconds(1000)
 
 const passOver = (kind: typeof Gone) => (error: unknown) => {
   if (!(error instanceof kind)) throw error

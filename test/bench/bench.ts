@@ -1,0 +1,112 @@
+/**
+ * What the service costs, beside a pure dialplan and a minimal app over ARI: `npm run bench`. Needs root and the set-up of
+ * `npm start`; traffic stays on 127.77.60.x. Nothing passes or fails here: the figures go to docs/bench.md and var/bench.json.
+ *
+ *   npm run bench                          all of it, some 12 minutes
+ *   npm run bench -- --quick               one rate of each, 2 calls a second: does it work? Nothing is written.
+ *   npm run bench -- --only rates,search   parts of it: rates, cel, live, search, many
+ *   npm run bench -- --rates 40,80 --seconds 10
+ *   npm run bench -- --profile             the service's --cpu-prof at 40 a second, into var/bench-profile/
+ */
+import { mkdir, writeFile } from 'node:fs/promises'
+import { cpus, totalmem } from 'node:os'
+import { join } from 'node:path'
+import { parseArgs } from 'node:util'
+import { project } from '../../setup/project.mjs'
+import { makeRoot } from '../../setup/root.mjs'
+import { steps } from '../../setup/steps.mjs'
+import { openExchange, type App, type Exchange } from './exchange.ts'
+import { isClean, measure, type Figures } from './measure.ts'
+import type { Variant } from './places.ts'
+import { row, write, type Results } from './report.ts'
+import { openAgency } from './telephones.ts'
+
+const { values: options } = parseArgs({ options: {
+  quick: { type: 'boolean', default: false }, profile: { type: 'boolean', default: false },
+  only: { type: 'string', default: 'rates,cel,live,search' }, rates: { type: 'string', default: '5,20,40,80' }, seconds: { type: 'string', default: '15' }
+} })
+const parts = new Set(options.only.split(','))
+const seconds = Number(options.seconds)
+const say = (line: string) => { process.stderr.write(`${line}\n`) }
+
+const withApp = async <T>(exchange: Exchange, variant: Variant, work: (app: App | undefined) => Promise<T>, flags: string[] = []): Promise<T> => {
+  const app = variant === 'service' ? await exchange.startService(flags) : variant === 'ari' ? await exchange.startAriApp() : undefined
+  try {
+    return await work(app)
+  } finally {
+    await app?.stop()
+  }
+}
+
+async function run(exchange: Exchange, agencyPid: number, variant: Variant, rate: number, extra: { seconds?: number, leaves?: number, flags?: string[] } = {}): Promise<Figures> {
+  const figures = await withApp(exchange, variant, app => measure({ exchange, agencyPid, variant, rate, seconds: extra.seconds ?? seconds, app, ...extra.leaves ? { leaves: extra.leaves } : {} }), extra.flags)
+  say(row(figures))
+  return figures
+}
+
+/** The highest of these rates at which no call failed; each may fail once. */
+async function search(exchange: Exchange, agencyPid: number, variant: Variant): Promise<{ clean: number, tried: Figures[] }> {
+  const tried: Figures[] = []
+  let clean = 0
+  for (const rate of [80, 100, 120, 140, 160, 180, 200]) {
+    let figures = await run(exchange, agencyPid, variant, rate, { seconds: 10 })
+    tried.push(figures)
+    if (!isClean(figures)) tried.push(figures = await run(exchange, agencyPid, variant, rate, { seconds: 10 }))
+    if (!isClean(figures)) break
+    clean = rate
+  }
+  return { clean, tried }
+}
+
+async function bench() {
+  const results: Results = {
+    at: new Date().toISOString(), command: ['npm run bench', ...process.argv.slice(2).length > 0 ? ['--', ...process.argv.slice(2)] : []].join(' '),
+    machine: { cores: cpus().length, model: cpus()[0]?.model ?? '', memory: Math.round(totalmem() / 2 ** 30) }, seconds, rates: [], search: {}
+  }
+  {
+    await using exchange = await openExchange()
+    const agency = await openAgency(exchange.folder)
+    await using _ = { [Symbol.asyncDispose]: () => agency.stop(2000) }
+    const agencyPid = agency.process.pid!
+    if (options.quick) {
+      for (const variant of ['dialplan', 'service', 'ari', 'fallback'] as const) await run(exchange, agencyPid, variant, 2, { seconds: 5 })
+      return
+    }
+    if (options.profile) {
+      const folder = join(project, 'var', 'bench-profile')
+      await mkdir(folder, { recursive: true })
+      await run(exchange, agencyPid, 'service', 40, { flags: ['--cpu-prof', `--cpu-prof-dir=${folder}`] })
+      say(`The profile is in ${folder}`)
+      return
+    }
+    await run(exchange, agencyPid, 'dialplan', 5, { seconds: 2 })             // everything has been loaded once
+    if (parts.has('rates')) {
+      for (const rate of options.rates.split(',').map(Number)) {
+        for (const variant of ['dialplan', 'service', 'ari'] as const) results.rates.push(await run(exchange, agencyPid, variant, rate))
+      }
+    }
+    if (parts.has('cel')) {
+      results.cel = { on: { dialplan: await run(exchange, agencyPid, 'dialplan', 40), fallback: await run(exchange, agencyPid, 'fallback', 40) } }
+    }
+    if (parts.has('live')) results.live = await run(exchange, agencyPid, 'service', 20, { seconds: 20, leaves: 16_000 })
+    if (parts.has('many')) results.many = await run(exchange, agencyPid, 'service', 40, { seconds: 250 })
+    if (parts.has('search')) {
+      for (const variant of ['dialplan', 'service', 'ari'] as const) results.search[variant] = await search(exchange, agencyPid, variant)
+    }
+  }
+  if (results.cel) {
+    await using exchange = await openExchange({ cel: false })
+    const agency = await openAgency(exchange.folder)
+    await using _ = { [Symbol.asyncDispose]: () => agency.stop(2000) }
+    await run(exchange, agency.process.pid!, 'dialplan', 5, { seconds: 2 })
+    results.cel.off = { dialplan: await run(exchange, agency.process.pid!, 'dialplan', 40), fallback: await run(exchange, agency.process.pid!, 'fallback', 40) }
+  }
+  await mkdir(join(project, 'var'), { recursive: true })
+  await writeFile(join(project, 'var', 'bench.json'), JSON.stringify(results, null, 2))
+  await write(results, join(project, 'docs', 'bench.md'))
+  say(`\ndocs/bench.md and var/bench.json are written`)
+}
+
+await steps(makeRoot)
+for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => process.exit(1))        // what we started dies with us
+await bench()
