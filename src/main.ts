@@ -107,8 +107,8 @@ export async function serve(settings: Settings, log: Logger): Promise<Service> {
 
   const stop = async (patience = 15_000) => {
     log.info({ calls: switchboard.size }, 'draining: new calls take the fallback')
-    health.drains()
     await heartbeat.stop()
+    health.drains()
     await within(seconds(patience / 1000), 'calls in our hands', trunkLine.settled()).catch(() => log.warn({ calls: switchboard.size }, 'draining took too long: Asterisk keeps the calls, the next service goes on with them'))
     await http.close()
     await ari.close()

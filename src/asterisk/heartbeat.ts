@@ -10,6 +10,7 @@ export class Heartbeat {
   readonly #link: AriLink
   readonly #log: Logger
   #timer: NodeJS.Timeout | undefined
+  #beating: Promise<void> | undefined
   /** When Asterisk last took a beat: monotonic ms. */
   beatAt: number | undefined
 
@@ -19,7 +20,7 @@ export class Heartbeat {
   }
 
   start() {
-    this.#timer ??= setInterval(() => { void this.beat() }, seconds(1))
+    this.#timer ??= setInterval(() => { this.#beating = this.beat() }, seconds(1))
   }
 
   async beat() {
@@ -32,6 +33,7 @@ export class Heartbeat {
   async stop() {
     clearInterval(this.#timer)
     this.#timer = undefined
+    await this.#beating             // one that is on its way must not come after
     if (this.#link.up) await this.#write(0)
   }
 

@@ -153,6 +153,7 @@ test('drained: new calls take the fallback, a caller in the menu is led to their
   const first = city.dial({ from: held })
   await city.ear.hears(first, 'sambutan')
   signal(service, 'SIGTERM')
+  await eventually('it drains', async () => (await fetch(`http://${city.address}:8080/readyz`)).status === 503)
   const second = city.dial({ from: fresh })
   await city.ear.hears(second, 'sambutan')
   await first.press('2')
