@@ -103,6 +103,9 @@ export async function measure({ exchange, variant, rate, seconds, app, leaves = 
 /** No call failed, none fell to the fallback, and SIPp made what was asked for. */
 export const isClean = ({ failed, byFallback, rate, madeRate }: Figures) => failed === 0 && byFallback === 0 && madeRate > rate * 0.97
 
+/** And nobody waited: an Asterisk that has more to do than it can serves everybody, seconds late. */
+export const isCalm = (figures: Figures) => isClean(figures) && figures.keyToInvite.p95 <= 100
+
 /** Nearest rank; NaN where there is nothing. */
 export function quantiles(values: (number | undefined)[]): Quantiles {
   const sorted = values.filter(value => value !== undefined).sort((a, b) => a - b)
