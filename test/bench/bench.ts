@@ -124,6 +124,7 @@ async function bench() {
   say(`\ndocs/bench.md and var/bench.json are written`)
 }
 
+const told = new AbortController()
 await steps(makeRoot)
-for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => { void tidy().finally(() => process.exit(1)) })
-await bench()
+for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => { told.abort(); void tidy().finally(() => process.exit(1)) })
+await bench().catch(error => { if (!told.signal.aborted) throw error })          // what is stopped under it complains
