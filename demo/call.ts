@@ -2,7 +2,7 @@
  * Calls the city's number, from the carrier's side, and tells what was heard.
  *
  *     npm run call -- --press 2
- *     npm run call -- --press 9,2 --from 081234500112 --for 20s
+ *     npm run call -- --press 9,2 --from 07215550113 --for 20s
  *
  * Ends with 0 if an agency's line was heard, else with 1 and the reason in a sentence.
  */

@@ -160,11 +160,11 @@ test('a From, a request URI and headers as ugly as wanted', async () => {
   await using phones = await twoPhones()
   const call = phones.call({
     fromHeader: '"Ibu Ani, éé" <sip:anonymous@anonymous.invalid>', requestUri: 'sip:%31%31%32;x=y@127.0.77.2',
-    headers: { 'P-Asserted-Identity': '<tel:+6281234500112>' }
+    headers: { 'P-Asserted-Identity': '<tel:+627215550113>' }
   })
   await call.answered
   const there = await phones.rung
-  expect(there).toMatchObject({ line: '112;x=y', from: '+6281234500112' })
+  expect(there).toMatchObject({ line: '112;x=y', from: '+627215550113' })
   expect(there.fromHeader).toMatch(/^"Ibu Ani, éé" <sip:anonymous@anonymous.invalid>;tag=/)
 })
 

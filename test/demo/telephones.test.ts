@@ -52,7 +52,7 @@ test('a line without a recording answers with a tone; one that is not there does
 test('a citizen who is called back answers', async () => {
   await using phones = await openTelephones({ carrier, gateway, sounds, rings })
   await using city = await Softphone.open({ address: '127.0.77.33' })
-  const call = city.dial({ to: `sip:081234500112@127.0.77.31:${phones.carrier.port}`, from: '112' })
+  const call = city.dial({ to: `sip:07215550113@127.0.77.31:${phones.carrier.port}`, from: '112' })
   await new Ear(await loadPrompts(join(sounds, 'telephones'))).hears(call, 'warga')
 })
 

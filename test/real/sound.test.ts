@@ -132,15 +132,15 @@ describe('what one side says, the other hears', () => {
 })
 
 describe('the agency sees whose voice it is', () => {
-  const asserted = '<sip:+628125550177@carrier.example>'
+  const asserted = '<sip:+627215550177@carrier.example>'
   test.each([
-    ['a number', { from: '+628125550101' }, '+628125550101'],
+    ['a number', { from: '+627215550101' }, '+627215550101'],
     ['a local number', { from: '0721555010' }, '0721555010'],
-    ['a number written with dashes', { from: '0812-5550-177' }, '08125550177'],
-    ['the number that the carrier asserts', { from: '0721', headers: { 'P-Asserted-Identity': asserted } }, '+628125550177'],
-    ['a number that its owner withholds (Privacy: id)', { from: '0721', headers: { 'P-Asserted-Identity': asserted, Privacy: 'id' } }, '+628125550177'],
+    ['a number written with dashes', { from: '0721-555-0177' }, '07215550177'],
+    ['the number that the carrier asserts', { from: '0721', headers: { 'P-Asserted-Identity': asserted } }, '+627215550177'],
+    ['a number that its owner withholds (Privacy: id)', { from: '0721', headers: { 'P-Asserted-Identity': asserted, Privacy: 'id' } }, '+627215550177'],
     ['an anonymous caller whom the carrier knows', { from: '', fromHeader: '"Anonymous" <sip:anonymous@anonymous.invalid>',
-      headers: { 'P-Asserted-Identity': asserted, Privacy: 'id' } }, '+628125550177']
+      headers: { 'P-Asserted-Identity': asserted, Privacy: 'id' } }, '+627215550177']
   ])('%s', async (_, options, number) => {
     const { call, leg } = await rings(options)
     expect([userOf(party(header(leg.request, 'from')!).uri), ...values(leg.request, 'p-asserted-identity').map(value => userOf(party(value).uri))])

@@ -121,13 +121,13 @@ export function stories(open: () => Promise<Stage>) {
   })
 
   test('the agency sees the citizen\'s number', async () => {
-    const caller = stage.dials('+6281234500112')
+    const caller = stage.dials('+627215550113')
     await caller.hears('sambutan')
     caller.presses('2')
     await caller.talksWith('bpbd-1')
-    expect(await stage.line('bpbd-1').shows()).toBe('+6281234500112')
+    expect(await stage.line('bpbd-1').shows()).toBe('+627215550113')
     caller.hangsUp()
-    expect((await stage.record(caller)).cli).toBe('+6281234500112')
+    expect((await stage.record(caller)).cli).toBe('+627215550113')
   })
 
   test.each([['the greeting', 'sambutan'], ['the menu', 'menu-utama']])('a caller who hangs up during %s has abandoned the menu', async (_, prompt) => {
