@@ -1,0 +1,29 @@
+/** `npx satunomor <verb> …`: what a PBX admin does from a terminal. Each verb is a program of its own; this finds it. */
+
+/** A verb: does its work with the arguments after its name, prints, and says with what code to end. */
+export interface Verb {
+  run(args: string[]): Promise<number>
+}
+
+/** What there is, in the order of the help. Loaded only when it is asked for. */
+const verbs: Record<string, { does: string, load: () => Promise<Verb> }> = {}
+
+function help(): string {
+  const width = Math.max(...Object.keys(verbs).map(name => name.length), 0)
+  return ['npx satunomor <verb> [arguments]', '', ...Object.entries(verbs).map(([name, { does }]) => `  ${name.padEnd(width)}  ${does}`), ''].join('\n')
+}
+
+if (import.meta.main) {
+  const [name = '', ...args] = process.argv.slice(2)
+  const verb = verbs[name]
+  try {
+    if (verb) process.exitCode = await (await verb.load()).run(args)
+    else {
+      process.stderr.write(help())
+      process.exitCode = ['', 'help', '--help'].includes(name) ? 0 : 2
+    }
+  } catch (error) {
+    process.stderr.write(`${(error as Error).message}\n`)
+    process.exitCode = 1
+  }
+}
