@@ -7,7 +7,8 @@ import { pause } from '../calls/time.ts'
 import { milliseconds } from '../plan/duration.ts'
 import { AriChannel, playbacks } from './ari-channel.ts'
 import type { AriEvents } from './ari-events.ts'
-import { AsteriskAway, Gone, type AriLink } from './ari-link.ts'
+import { AsteriskAway, Gone } from './ari-errors.ts'
+import type { AriLink } from './ari-link.ts'
 
 /** Brings the calls that the dialplan hands over (`Stasis(satunomor,…)`) to the switchboard, and those that it gives back. */
 export class TrunkLine {

@@ -5,13 +5,14 @@ import type { Returned } from './channel.ts'
 /** Where a call is on its way over the service plan: at a node (a menu or an agency), or back from an agency's lines. */
 export type Place = { node: string } | { returned: Returned }
 
-/** The city's number: ask where to, have the agency's lines rung, and say sorry where nobody answered. */
+/** The city's number: ask where to, have the agency's lines rung, and say sorry where nobody answered. The dialplan has answered. */
 export async function cityLine(call: Call, plan: Plan, at: Place): Promise<void> {
-  await call.answer()
   let here = at
   while ('node' in here) {
     const node = plan.nodes.get(here.node)
     if (!node) throw new Error(`the service plan has no node "${here.node}" (any more)`)
+    // Whoever brought the call to where it begins has written that place down already.
+    if (here !== at && node.kind === 'menu') await call.at(`menu:${node.id}`)
     here = node.kind === 'menu' ? { node: await choose(call, node) } : { returned: await call.connect(node.id) }
   }
   await sayGoodbye(call, plan, here.returned)
@@ -19,7 +20,6 @@ export async function cityLine(call: Call, plan: Plan, at: Place): Promise<void>
 
 /** A menu, until the caller has chosen: a wrong key is said so, silence or too many of them lead to a human. */
 async function choose(call: Call, menu: MenuNode): Promise<string> {
-  await call.at(`menu:${menu.id}`)
   call.note('menu', { node: menu.id })
 
   let question = menu.greeting ? [menu.greeting, menu.prompt] : [menu.prompt]

@@ -35,6 +35,7 @@ export class FakeExchange {
   arrives(number: string): FakeChannel {
     const channel = new FakeChannel(this, `fake-${++this.#calls}`, number)
     channel.writes('arrived', { did: '112', trunk: 'carrier', cli: number })
+    channel.writes('picked', {})
     return channel
   }
 }
@@ -59,11 +60,6 @@ export class FakeChannel implements Channel {
   }
 
   // — what a call needs —
-  async answer() {
-    this.#there()
-    this.writes('picked', {})
-  }
-
   async play(prompts: readonly Prompt[], stop: AbortSignal) {
     if (stop.aborted) return
     this.#there()
