@@ -1,6 +1,5 @@
 /** ARI's HTTP: one request, one answer, each with a limit, over connections that are kept and used again. */
 import { Agent, request, type ClientRequest } from 'node:http'
-import { createRequire } from 'node:module'
 import { seconds, type Duration } from '../plan/duration.ts'
 import { AsteriskAway, refusal } from './ari-errors.ts'
 
@@ -44,35 +43,5 @@ export class AriHttp {
   close() {
     for (const asked of this.#asked) asked.destroy(new AsteriskAway('the link was given up'))
     this.#agent.destroy()
-  }
-}
-
-// ari-client reads the description of ARI through swagger-client's `SwaggerHttp`, whose own way loses network errors and
-// statuses, and dies of a bad answer: those pages are asked for here, too.
-
-interface Asking {
-  url: string
-  method: string
-  headers: Record<string, string>
-  on: { response(answer: { status: number, data: string }): void, error(why: unknown): void }
-}
-
-const { SwaggerHttp } = createRequire(createRequire(import.meta.url).resolve('ari-client'))('swagger-client') as
-  { SwaggerHttp: { prototype: { execute(asking: Asking): void } } }
-
-const pages = new AriHttp()
-
-SwaggerHttp.prototype.execute = asking => { void page(asking) }
-
-// swagger-client's own log: a notice at each connect that Asterisk's API is described in an old Swagger, kept for ever.
-Object.assign(globalThis, { log: () => {} })
-
-async function page({ url, method, headers, on }: Asking) {
-  try {
-    on.response({ status: 200, data: await pages.ask({ method, url, headers, patience: seconds(5) }) })
-  } catch (error) {
-    try {
-      on.error(error)
-    } catch { /* swagger-client throws once more what it has just been told */ }
   }
 }

@@ -1,8 +1,8 @@
-import Ari from 'ari-client'
 import type { Client } from 'ari-client'
 import type { Logger } from 'pino'
 import { milliseconds, seconds, type Duration } from '../plan/duration.ts'
 import { deadline, pause } from '../calls/time.ts'
+import { ariClient } from './ari-client.ts'
 import { AsteriskAway, meaning } from './ari-errors.ts'
 import { heard } from './ari-events.ts'
 import { AriHttp } from './ari-http.ts'
@@ -161,9 +161,9 @@ export class AriLink {
     const lost = this.#lost = new AbortController()
     if (this.#closing.signal.aborted) lost.abort(this.#closing.signal.reason)
     using time = deadline(seconds(5), lost.signal)
-    // ari-client's first request has no limit: it is only let at an Asterisk that answers.
+    // ari-client is only let at an Asterisk that answers.
     await untilAborted(this.#http.ask({ method: 'GET', url: `${url}/ari/api-docs/resources.json`, headers: this.#headers, patience: seconds(5) }), time)
-    const client = await untilAborted(Ari.connect(url, user, password), time) as unknown as Client & Inside
+    const client = await untilAborted(ariClient.connect(url, user, password), time) as unknown as Client & Inside
     // Requests go from here on: events may come before `start` says that they can.
     this.#client = client
     // Its own reconnecting is switched off: it would give up, and two would be at it.
