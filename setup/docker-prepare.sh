@@ -9,5 +9,5 @@ for folder in log log/cel-custom lib spool run; do
 done
 install -d -m 750 -o satunomor -g satunomor "$state"
 install -d -m 755 "$state/sounds"
-SATUNOMOR_ASTERISK_USER="$(id -u asterisk):$(id -g asterisk)" node --disable-warning=ExperimentalWarning src/prepare.ts
+SATUNOMOR_ASTERISK_USER="$(id -u asterisk):$(id -g asterisk)" node src/prepare.ts
 chown satunomor:satunomor "$state/secrets.json"

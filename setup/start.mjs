@@ -6,7 +6,7 @@ import { connect } from 'node:net'
 import { createSocket } from 'node:dgram'
 import { join } from 'node:path'
 import { Child, dyingWithUs, until } from './children.mjs'
-import { installPackages, node } from './packages.mjs'
+import { installPackages, node, nodeEnv } from './packages.mjs'
 import { asterisk, asteriskFolders, redis } from './parts.mjs'
 import { project, state } from './project.mjs'
 import { inRoot, makeRoot } from './root.mjs'
@@ -35,8 +35,8 @@ async function setUp() {
   await makeRoot()
   const owner = asteriskFolders(asteriskFolder)
   await step('Service plan, dialplan and prompts', 'half a minute the first time', () =>
-    run(node, ['--disable-warning=ExperimentalWarning', join(project, 'src', 'prepare.ts')], {
-      env: { SATUNOMOR_TOOLS: 'root', SATUNOMOR_ASTERISK_USER: `${owner.uid}:${owner.gid}` },
+    run(node, [join(project, 'src', 'prepare.ts')], {
+      env: { ...nodeEnv, SATUNOMOR_TOOLS: 'root', SATUNOMOR_ASTERISK_USER: `${owner.uid}:${owner.gid}` },
       advice: 'Mend what the lines above name (file:line:column); nothing of it went live.'
     }).then(said => said.trim().split('\n').at(-1) ?? ''))
 }
@@ -74,21 +74,21 @@ const asteriskPart = {
 const phonesPart = {
   name: 'the demo\'s telephones', log: 'telephones.log', falls: 0,
   command: () => dyingWithUs([node, [join(project, 'demo', 'telephones.ts')]]),
-  env: { SATUNOMOR_SOUNDS: sounds },
+  env: { ...nodeEnv, SATUNOMOR_SOUNDS: sounds },
   ready: async () => true
 }
 /** @type {Part} */
 const watchdogPart = {
   name: 'the watchdog', log: 'watchdog.log', falls: 0,
-  command: () => dyingWithUs([node, ['--disable-warning=ExperimentalWarning', join(project, 'src', 'watchdog.ts')]]),
-  env: { NODE_ENV: 'production' },
+  command: () => dyingWithUs([node, [join(project, 'src', 'watchdog.ts')]]),
+  env: { ...nodeEnv, NODE_ENV: 'production' },
   ready: async () => true
 }
 /** @type {Part} */
 const servicePart = {
   name: 'the service', log: 'service.log', falls: 0,
-  command: () => dyingWithUs([node, ['--disable-warning=ExperimentalWarning', join(project, 'src', 'main.ts')]]),
-  env: { REDIS_URL: env['REDIS_URL'] ?? `redis://127.0.0.1:${redisPort}`, NODE_ENV: 'production' },
+  command: () => dyingWithUs([node, [join(project, 'src', 'main.ts')]]),
+  env: { ...nodeEnv, REDIS_URL: env['REDIS_URL'] ?? `redis://127.0.0.1:${redisPort}`, NODE_ENV: 'production' },
   ready: async () => (await fetch(`http://${http.host.includes(':') ? `[${http.host}]` : http.host}:${http.port}/readyz`)).ok
 }
 

@@ -15,9 +15,8 @@ import { parseArgs } from 'node:util'
 import { DateTime } from 'luxon'
 import { pino } from 'pino'
 import { parseCel, stepOf } from './asterisk/cel.ts'
-import { places } from './prepare.ts'
 import { Records } from './records/records.ts'
-import { readSettings } from './settings.ts'
+import { places, readSettings } from './settings.ts'
 
 export interface AuditReport {
   /** The period, Unix ms of the arrival; `from` is in it, `to` is not. */

@@ -24,12 +24,11 @@ import { loadToken } from './http/token.ts'
 import { seconds } from './plan/duration.ts'
 import { agencies } from './plan/plan.ts'
 import { readPlan } from './plan/read.ts'
-import { places } from './prepare.ts'
 import { Records } from './records/records.ts'
 import { Relay } from './records/relay.ts'
 import { Scribe } from './records/scribe.ts'
 import { secretsIn } from './secrets.ts'
-import { readSettings, type Settings } from './settings.ts'
+import { places, readSettings, type Settings } from './settings.ts'
 
 export interface Service {
   /** e.g. `http://127.0.0.1:8080` */

@@ -13,17 +13,8 @@ import { run as runHere, type Run } from './dialplan/run.ts'
 import { speak, writeWhole, type Progress } from './dialplan/synthesise.ts'
 import { formatFault } from './plan/faults.ts'
 import type { Plan } from './plan/plan.ts'
-import { readSettings, type Settings } from './settings.ts'
+import { places, readSettings, type Settings } from './settings.ts'
 import { secretsIn } from './secrets.ts'
-
-/** Folders of what `prepare` makes, under the state folder. */
-export const places = (state: string) => ({
-  sounds: join(state, 'sounds'),
-  etc: join(state, 'asterisk', 'etc'),
-  secrets: join(state, 'secrets.json'),
-  records: join(state, 'records.sqlite'),
-  token: join(state, 'token')
-})
 
 export interface MakeReady {
   settings: Settings

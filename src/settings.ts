@@ -71,3 +71,12 @@ export function readSettings(env: Record<string, string | undefined>, project: s
   if (faults.length > 0) throw new BadSettings(faults.join('\n'))
   return settings
 }
+
+/** What is made and kept, under the state folder. */
+export const places = (state: string) => ({
+  sounds: join(state, 'sounds'),
+  etc: join(state, 'asterisk', 'etc'),
+  secrets: join(state, 'secrets.json'),
+  records: join(state, 'records.sqlite'),
+  token: join(state, 'token')
+})

@@ -19,7 +19,7 @@ export interface LineTry {
 }
 
 /** Kinds in the order in which they happen: it decides between steps of the same millisecond. */
-const kinds: readonly Kind[] = ['arrived', 'taken', 'picked', 'menu', 'key', 'silence', 'agency', 'line', 'line-outcome',
+const kinds: readonly Kind[] = ['arrived', 'picked', 'taken', 'menu', 'key', 'silence', 'agency', 'line', 'line-outcome',
   'connected', 'returned', 'played', 'decided', 'fault', 'hangup', 'ended']
 const rank = Object.fromEntries(kinds.map((kind, at) => [kind, at])) as Record<Kind, number>
 

@@ -6,11 +6,12 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { Child, dyingWithUs, until } from '../../setup/children.mjs'
 import { asterisk, asteriskFolders, redis } from '../../setup/parts.mjs'
+import { nodeEnv } from '../../setup/packages.mjs'
 import { project } from '../../setup/project.mjs'
 import { inRoot } from '../../setup/root.mjs'
-import { makeReady, places, toolsInRoot } from '../../src/prepare.ts'
+import { makeReady, toolsInRoot } from '../../src/prepare.ts'
 import { secretsIn } from '../../src/secrets.ts'
-import { readSettings } from '../../src/settings.ts'
+import { places, readSettings } from '../../src/settings.ts'
 import { addresses, variants } from './places.ts'
 
 export interface LoopDelay { p50: number, p99: number, max: number }
@@ -104,13 +105,12 @@ export async function openExchange({ cel = true }: { cel?: boolean } = {}): Prom
       return [line.slice(0, cut), Number(line.slice(cut + 1))] as const
     }))
   }
-  const quietFlags = '--disable-warning=ExperimentalWarning'
   const parts = opened.move()
   return {
     pid: exchange.process.pid!, folder, ledger: settings.asterisk.cel, metrics,
     async startService(nodeFlags = []) {
       const output = openSync(join(folder, 'service.log'), 'a')
-      const run = (name: string, program: string, flags: string[] = []) => new Child(name, dyingWithUs([process.execPath, [quietFlags, ...flags, join(project, program)]]), { output, cwd: project, env })
+      const run = (name: string, program: string, flags: string[] = []) => new Child(name, dyingWithUs([process.execPath, [...flags, join(project, program)]]), { output, cwd: project, env: { ...nodeEnv, ...env } })
       const child = run('the service', 'src/main.ts', nodeFlags)
       const watchdog = run('the watchdog', 'src/watchdog.ts')
       parts.defer(async () => { await watchdog.stop(); await child.stop() })
@@ -134,7 +134,7 @@ export async function openExchange({ cel = true }: { cel?: boolean } = {}): Prom
     async startAriApp() {
       const output = openSync(join(folder, 'ari-app.log'), 'a')
       const place = `http://${at}:8081`
-      const child = new Child('the ARI app', dyingWithUs([process.execPath, [quietFlags, join(project, 'test', 'bench', 'ari-app.ts'), `http://${at}:8088`, 'satunomor', password, at, '8081']]), { output, cwd: project })
+      const child = new Child('the ARI app', dyingWithUs([process.execPath, [join(project, 'test', 'bench', 'ari-app.ts'), `http://${at}:8088`, 'satunomor', password, at, '8081']]), { output, cwd: project, env: nodeEnv })
       parts.defer(() => child.stop())
       closeSync(output)
       await until(child, async () => (await fetch(place)).ok)

@@ -11,11 +11,12 @@ import { Ear, loadPrompts } from '../../demo/ear.ts'
 import { Softphone, type IncomingCall, type OutgoingCall } from '../../demo/softphone.ts'
 import { Child, dyingWithUs, until } from '../../setup/children.mjs'
 import { asterisk, asteriskFolders, redis } from '../../setup/parts.mjs'
+import { nodeEnv } from '../../setup/packages.mjs'
 import { project } from '../../setup/project.mjs'
 import { serve, type Service } from '../../src/main.ts'
-import { makeReady, places, toolsInRoot } from '../../src/prepare.ts'
+import { makeReady, toolsInRoot } from '../../src/prepare.ts'
 import { secretsIn } from '../../src/secrets.ts'
-import { readSettings } from '../../src/settings.ts'
+import { places, readSettings } from '../../src/settings.ts'
 import type { StoredCall } from '../../src/records/tables.ts'
 import { launch, type Running } from './launch.ts'
 
@@ -151,7 +152,7 @@ export async function openCity(
     startRedis: async () => { redisRunning = await launchRedis() },
     serve: startService,
     async run(program) {
-      const child = new Child(program, dyingWithUs([process.execPath, [join(project, program)]]), { env: { ...everyone, ...serviceEnv }, cwd: project, output: 'ignore' })
+      const child = new Child(program, dyingWithUs([process.execPath, [join(project, program)]]), { env: { ...nodeEnv, ...everyone, ...serviceEnv }, cwd: project, output: 'ignore' })
       services.defer(() => child.stop())
       if (program === 'src/main.ts') await until(child, async () => (await fetch(`http://${at(1)}:8080/readyz`)).ok)
       return child
