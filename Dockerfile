@@ -20,6 +20,7 @@ RUN set -eu; missing=""; \
     fi; \
     mkdir -p /usr/share/asterisk/sounds; \
     asterisk -V
+COPY setup/docker-alive.sh /usr/local/bin/alive
 
 FROM $NODE AS packages
 WORKDIR /srv/satunomor
@@ -40,6 +41,6 @@ COPY demo demo
 COPY asterisk-config asterisk-config
 COPY dialplan dialplan
 USER satunomor
-# Healthy means that a call made now would be served. Nothing is restarted because of it: the calls outlive us.
-HEALTHCHECK --interval=10s --timeout=5s --start-period=60s CMD ["node", "setup/docker-health.mjs"]
+# Healthy means that a call made now would be served. Only who does not even say that it lives is killed and started again.
+HEALTHCHECK --interval=5s --timeout=10s --start-period=60s CMD alive 3 node setup/docker-health.mjs /healthz && node setup/docker-health.mjs /readyz
 CMD ["node", "--disable-warning=ExperimentalWarning", "src/main.ts"]
