@@ -57,7 +57,7 @@ async function ours(): Promise<string[]> {
   return names.filter(name => name !== '' && !name.startsWith('grep') && !name.startsWith('sh -c grep'))
 }
 
-test.skipIf(withContainers)('a city starts, a call goes through, and SIGTERM leaves nothing behind', async () => {
+test.skipIf(withContainers)('a city starts, a call goes through, and SIGTERM leaves nothing behind', { timeout: 180_000 }, async () => {
   const city = start()
   await city.serving
   expect(city.said()).toContain('112 is served')
