@@ -20,6 +20,7 @@ RUN set -eu; missing=""; \
     fi; \
     mkdir -p /usr/share/asterisk/sounds; \
     asterisk -V
+COPY setup/docker-alive.sh /usr/local/bin/alive
 
 FROM $NODE AS packages
 WORKDIR /srv/satunomor
@@ -46,6 +47,6 @@ RUN install -d -o satunomor -g satunomor .compile-cache
 USER satunomor
 # What is compiled now need not be at a start. (The thread's file complains of being no thread; it is compiled all the same.)
 RUN for file in main watchdog records/sqlite-thread; do node --eval "import('./src/$file.ts').catch(() => {}).finally(() => process.exit())"; done
-# Healthy means that a call made now would be served. Nothing is restarted because of it: the calls outlive us.
-HEALTHCHECK --interval=10s --timeout=5s --start-period=60s CMD ["node", "setup/docker-health.mjs"]
+# Healthy means that a call made now would be served. Only who does not even say that it lives is killed and started again.
+HEALTHCHECK --interval=5s --timeout=10s --start-period=60s CMD alive 3 node setup/docker-health.mjs /healthz && node setup/docker-health.mjs /readyz
 CMD ["node", "src/main.ts"]

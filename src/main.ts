@@ -13,6 +13,7 @@ import { AriLink } from './asterisk/ari-link.ts'
 import { Bookkeeper } from './asterisk/bookkeeper.ts'
 import { Health } from './asterisk/health.ts'
 import { Heartbeat } from './asterisk/heartbeat.ts'
+import { Refusals } from './asterisk/refusals.ts'
 import { TrunkLine } from './asterisk/trunk-line.ts'
 import type { Note } from './calls/call.ts'
 import { Switchboard } from './calls/switchboard.ts'
@@ -74,6 +75,7 @@ export async function serve(settings: Settings, log: Logger): Promise<Service> {
     { onEvent: event => events.tell(event), onUp: async () => { await trunkLine.reconcile(); await heartbeat.beat() }, log })
   const trunkLine = new TrunkLine({ link: ari, events, switchboard, app, log })
   const heartbeat = new Heartbeat(ari, log)
+  const refusals = new Refusals()
   const metrics: Metrics = new Metrics({
     figures: async () => ({
       ...await local.totals(),
@@ -82,11 +84,11 @@ export async function serve(settings: Settings, log: Logger): Promise<Service> {
     }),
     instant: () => ({
       heartbeatAge: heartbeat.beatAt === undefined ? undefined : (performance.now() - heartbeat.beatAt) / 1000,
-      ledgerLag: bookkeeper.lag, pendingSteps: scribe.pending, calls: switchboard.size, linksLost: ari.counts.lost
+      ledgerLag: bookkeeper.lag, pendingSteps: scribe.pending, calls: switchboard.size, linksLost: ari.counts.lost, refused: refusals.counts
     })
   })
   const bookkeeper: Bookkeeper = new Bookkeeper({ heard: step => metrics.note(step), file: asterisk.cel, records: local, scribe, ari, ended: (callId, q850) => trunkLine.ended(callId, q850), log })
-  const ami = new AmiLink({ host: asterisk.address, port: asterisk.amiPort, user: 'satunomor', password: secrets.ami }, { log })
+  const ami = new AmiLink({ host: asterisk.address, port: asterisk.amiPort, user: 'satunomor', password: secrets.ami }, { onEvent: event => refusals.note(event), log })
   const health = new Health({ ari, ami, heartbeat, plan: plan.version })
 
   const checkBooks = (from: number, to: number) => audit({ file: asterisk.cel, records: local, from, to })
@@ -94,7 +96,7 @@ export async function serve(settings: Settings, log: Logger): Promise<Service> {
 
   const { token, made: tokenMade } = settings.token ? { token: settings.token, made: false } : await loadToken(place.token)
   const version = (JSON.parse(await readFile(join(settings.project, 'package.json'), 'utf8')) as { version: string }).version
-  const http = await httpServer({ records: shared ?? local, live: () => local.live(), token, log, ready: () => health.ready(), version, metrics, audit: checkBooks })
+  const http = await httpServer({ records: shared ?? local, live: () => local.live(), token, log, ready: () => health.ready(), version, metrics, audit: checkBooks, refused: limit => refusals.lastHour(limit) })
 
   await bookkeeper.open()
   ari.open()

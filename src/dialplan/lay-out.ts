@@ -51,6 +51,9 @@ export async function layOut({ config, rendered, site, secrets, to, owner }: Lay
   }
 }
 
+/** The security events that tell of a refusal (src/asterisk/refusals.ts counts them). */
+export const refusalEvents = ['ChallengeSent', 'ChallengeResponseFailed', 'InvalidPassword', 'FailedACL', 'RequestBadFormat', 'RequestNotAllowed', 'RequestNotSupported', 'UnexpectedAddress']
+
 /** What differs from machine to machine, under the static files' own names. */
 const local = (site: Site, secrets: Secrets) => ({
   'transport.conf': `[transport-udp]\ntype = transport\nprotocol = udp\nbind = ${site.address}:${site.port}\n`,
@@ -59,11 +62,13 @@ const local = (site: Site, secrets: Secrets) => ({
   'ari.conf': `[satunomor]\ntype = user\nread_only = no\npassword_format = plain\npassword = ${secrets.ari}\n`,
   'manager.conf': [
     `bindaddr = ${site.address}`, `port = ${site.amiPort}`, '',
-    '; The service: health, contacts, reload. No originate, no command, no config.',
+    '; The service: health, contacts, reload, and who was refused. No originate, no command, no config.',
     '[satunomor]', `secret = ${secrets.ami}`,
     'deny = 0.0.0.0/0.0.0.0', 'permit = 127.0.0.0/255.0.0.0',
-    'read = system', 'write = system', 'writetimeout = 5000',
-    'eventfilter(action(include),name(ContactStatus)) =', 'eventfilter(action(include),name(FullyBooted)) =', '',
+    'read = system,security', 'write = system', 'writetimeout = 5000',
+    ...['ContactStatus', 'FullyBooted', ...refusalEvents].map(name => `eventfilter(action(include),name(${name})) =`),
+    // SIP's comes with each challenge besides.
+    'eventfilter(action(include),name(InvalidAccountID),header(Service),method(exact)) = AMI', '',
     '; The watchdog: sees the beat and the channels, and redirects. Nothing else.',
     '[watchdog]', `secret = ${secrets.watchdog}`,
     'deny = 0.0.0.0/0.0.0.0', 'permit = 127.0.0.0/255.0.0.0',

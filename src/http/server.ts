@@ -21,10 +21,11 @@ export interface HttpOptions extends CallsOptions {
   /** Prometheus' page, and the audit of a period. */
   metrics?: Metrics
   audit?: OperationsOptions['audit']
+  refused?: OperationsOptions['refused']
 }
 
 /** The app, ready to `listen` or `inject`. It reads no environment and opens no port by itself. */
-export async function httpServer({ records, live, token, log, ready, version, metrics, audit }: HttpOptions) {
+export async function httpServer({ records, live, token, log, ready, version, metrics, audit, refused }: HttpOptions) {
   const app = fastify({
     loggerInstance: quiet(log),
     logController: new LogController({ disableRequestLogging: true }),
@@ -74,7 +75,7 @@ export async function httpServer({ records, live, token, log, ready, version, me
 
   await app.register(async api => {
     api.addHook('onRequest', bearer(token))
-    if (audit) await api.register(operationsRoutes, { audit })
+    if (audit && refused) await api.register(operationsRoutes, { audit, refused })
     await api.register(callRoutes, { records, ...live ? { live } : {} })
   }, { prefix: '/api' })
 
