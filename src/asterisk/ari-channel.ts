@@ -76,7 +76,7 @@ export class AriChannel implements Channel {
     try {
       await this.#ask('play', { playbackId, media: prompts.map(prompt => `sound:${prompt}`).join(',') })
       this.#playing = playbackId
-      if (await over === 'stopped' && !this.hungUp.aborted) await this.#link.request('playbacks', 'stop', { playbackId }).catch(passOver(Gone))
+      if (await over === 'stopped' && !this.hungUp.aborted) this.#stop(playbackId)
     } finally {
       off()
       stop.removeEventListener('abort', stopped)
@@ -84,6 +84,13 @@ export class AriChannel implements Channel {
     }
   }
 
+  /** Not waited for: what is asked next goes its way meanwhile, and takes effect when the prompt has stopped. */
+  #stop(playbackId: string) {
+    this.#stopping = this.#link.request('playbacks', 'stop', { playbackId }).then(() => {}, passOver(Gone))
+    this.#stopping.catch(() => {})           // whoever asks next hears of it
+  }
+
+  #stopping: Promise<void> | undefined
   #digits: (digit: string) => void = () => {}
   onDigit(listener: (digit: string) => void) { this.#digits = listener }
 
@@ -115,7 +122,8 @@ export class AriChannel implements Channel {
   async #ask(operation: string, params: Record<string, unknown> = {}) {
     this.hungUp.throwIfAborted()
     try {
-      await untilAborted(this.#link.request('channels', operation, { channelId: this.callId, ...params }), this.hungUp)
+      await untilAborted(Promise.all([this.#link.request('channels', operation, { channelId: this.callId, ...params }), this.#stopping]), this.hungUp)
+      this.#stopping = undefined
     } catch (error) {
       if (error instanceof Gone) this.ended(null)
       // What is asked of a channel that is just being hung up is refused ("Failed to answer channel", 500): the news of it is on its way.
