@@ -23,7 +23,7 @@ import { httpServer } from './http/server.ts'
 import { loadToken } from './http/token.ts'
 import { seconds } from './plan/duration.ts'
 import { agencies } from './plan/plan.ts'
-import { readPlan } from './plan/read.ts'
+import { loadPlan } from './plan/load.ts'
 import { places } from './prepare.ts'
 import { Records } from './records/records.ts'
 import { Relay } from './records/relay.ts'
@@ -53,7 +53,7 @@ export async function serve(settings: Settings, log: Logger): Promise<Service> {
   const { asterisk, state, database } = settings
   const place = places(state)
   const secrets = await secretsIn(place.secrets)
-  const { plan } = readPlan(await readFile(settings.plan), { file: settings.plan })
+  const { plan } = await loadPlan(settings.plan)
 
   // Records: written here first, copied to PostgreSQL where the city has one.
   const local = await Records.open({ file: place.records }, log)
