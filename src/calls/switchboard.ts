@@ -15,6 +15,8 @@ export interface SwitchboardOptions {
   /** Writes down a step of a call; must neither throw nor wait. */
   noteFor(callId: string): Note
   log: Logger
+  /** Unix time in ms, for the opening hours; the machine's if left out. */
+  now?(): number
 }
 
 /** All calls that are in our care: from their arrival until the ledger, or Asterisk, says that they are over. */
@@ -37,7 +39,7 @@ export class Switchboard {
     const call = new Call(channel, this.#options.noteFor(callId), log)
     const plan = this.#options.plan()
     call.note('taken', {})
-    const done = cityLine(call, plan, at)
+    const done = cityLine(call, plan, at, this.#options.now)
       .catch(error => error instanceof Hangup ? undefined : this.#failed(call, channel, error))
       .finally(() => { this.#calls.delete(callId) })
     this.#calls.set(callId, { call, channel, done })
