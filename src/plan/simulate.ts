@@ -45,7 +45,9 @@ export function doubts(plan: Plan, { number, press = [], busy = [], dead = [] }:
     if (!known.includes(word)) found.push({ part, index, sentence: `${quote(word)} is no ${what}`, suggestion: didYouMean(word, known) ?? `there are ${known.slice(0, 12).join(', ')}` })
   }
   unlessKnown('number', number, [...plan.numbers.keys()], 'number of the plan')
-  press.forEach((key, index) => unlessKnown('press', key, [...'0123456789*#'], 'key of a telephone', index))
+  press.forEach((key, index) => {
+    if (!/^[0-9*#]$/.test(key)) found.push({ part: 'press', index, sentence: `${quote(key)} is no key of a telephone`, suggestion: 'there are 0 to 9, "*" and "#"' })
+  })
   busy.forEach((line, index) => unlessKnown('busy', line, all, 'line of the plan', index))
   dead.forEach((line, index) => unlessKnown('dead', line, all, 'line of the plan', index))
   return found
