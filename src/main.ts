@@ -24,6 +24,7 @@ import { loadToken } from './http/token.ts'
 import { seconds } from './plan/duration.ts'
 import { agencies } from './plan/plan.ts'
 import { loadPlan } from './plan/load.ts'
+import { SwitchFile, switchesIn } from './plan/switches.ts'
 import { places } from './prepare.ts'
 import { Records } from './records/records.ts'
 import { Relay } from './records/relay.ts'
@@ -43,6 +44,7 @@ export interface Service {
   ami: AmiLink
   records: Records
   scribe: Scribe
+  switches: SwitchFile
   /** New calls take the fallback; calls in our hands are led to their choice; then everything is closed. */
   stop(patience?: number): Promise<void>
 }
@@ -66,7 +68,8 @@ export async function serve(settings: Settings, log: Logger): Promise<Service> {
   const process = `${Date.now().toString(36)}`
   const noteFor = (callId: string): Note => (kind, facts) => scribe.note(
     { callId, key: `${process}-${++steps}`, at: Date.now(), witness: 'service', kind, facts } as Parameters<Scribe['note']>[0])
-  const switchboard = new Switchboard({ plan: () => plan, noteFor, log })
+  const switches = new SwitchFile(switchesIn(state), log)
+  const switchboard = new Switchboard({ plan: () => plan, switches: () => switches.now, noteFor, log })
 
   // Asterisk: ARI for the calls in our hands, the ledger for all of them, AMI for its health.
   const events = new AriEvents()
@@ -97,6 +100,7 @@ export async function serve(settings: Settings, log: Logger): Promise<Service> {
   const version = (JSON.parse(await readFile(join(settings.project, 'package.json'), 'utf8')) as { version: string }).version
   const http = await httpServer({ records: shared ?? local, live: () => local.live(), token, log, ready: () => health.ready(), version, metrics, audit: checkBooks })
 
+  await switches.open()
   await bookkeeper.open()
   ari.open()
   ami.open()
@@ -114,6 +118,7 @@ export async function serve(settings: Settings, log: Logger): Promise<Service> {
     await ari.close()
     await ami.close()
     await jobs.close()
+    switches.close()
     await bookkeeper.close()
     await scribe.close()
     await relay?.[Symbol.asyncDispose]()
@@ -121,7 +126,7 @@ export async function serve(settings: Settings, log: Logger): Promise<Service> {
     await local[Symbol.asyncDispose]()
     log.info('the service has stopped')
   }
-  return { url, token, tokenMade, switchboard, events, health, ari, ami, records: local, scribe, stop }
+  return { url, token, tokenMade, switchboard, events, health, ari, ami, records: local, scribe, switches, stop }
 }
 
 if (import.meta.main) {

@@ -1,5 +1,6 @@
 import { openingInWords } from '../plan/hours.ts'
 import type { AgencyNode, MenuNode, Plan } from '../plan/plan.ts'
+import { beginning, type Switches } from '../plan/switches.ts'
 import { arrive, overflow } from '../plan/walk.ts'
 import type { Call } from './call.ts'
 import type { Returned } from './channel.ts'
@@ -7,13 +8,22 @@ import type { Returned } from './channel.ts'
 /** Where a call is on its way over the service plan: at a node (a menu or an agency), or back from an agency's lines. */
 export type Place = { node: string } | { returned: Returned }
 
+/** A new call stands before the node where its number begins. */
+export type Beginning = { entry: string } | Place
+
+/** What else decides: the time (Unix ms), for the opening hours, and what an admin has switched by hand. */
+export interface Circumstances {
+  now(): number
+  switches(): Switches
+}
+
 /** The city's number: ask where to, have the lines of an agency that is open rung, then those of its overflow, and say sorry where nobody answered. */
-export async function cityLine(call: Call, plan: Plan, at: Place, now = Date.now): Promise<void> {
+export async function cityLine(call: Call, plan: Plan, at: Beginning, { now, switches }: Circumstances): Promise<void> {
   await call.answer()
-  let here = at
+  let here: Place = 'entry' in at ? { node: beginning(plan, at.entry, now(), switches()) } : at
   while (true) {
     if ('node' in here) {
-      here = await go(call, plan, here.node, now())
+      here = await go(call, plan, here.node, now(), switches())
     } else {
       const next = nobodyAnswered(call, plan, here.returned)
       if (next === undefined) return sayGoodbye(call, plan, here.returned.agency)
@@ -22,8 +32,8 @@ export async function cityLine(call: Call, plan: Plan, at: Place, now = Date.now
   }
 }
 
-async function go(call: Call, plan: Plan, name: string, now: number): Promise<Place> {
-  const { node, detours } = arrive(plan, name, now)
+async function go(call: Call, plan: Plan, name: string, now: number, switches: Switches): Promise<Place> {
+  const { node, detours } = arrive(plan, name, now, switches)
   for (const { agency, opening, to } of detours) call.note('closed', { agency, why: openingInWords(opening), to })
   return node.kind === 'menu' ? { node: await choose(call, node) } : { returned: await call.connect(node.id) }
 }

@@ -2,6 +2,7 @@
 import { DateTime } from 'luxon'
 import { dayOf, opening, type Opening } from './hours.ts'
 import { agencies, type AgencyNode, type Plan } from './plan.ts'
+import { noSwitches, type Switches } from './switches.ts'
 
 export interface Change {
   /** Unix time in ms. */
@@ -13,24 +14,26 @@ export interface Change {
 }
 
 /** The changes after `from` until `to` (Unix times in ms), of all agencies. */
-export function changes(plan: Plan, from: number, to: number): Change[] {
-  return agencies(plan).flatMap(agency => changesOf(plan, agency, from, to)).sort((a, b) => a.at - b.at)
+export function changes(plan: Plan, from: number, to: number, switches = noSwitches): Change[] {
+  return agencies(plan).flatMap(agency => changesOf(plan, agency, from, to, switches)).sort((a, b) => a.at - b.at)
 }
 
-function changesOf(plan: Plan, agency: AgencyNode, from: number, to: number): Change[] {
+function changesOf(plan: Plan, agency: AgencyNode, from: number, to: number, switches: Switches): Change[] {
   const found: Change[] = []
-  let before = opening(plan, agency, from)
-  for (const at of moments(plan, agency, from, to)) {
-    const now = opening(plan, agency, at)
+  let before = opening(plan, agency, from, switches)
+  for (const at of moments(plan, agency, from, to, switches)) {
+    const now = opening(plan, agency, at, switches)
     if (now.open !== before.open || now.because !== before.because || now.what !== before.what) found.push({ at, agency: agency.id, now, before })
     before = now
   }
   return found
 }
 
-/** Every moment at which something could change: midnights, and the ends of the day's periods and of those of its eve. */
-function moments(plan: Plan, agency: AgencyNode, from: number, to: number): number[] {
+/** Every moment at which something could change: midnights, the ends of the day's periods and of those of its eve, and of a switch. */
+function moments(plan: Plan, agency: AgencyNode, from: number, to: number, { closed }: Switches): number[] {
   const moments = new Set<number>()
+  const shut = closed.get(agency.id)
+  if (shut) moments.add(shut.until)
   const last = DateTime.fromMillis(to, { zone: plan.timezone })
   let midnight = DateTime.fromMillis(from, { zone: plan.timezone }).startOf('day')
   while (midnight <= last) {

@@ -114,7 +114,7 @@ function endsAtAHuman({ menus = new Map(), agencies = new Map() }: Draft, report
 /** Warns of nodes that no number leads to. Only worth saying of a plan that is otherwise whole. */
 export function unreachable(plan: Draft, report: Report) {
   const reached = new Set<string>()
-  const toVisit = [...plan.numbers?.values() ?? []].map(number => number?.entry)
+  const toVisit = [...plan.numbers?.values() ?? [], plan.siaga].map(begins => begins?.entry)
   for (let node = toVisit.pop(); toVisit.length > 0 || node !== undefined; node = toVisit.pop()) {
     if (node === undefined || reached.has(node)) continue
     reached.add(node)
@@ -157,6 +157,7 @@ function* nodeReferences(plan: Draft): Generator<[Path, string]> {
     for (const [key, node] of menu?.keys ?? []) if (node !== undefined) yield [['menus', name, 'keys', key], node]
     if (menu?.silence !== undefined) yield [['menus', name, 'silence'], menu.silence]
   }
+  if (plan.siaga?.entry !== undefined) yield [['siaga', 'entry'], plan.siaga.entry]
   for (const [name, agency] of plan.agencies ?? []) if (agency?.closed !== undefined) yield [['agencies', name, 'closed'], agency.closed]
 }
 

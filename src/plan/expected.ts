@@ -8,8 +8,8 @@ import { conform, type Rule } from './conform.ts'
 import type { Partly } from './draft.ts'
 import { byPlace, didYouMean, quote, type Fault } from './faults.ts'
 import { agencies, type Plan } from './plan.ts'
-import { reference, text } from './schema-words.ts'
-import { doubts, simulate, type Simulation } from './simulate.ts'
+import { oneOf, reference, text } from './schema-words.ts'
+import { doubts, simulate, supposedSwitches, type Simulation } from './simulate.ts'
 import { openSource } from './source.ts'
 
 export const CallsFile = Type.Object({
@@ -25,6 +25,8 @@ export const CallsFile = Type.Object({
     }),
     busy: Type.Array(reference('A line'), { default: [], uniqueItems: true, description: 'Lines that work and are not picked up; none if left out' }),
     dead: Type.Array(reference('A line'), { default: [], uniqueItems: true, description: 'Lines that are out of order; none if left out' }),
+    closed: Type.Array(reference('An agency'), { default: [], uniqueItems: true, description: 'Agencies closed by hand (npx satunomor switch); none if left out' }),
+    mode: Type.Optional(oneOf(['normal', 'siaga'], 'Whether surge mode is on; normal if left out')),
     reaches: reference('The agency whose human picks up, or "nobody"'),
     line: Type.Optional(reference('The line that is picked up; any of the agency’s if left out'))
   }), { minItems: 1, description: 'In any order' })
@@ -46,14 +48,15 @@ export function checkExpectedCalls(text: string, file: string, plan: Plan): Faul
   calls.forEach((call, index) => {
     const at = call?.at === undefined ? undefined : timeIn(plan.timezone, call.at)
     if (call?.at !== undefined && at === undefined) source.report(['calls', index, 'at'], `is ${quote(call.at)}, a day that does not exist`)
-    const { number, press = [], busy = [], dead = [], reaches } = call ?? {}
-    if (number === undefined || reaches === undefined || at === undefined || [...press, ...busy, ...dead].includes(undefined as never)) return
-    const unknown = doubts(plan, { number, press, busy, dead })
-    for (const { part, index: item, sentence, suggestion } of unknown) source.report(['calls', index, part, ...item === undefined ? [] : [item]], sentence, suggestion)
+    const { number, press = [], busy = [], dead = [], closed = [], mode = 'normal', reaches } = call ?? {}
+    const siaga = mode === 'siaga'
+    if (number === undefined || reaches === undefined || at === undefined || [...press, ...busy, ...dead, ...closed].includes(undefined as never)) return
+    const unknown = doubts(plan, { number, press, busy, dead, closed, siaga })
+    for (const { part, index: item, sentence, suggestion } of unknown) source.report(['calls', index, part === 'siaga' ? 'mode' : part, ...item === undefined ? [] : [item]], sentence, suggestion)
     if (!names.includes(reaches)) return source.report(['calls', index, 'reaches'], `${quote(reaches)} is no agency of the plan`, didYouMean(reaches, names) ?? `there are ${names.slice(0, 12).join(', ')}`)
     if (unknown.length > 0) return
-    const way = simulate(plan, { number, at, press, busy, dead })
-    const look = `${quote(call?.name ?? '')} is expected; look at it: npx satunomor simulate --number ${number} --at "${call?.at}"${option('press', press)}${option('busy', busy)}${option('dead', dead)}`
+    const way = simulate(plan, { number, at, press, busy, dead, switches: supposedSwitches({ closed, siaga }) })
+    const look = `${quote(call?.name ?? '')} is expected; look at it: npx satunomor simulate --number ${number} --at "${call?.at}"${option('press', press)}${option('busy', busy)}${option('dead', dead)}${option('closed', closed)}${siaga ? ' --siaga' : ''}`
     const got = way.reaches?.agency ?? 'nobody'
     if (got !== reaches) source.report(['calls', index, 'reaches'], `gets to ${got}, not to ${reaches} (${wayInWords(way)})`, look)
     else if (call?.line !== undefined && call.line !== way.reaches?.line) source.report(['calls', index, 'line'], `gets to ${reaches} by ${way.reaches?.line ?? 'no line'}, not by ${call.line}`, look)

@@ -2,22 +2,25 @@
  * Whether an agency is open at a time, and why. The service asks it of every call, and `simulate` and `calendar` ask
  * the same function. It compares what the clock on the wall shows, so that a change to summer time needs no rule of its own.
  *
- * A day's hours are the exception's, if there is one for it; else none on a holiday; else the timetable's. A period
+ * What an admin has switched by hand comes first. A day's hours are the exception's, if there is one for it; else none on a holiday; else the timetable's. A period
  * that crosses midnight belongs to the day on which it begins: a holiday tomorrow does not cut tonight short.
  */
 import { DateTime } from 'luxon'
 import type { AgencyNode, Plan } from './plan.ts'
 import { weekdays, type Period } from './schema.ts'
+import { noSwitches } from './switches.ts'
 
 export interface Opening {
   open: boolean
-  because: 'always' | 'hours' | 'holiday' | 'exception'
-  /** The timetable's name, the holiday's name, or the exception's reason; empty for `always`. */
+  because: 'always' | 'hours' | 'holiday' | 'exception' | 'switch'
+  /** The timetable's name, the holiday's name, or the reason of the exception or switch; empty for `always`. */
   what: string
 }
 
 /** @param at Unix time in ms */
-export function opening(plan: Plan, agency: AgencyNode, at: number): Opening {
+export function opening(plan: Plan, agency: AgencyNode, at: number, switches = noSwitches): Opening {
+  const shut = agency.closed === undefined ? undefined : switches.closed.get(agency.id)
+  if (shut && at < shut.until) return { open: false, because: 'switch', what: shut.reason }
   const now = DateTime.fromMillis(at, { zone: plan.timezone })
   const date = DateTime.utc(now.year, now.month, now.day)          // a date without a clock: every day has 24 hours
   const minute = now.hour * 60 + now.minute

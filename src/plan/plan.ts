@@ -22,6 +22,8 @@ export interface Plan {
   /** Calendars by name. */
   holidays: ReadonlyMap<string, Calendar>
   exceptions: readonly Exception[]
+  /** Surge mode: where calls begin while it is on. */
+  siaga?: { entry: string }
   prompts: Prompts
 }
 
@@ -72,8 +74,8 @@ export function finish(file: PlanFile, calendars: ReadonlyMap<string, Calendar>,
   for (const [id, agency] of file.agencies) nodes.set(id, { kind: 'agency', id, sorry: file.prompts.sorry, ...agency })
   const numbers = new Map<string, Entry>()
   for (const [did, number] of file.numbers) numbers.set(did, { language: file.languages[0]!, ...number })
-  const { city, timezone, languages, trunks, hours = new Map(), exceptions = [], prompts } = file
-  return freeze({ version, city, timezone, languages, trunks, numbers, nodes, hours, holidays: calendars, exceptions, prompts })
+  const { city, timezone, languages, trunks, hours = new Map(), exceptions = [], siaga, prompts } = file
+  return freeze({ version, city, timezone, languages, trunks, numbers, nodes, hours, holidays: calendars, exceptions, prompts, ...siaga ? { siaga } : {} })
 }
 
 /** Freezes all the way down; a Map, which `Object.freeze` leaves open, refuses its writers. */

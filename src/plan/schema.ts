@@ -118,6 +118,9 @@ export const PlanFile = Type.Object({
   holidays: Type.Optional(named(name, Type.Array(reference('A file of holidays/, without .yaml'), { minItems: 1, uniqueItems: true, description: 'The files that make it up' }),
     'Calendars of holidays, by name')),
   exceptions: Type.Optional(Type.Array(Exception, { description: 'Days on which an agency is open or closed otherwise' })),
+  siaga: Type.Optional(Type.Object({
+    entry: reference('The node where all calls begin while it is on')
+  }, { description: 'Surge mode, for floods and the like: npx satunomor switch siaga' })),
   prompts: Prompts
 })
 

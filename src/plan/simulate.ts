@@ -2,6 +2,7 @@
 import { didYouMean, quote } from './faults.ts'
 import type { Opening } from './hours.ts'
 import { agencies, type AgencyNode, type MenuNode, type Plan } from './plan.ts'
+import { beginning, noSwitches, type Switches } from './switches.ts'
 import { arrive, overflow } from './walk.ts'
 
 export interface Supposition {
@@ -14,10 +15,12 @@ export interface Supposition {
   /** Lines that work and are not picked up, and lines that are out of order. All others are picked up. */
   busy?: readonly string[]
   dead?: readonly string[]
+  /** What an admin has set by hand; nothing if left out. */
+  switches?: Switches
 }
 
 export type Step =
-  | { kind: 'dials', number: string, language: string, to: string }
+  | { kind: 'dials', number: string, language: string, to: string, siaga: boolean }
   | { kind: 'menu', node: string }
   | { kind: 'hears', prompt: string }
   /** A key that leads nowhere has `to` null. */
@@ -36,13 +39,21 @@ export interface Simulation {
 }
 
 /** What of a supposition the plan does not know: the part, its index in a list, and what to do. */
-export interface Doubt { part: 'number' | 'press' | 'busy' | 'dead', index?: number, sentence: string, suggestion?: string }
+export interface Doubt { part: 'number' | 'press' | 'busy' | 'dead' | 'closed' | 'siaga', index?: number, sentence: string, suggestion?: string }
 
-export function doubts(plan: Plan, { number, press = [], busy = [], dead = [] }: Pick<Supposition, 'number' | 'press' | 'busy' | 'dead'>): Doubt[] {
+/** Switches as a person supposes them: agencies closed, surge mode on. */
+export interface ByHand { closed?: readonly string[], siaga?: boolean }
+
+export function supposedSwitches({ closed = [], siaga = false }: ByHand): Switches {
+  const on = { until: Infinity, reason: 'as supposed' }
+  return { closed: new Map(closed.map(agency => [agency, on])), ...siaga ? { siaga: on } : {} }
+}
+
+export function doubts(plan: Plan, { number, press = [], busy = [], dead = [], closed = [], siaga }: Pick<Supposition, 'number' | 'press' | 'busy' | 'dead'> & ByHand): Doubt[] {
   const all = agencies(plan).flatMap(({ lines }) => lines.map(({ id }) => id))
   const found: Doubt[] = []
   const unlessKnown = (part: Doubt['part'], word: string, known: string[], what: string, index?: number) => {
-    if (!known.includes(word)) found.push({ part, index, sentence: `${quote(word)} is no ${what}`, suggestion: didYouMean(word, known) ?? `there are ${known.slice(0, 12).join(', ')}` })
+    if (!known.includes(word)) found.push({ part, index, sentence: `${quote(word)} is no ${what}`, suggestion: didYouMean(word, known) ?? `there are ${known.slice(0, 12).join(', ') || 'none'}` })
   }
   unlessKnown('number', number, [...plan.numbers.keys()], 'number of the plan')
   press.forEach((key, index) => {
@@ -50,19 +61,23 @@ export function doubts(plan: Plan, { number, press = [], busy = [], dead = [] }:
   })
   busy.forEach((line, index) => unlessKnown('busy', line, all, 'line of the plan', index))
   dead.forEach((line, index) => unlessKnown('dead', line, all, 'line of the plan', index))
+  const closable = agencies(plan).filter(({ closed }) => closed !== undefined).map(({ id }) => id)
+  closed.forEach((agency, index) => unlessKnown('closed', agency, closable, 'agency that can be closed', index))
+  if (siaga && !plan.siaga) found.push({ part: 'siaga', sentence: 'the plan has no siaga', suggestion: 'say there at which node all calls begin while it is on' })
   return found
 }
 
 /** Throws where the plan has no such number; for everything else that is not known, ask `doubts` first. */
-export function simulate(plan: Plan, { number, at, press = [], busy = [], dead = [] }: Supposition): Simulation {
+export function simulate(plan: Plan, { number, at, press = [], busy = [], dead = [], switches = noSwitches }: Supposition): Simulation {
   const begins = plan.numbers.get(number)
   if (!begins) throw new Error(`the service plan has no number ${quote(number)}`)
-  const steps: Step[] = [{ kind: 'dials', number, language: begins.language, to: begins.entry }]
+  const to = beginning(plan, begins.entry, at, switches)
+  const steps: Step[] = [{ kind: 'dials', number, language: begins.language, to, siaga: to !== begins.entry }]
   const keys = [...press]
 
-  let here = begins.entry
+  let here = to
   while (true) {
-    const arrival = arrive(plan, here, at)
+    const arrival = arrive(plan, here, at, switches)
     for (const detour of arrival.detours) steps.push({ kind: 'closed', ...detour })
     if (arrival.node.kind === 'menu') {
       here = choose(arrival.node, keys, steps)
@@ -72,13 +87,13 @@ export function simulate(plan: Plan, { number, at, press = [], busy = [], dead =
     steps.push({ kind: 'agency', agency: node.id, opening })
     const { line, status } = hunt(plan, node, { busy, dead }, steps)
     if (line !== undefined) return { steps, reaches: { agency: node.id, line } }
-    const { ladder, to } = overflow(node, status)
-    if (to === undefined) {
+    const { ladder, to: helper } = overflow(node, status)
+    if (helper === undefined) {
       steps.push({ kind: 'hears', prompt: node.sorry })
       return { steps }
     }
-    steps.push({ kind: 'overflow', agency: node.id, ladder, to })
-    here = to
+    steps.push({ kind: 'overflow', agency: node.id, ladder, to: helper })
+    here = helper
   }
 }
 

@@ -1,9 +1,12 @@
 /** `npx satunomor calendar`: when agencies open and close in the next days, and why. */
 import { parseArgs } from 'node:util'
 import { DateTime } from 'luxon'
+import { project } from '../../setup/project.mjs'
 import { changes, type Change } from '../plan/calendar.ts'
 import { openingInWords } from '../plan/hours.ts'
 import { agencies, type Plan } from '../plan/plan.ts'
+import { readSwitches, switchesIn } from '../plan/switches.ts'
+import { readSettings } from '../settings.ts'
 import { planOf } from './plan-file.ts'
 
 export async function run(args: string[]): Promise<number> {
@@ -15,7 +18,8 @@ export async function run(args: string[]): Promise<number> {
     process.stderr.write('--from is a date, as in 2027-03-01; --days are from 1 to 400\n')
     return 2
   }
-  process.stdout.write(`${calendarInWords(plan, changes(plan, from.toMillis() - 1, from.plus({ days }).toMillis()))}\n`)
+  const switches = await readSwitches(switchesIn(readSettings(process.env, project).state))
+  process.stdout.write(`${calendarInWords(plan, changes(plan, from.toMillis() - 1, from.plus({ days }).toMillis(), switches))}\n`)
   return 0
 }
 
@@ -26,7 +30,7 @@ export function calendarInWords(plan: Plan, changes: Change[]): string {
   return [
     ...changes.map(({ at, agency, now, before }) => {
       const time = DateTime.fromMillis(at, { zone: plan.timezone, locale: 'en-GB' }).toFormat('ccc yyyy-MM-dd HH:mm')
-      const over = ['holiday', 'exception'].includes(before.because) && before.what !== now.what ? `; the ${before.because} is over: ${before.what}` : ''
+      const over = ['holiday', 'exception', 'switch'].includes(before.because) && before.what !== now.what ? `; the ${before.because} is over: ${before.what}` : ''
       return `${time}  ${agency.padEnd(width)}  ${now.open === before.open ? 'stays' : 'is'} ${openingInWords(now)}${over}`
     }),
     ...still.length > 0 ? [`No change: ${still.map(({ id }) => id).join(', ')}`] : []

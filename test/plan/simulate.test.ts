@@ -10,7 +10,7 @@ const always = { open: true, because: 'always', what: '' }
 test('a way has everything that is heard and rung, in order', () => {
   expect(simulate(plan, { number: '112', at: 0, press: ['2', '7', '*', '1'], dead: ['bpbd-1'] })).toEqual({
     steps: [
-      { kind: 'dials', number: '112', language: 'id', to: 'utama' },
+      { kind: 'dials', number: '112', language: 'id', to: 'utama', siaga: false },
       { kind: 'menu', node: 'utama' }, { kind: 'hears', prompt: 'sambutan' }, { kind: 'hears', prompt: 'menu-utama' },
       { kind: 'key', node: 'utama', digit: '2', to: 'lain' },
       { kind: 'menu', node: 'lain' }, { kind: 'hears', prompt: 'menu-lain' },

@@ -1,7 +1,8 @@
 /** Opening hours and overflow on a real Asterisk: who calls a closed or a helpless agency gets to the next human. */
 import { DateTime } from 'luxon'
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
-import type { City } from '../parts/city.ts'
+import { noSwitches, switchesIn, writeSwitches } from '../../src/plan/switches.ts'
+import { eventually, type City } from '../parts/city.ts'
 import type { Stage } from '../stories/stage.ts'
 import { realStage } from './stage.ts'
 
@@ -13,8 +14,8 @@ beforeAll(async () => {
   stage = await realStage(90, {
     plan: text => text
       .replace('    connecting: sambung-wali-kota\n', '    connecting: sambung-wali-kota\n    hours: nanti\n    closed: posko\n')
-      .replace('    connecting: sambung-bpbd\n', '    connecting: sambung-bpbd\n    overflow: { busy: posko, dead: ambulans }\n')
-      .replace('\nagencies:\n', `\nhours:\n  nanti: [{ days: [${day}], from: 00:00, to: 24:00 }]\n\nagencies:\n`)
+      .replace('    connecting: sambung-bpbd\n', '    connecting: sambung-bpbd\n    overflow: { busy: posko, dead: ambulans }\n    closed: posko\n')
+      .replace('\nagencies:\n', `\nsiaga: { entry: bpbd }\n\nhours:\n  nanti: [{ days: [${day}], from: 00:00, to: 24:00 }]\n\nagencies:\n`)
   })
 })
 beforeEach(() => { for (const id of ['ambulans-1', 'bpbd-1', 'bpbd-2', 'hallo-1', 'posko-1']) stage.line(id).answers() })
@@ -72,5 +73,30 @@ test('when those who help out are busy, too, there is one apology', async () => 
   await caller.hears('maaf-akhir')
   await caller.isHungUp()
   expect(await stage.record(caller)).toMatchObject({ disposition: 'unanswered', agency: 'posko', detail: 'lines-exhausted:posko', endedBy: 'us' })
+  await stage.nothingIsLeft()
+})
+
+test('what an admin sets by hand holds for the next call, without a restart: siaga, a closed agency, and back', async () => {
+  const { city } = stage
+  const until = Date.now() + 3_600_000
+  const set = async (switches: Parameters<typeof writeSwitches>[1], what: string) => {
+    await writeSwitches(switchesIn(city.state), switches)
+    await eventually(what, async () => city.service.switches.now.closed.size === switches.closed.size && city.service.switches.now.siaga?.until === switches.siaga?.until)
+  }
+  const getsTo = async (line: string, from: string) => {
+    const caller = stage.dials(from)
+    await caller.talksWith(line)
+    caller.hangsUp()
+    expect(await stage.record(caller)).toMatchObject({ disposition: 'answered', line })
+  }
+  await set({ closed: new Map(), siaga: { until, reason: 'Banjir' } }, 'siaga is on')
+  await getsTo('bpbd-1', '+627215550185')
+  await set({ closed: new Map([['bpbd', { until, reason: 'Banjir' }]]), siaga: { until, reason: 'Banjir' } }, 'and where it begins is closed, too')
+  await getsTo('posko-1', '+627215550186')
+  await set(noSwitches, 'all is as ever')
+  const caller = stage.dials('+627215550187')
+  await caller.hears('sambutan')
+  caller.hangsUp()
+  expect(await stage.record(caller)).toMatchObject({ disposition: 'abandoned', detail: 'menu:utama' })
   await stage.nothingIsLeft()
 })

@@ -4,7 +4,10 @@ import { once } from 'node:events'
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { afterAll, beforeAll, expect, test } from 'vitest'
+import { afterAll, beforeAll, expect, test, vi } from 'vitest'
+
+// Each verb is a process of its own.
+vi.setConfig({ testTimeout: 60_000 })
 
 /** The demo city whose mayor's hotline has office hours, with expected calls and holidays beside the plan. */
 let folder: string
