@@ -1,4 +1,5 @@
 /** When an agency is open: opening hours, holidays, exceptions, and how an admin learns what is wrong with them. */
+import fc from 'fast-check'
 import { DateTime } from 'luxon'
 import { describe, expect, it } from 'vitest'
 import { formatFault, PlanFaults } from '../../src/plan/faults.ts'
@@ -42,11 +43,13 @@ type Edit = [from: string, to: string]
 const now = DateTime.fromISO('2027-01-10T00:00Z').toMillis()
 
 /** The small town with office hours for bpbd and a night watch. */
-function read(edits: Edit[] = [], { holidays = libur, at = now } = {}) {
-  const text = [...edits].reduce((text, [from, to]) => {
-    if (!text.includes(from)) throw new Error(`the plan has no ${JSON.stringify(from)}`)
-    return text.replace(from, () => to)
-  }, townWith(['    name: BPBD\n', `    name: BPBD\n${agencies}`], ['prompts:\n', `${more}${sections}prompts:\n`], ['2: lain', '2: lain\n      3: posko2']))
+const whole = townWith(['    name: BPBD\n', `    name: BPBD\n${agencies}`], ['prompts:\n', `${more}${sections}prompts:\n`], ['2: lain', '2: lain\n      3: posko2'])
+const read = (edits: Edit[] = [], { holidays = libur, at = now } = {}) => readText(edits.reduce((text, [from, to]) => {
+  if (!text.includes(from)) throw new Error(`the plan has no ${JSON.stringify(from)}`)
+  return text.replace(from, () => to)
+}, whole), holidays, at)
+
+function readText(text: string, holidays: string, at: number) {
   return readPlan(text, { file: 'plan.yaml', prompts: townPrompts, holidays: new Map([['libur', { file: 'holidays/libur.yaml', text: holidays }]]), now: at })
 }
 
@@ -202,3 +205,20 @@ it('another holiday file is another version of the plan', () => {
   expect(read([], { holidays: libur.replace('2027-03-10', '2027-03-11') }).plan.version).not.toBe(plan.version)
   expect(read([], { holidays: libur }).plan.version).toBe(plan.version)
 })
+
+it('whatever is written, it is a plan that opens and closes, or it is refused with reasons', () => {
+  const scrap = fc.constantFrom('', 'x', '[', ']', '{', '}', ':', '\n', '  ', '- ', '0', '2027-13-01', '25:00', 'mon', 'posko', 'is: open', 'null', ',')
+  const cut = (text: string) => fc.record({ at: fc.nat(text.length), remove: fc.nat(25), insert: scrap })
+  const after = (text: string, cuts: { at: number, remove: number, insert: string }[]) =>
+    cuts.reduce((text, { at, remove, insert }) => text.slice(0, at) + insert + text.slice(at + remove), text)
+  const hours = whole.indexOf('agencies:')
+  fc.assert(fc.property(fc.array(cut(whole.slice(hours)), { minLength: 1, maxLength: 3 }), fc.array(cut(libur), { maxLength: 1 }), (cuts, inHolidays) => {
+    try {
+      const { plan } = readText(whole.slice(0, hours) + after(whole.slice(hours), cuts), after(libur, inHolidays), now)
+      for (const node of plan.nodes.values()) if (node.kind === 'agency') expect(typeof opening(plan, node, now).open).toBe('boolean')
+    } catch (error) {
+      expect(error).toBeInstanceOf(PlanFaults)
+      for (const { line, column, sentence } of (error as PlanFaults).faults) expect([line > 0, column > 0, sentence !== '']).toEqual([true, true, true])
+    }
+  }), { numRuns: 400 })
+}, 60_000)
