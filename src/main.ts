@@ -24,7 +24,8 @@ import { httpServer } from './http/server.ts'
 import { loadToken } from './http/token.ts'
 import { seconds } from './plan/duration.ts'
 import { agencies } from './plan/plan.ts'
-import { readPlan } from './plan/read.ts'
+import { loadPlan } from './plan/load.ts'
+import { SwitchFile, switchesIn } from './plan/switches.ts'
 import { Records } from './records/records.ts'
 import { Relay } from './records/relay.ts'
 import { Scribe } from './records/scribe.ts'
@@ -43,6 +44,7 @@ export interface Service {
   ami: AmiLink
   records: Records
   scribe: Scribe
+  switches: SwitchFile
   /** New calls take the fallback; calls in our hands are led to their choice; then everything is closed. */
   stop(patience?: number): Promise<void>
 }
@@ -53,7 +55,7 @@ export async function serve(settings: Settings, log: Logger): Promise<Service> {
   const { asterisk, state, database } = settings
   const place = places(state)
   const secrets = await secretsIn(place.secrets)
-  const { plan } = readPlan(await readFile(settings.plan), { file: settings.plan })
+  const { plan } = await loadPlan(settings.plan)
 
   // Records: written here first, copied to PostgreSQL where the city has one.
   const local = await Records.open({ file: place.records }, log)
@@ -66,7 +68,8 @@ export async function serve(settings: Settings, log: Logger): Promise<Service> {
   const process = `${Date.now().toString(36)}`
   const noteFor = (callId: string): Note => (kind, facts) => scribe.note(
     { callId, key: `${process}-${++steps}`, at: Date.now(), witness: 'service', kind, facts } as Parameters<Scribe['note']>[0])
-  const switchboard = new Switchboard({ plan: () => plan, noteFor, log })
+  const switches = new SwitchFile(switchesIn(state), log)
+  const switchboard = new Switchboard({ plan: () => plan, switches: () => switches.now, noteFor, log })
 
   // Asterisk: ARI for the calls in our hands, the ledger for all of them, AMI for its health.
   const events = new AriEvents()
@@ -98,6 +101,7 @@ export async function serve(settings: Settings, log: Logger): Promise<Service> {
   const version = (JSON.parse(await readFile(join(settings.project, 'package.json'), 'utf8')) as { version: string }).version
   const http = await httpServer({ records: shared ?? local, live: () => local.live(), token, log, ready: () => health.ready(), version, metrics, audit: checkBooks, refused: limit => refusals.lastHour(limit) })
 
+  await switches.open()
   await bookkeeper.open()
   ari.open()
   ami.open()
@@ -115,6 +119,7 @@ export async function serve(settings: Settings, log: Logger): Promise<Service> {
     await ari.close()
     await ami.close()
     await jobs.close()
+    switches.close()
     await bookkeeper.close()
     await scribe.close()
     await relay?.[Symbol.asyncDispose]()
@@ -122,7 +127,7 @@ export async function serve(settings: Settings, log: Logger): Promise<Service> {
     await local[Symbol.asyncDispose]()
     log.info('the service has stopped')
   }
-  return { url, token, tokenMade, switchboard, events, health, ari, ami, records: local, scribe, stop }
+  return { url, token, tokenMade, switchboard, events, health, ari, ami, records: local, scribe, switches, stop }
 }
 
 if (import.meta.main) {

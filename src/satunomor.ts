@@ -6,7 +6,13 @@ export interface Verb {
 }
 
 /** What there is, in the order of the help. Loaded only when it is asked for. */
-const verbs: Record<string, { does: string, load: () => Promise<Verb> }> = {}
+const verbs: Record<string, { does: string, load: () => Promise<Verb> }> = {
+  simulate: { does: 'the way that a call would take: --number 112 --at "2027-03-20 02:30" --press 1,2 --busy LINE --dead LINE', load: () => import('./verbs/simulate.ts') },
+  expect: { does: 'checks the expected calls of dialplan/calls.yaml', load: () => import('./verbs/expect.ts') },
+  calendar: { does: 'when agencies open and close: --days 30 --from 2027-03-01', load: () => import('./verbs/calendar.ts') },
+  switch: { does: 'closes an agency until a time, or sets the city\'s surge mode: close AGENCY, open AGENCY, siaga, normal', load: () => import('./verbs/switch.ts') },
+  schema: { does: 'prints the JSON Schema of plan.yaml, for editors', load: () => import('./verbs/schema.ts') }
+}
 
 function help(): string {
   const width = Math.max(...Object.keys(verbs).map(name => name.length), 0)
