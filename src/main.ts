@@ -25,7 +25,7 @@ import { loadToken } from './http/token.ts'
 import { seconds } from './plan/duration.ts'
 import { agencies } from './plan/plan.ts'
 import { loadPlan } from './plan/load.ts'
-import { SwitchFile, switchesIn } from './plan/switches.ts'
+import { SwitchFile } from './plan/switches.ts'
 import { Records } from './records/records.ts'
 import { Relay } from './records/relay.ts'
 import { Scribe } from './records/scribe.ts'
@@ -68,7 +68,7 @@ export async function serve(settings: Settings, log: Logger): Promise<Service> {
   const process = `${Date.now().toString(36)}`
   const noteFor = (callId: string): Note => (kind, facts) => scribe.note(
     { callId, key: `${process}-${++steps}`, at: Date.now(), witness: 'service', kind, facts } as Parameters<Scribe['note']>[0])
-  const switches = new SwitchFile(switchesIn(state), log)
+  const switches = new SwitchFile(place.switches, log)
   const switchboard = new Switchboard({ plan: () => plan, switches: () => switches.now, noteFor, log })
 
   // Asterisk: ARI for the calls in our hands, the ledger for all of them, AMI for its health.

@@ -78,5 +78,7 @@ export const places = (state: string) => ({
   etc: join(state, 'asterisk', 'etc'),
   secrets: join(state, 'secrets.json'),
   records: join(state, 'records.sqlite'),
-  token: join(state, 'token')
+  token: join(state, 'token'),
+  /** What an admin has set by hand. */
+  switches: join(state, 'switches.json')
 })

@@ -34,7 +34,7 @@ export async function makeBackup(settings: Pick<Settings, 'project' | 'state' | 
 
 async function fill({ project, state, plan, asterisk }: Pick<Settings, 'project' | 'state' | 'plan' | 'asterisk'>, folder: string): Promise<Manifest> {
   const at = new Date().toISOString()
-  const { records, secrets, token } = places(state)
+  const { records, secrets, token, switches } = places(state)
   await mkdir(join(folder, 'ledger'), { recursive: true, mode: 0o700 })
 
   // First the records, then the ledger: whatever the records do not have yet, the ledger has.
@@ -42,6 +42,7 @@ async function fill({ project, state, plan, asterisk }: Pick<Settings, 'project'
   for (const file of await ifThere(() => ledgerFiles(asterisk.cel)) ?? []) await copyLedger(file, join(folder, 'ledger', file.slice(dirname(asterisk.cel).length + 1)))
   await ifThere(() => copyForGood(secrets, join(folder, 'secrets.json'), 0o600))
   await ifThere(() => copyForGood(token, join(folder, 'token'), 0o600))
+  await ifThere(() => copyForGood(switches, join(folder, 'switches.json'), 0o600))
   await copyForGood(plan, join(folder, 'plan.yaml'), 0o600)
   await cp(join(project, 'dialplan'), join(folder, 'dialplan'), { recursive: true })
 

@@ -3,7 +3,7 @@
  * ("siaga"), in which all calls begin at a node of its own. It is state, not plan, and each switch ends by itself.
  */
 import { mkdir, readFile, rename, writeFile } from 'node:fs/promises'
-import { dirname, join } from 'node:path'
+import { dirname } from 'node:path'
 import type { Logger } from 'pino'
 import { seconds } from './duration.ts'
 import type { Plan } from './plan.ts'
@@ -22,9 +22,6 @@ export interface Switches {
 }
 
 export const noSwitches: Switches = { closed: new Map() }
-
-/** Where they are kept, in the state folder. */
-export const switchesIn = (state: string) => join(state, 'switches.json')
 
 /** Where a call begins whose number begins at `entry`: elsewhere in surge mode. */
 export function beginning(plan: Plan, entry: string, at: number, { siaga }: Switches): string {

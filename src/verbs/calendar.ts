@@ -5,8 +5,8 @@ import { project } from '../../setup/project.mjs'
 import { changes, type Change } from '../plan/calendar.ts'
 import { openingInWords } from '../plan/hours.ts'
 import { agencies, type Plan } from '../plan/plan.ts'
-import { readSwitches, switchesIn } from '../plan/switches.ts'
-import { readSettings } from '../settings.ts'
+import { readSwitches } from '../plan/switches.ts'
+import { places, readSettings } from '../settings.ts'
 import { planOf } from './plan-file.ts'
 
 export async function run(args: string[]): Promise<number> {
@@ -18,7 +18,7 @@ export async function run(args: string[]): Promise<number> {
     process.stderr.write('--from is a date, as in 2027-03-01; --days are from 1 to 400\n')
     return 2
   }
-  const switches = await readSwitches(switchesIn(readSettings(process.env, project).state))
+  const switches = await readSwitches(places(readSettings(process.env, project).state).switches)
   process.stdout.write(`${calendarInWords(plan, changes(plan, from.toMillis() - 1, from.plus({ days }).toMillis(), switches))}\n`)
   return 0
 }

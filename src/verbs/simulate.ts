@@ -8,8 +8,8 @@ import { timeIn } from '../plan/expected.ts'
 import { openingInWords } from '../plan/hours.ts'
 import type { Plan } from '../plan/plan.ts'
 import { doubts, simulate, supposedSwitches, type Simulation, type Step, type Supposition } from '../plan/simulate.ts'
-import { readSwitches, switchesIn } from '../plan/switches.ts'
-import { readSettings } from '../settings.ts'
+import { readSwitches } from '../plan/switches.ts'
+import { places, readSettings } from '../settings.ts'
 import { planOf } from './plan-file.ts'
 
 /** Ends with 0 when the call gets to a human, with 1 when it does not, with 2 when the question makes no sense. */
@@ -34,7 +34,7 @@ export async function run(args: string[]): Promise<number> {
   }
   // What is set by hand now counts for a call made now; for any other time it is supposed.
   const byHand = values.at === undefined && !values.siaga && values.closed.length === 0
-  const switches = byHand ? await readSwitches(switchesIn(readSettings(process.env, project).state)) : supposedSwitches(supposition)
+  const switches = byHand ? await readSwitches(places(readSettings(process.env, project).state).switches) : supposedSwitches(supposition)
   const simulation = simulate(plan, { ...supposition, at, switches })
   const { prompts } = await catalogue(join(project, 'dialplan', 'prompts'), plan.languages)
   process.stdout.write(`${simulationInWords(plan, { ...supposition, at }, simulation, prompts)}\n`)

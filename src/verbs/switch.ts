@@ -13,14 +13,14 @@ import { project } from '../../setup/project.mjs'
 import { timeIn } from '../plan/expected.ts'
 import { didYouMean, quote } from '../plan/faults.ts'
 import { agencies, type Plan } from '../plan/plan.ts'
-import { readSwitches, switchesIn, writeSwitches, type Switch, type Switches } from '../plan/switches.ts'
-import { readSettings } from '../settings.ts'
+import { readSwitches, writeSwitches, type Switch, type Switches } from '../plan/switches.ts'
+import { places, readSettings } from '../settings.ts'
 import { planOf } from './plan-file.ts'
 
 export async function run(args: string[]): Promise<number> {
   const { values, positionals: [what, agency] } = parseArgs({ args, allowPositionals: true, options: { until: { type: 'string' }, reason: { type: 'string' }, plan: { type: 'string' } } })
   const plan = await planOf(values.plan)
-  const file = switchesIn(readSettings(process.env, project).state)
+  const file = places(readSettings(process.env, project).state).switches
   const before = await readSwitches(file)
   if (what !== undefined) {
     const after = switched(plan, before, { what, agency, ...values }, Date.now())

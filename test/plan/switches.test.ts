@@ -12,7 +12,7 @@ import { opening, openingInWords } from '../../src/plan/hours.ts'
 import type { AgencyNode } from '../../src/plan/plan.ts'
 import { readPlan } from '../../src/plan/read.ts'
 import { simulate, supposedSwitches } from '../../src/plan/simulate.ts'
-import { noSwitches, readSwitches, SwitchFile, switchesIn, writeSwitches, type Switches } from '../../src/plan/switches.ts'
+import { noSwitches, readSwitches, SwitchFile, writeSwitches, type Switches } from '../../src/plan/switches.ts'
 import { switched } from '../../src/verbs/switch.ts'
 import { townWith } from './town.ts'
 
@@ -86,7 +86,7 @@ describe('the file', () => {
   afterAll(() => rm(folder, { recursive: true, force: true }))
 
   test('is followed; while it cannot be read, what was set remains', async () => {
-    const file = switchesIn(folder)
+    const file = join(folder, 'switches.json')
     const switches = new SwitchFile(file, pino({ level: 'silent' }))
     await switches.look()
     expect(switches.now).toEqual(noSwitches)

@@ -1,7 +1,8 @@
 /** Opening hours and overflow on a real Asterisk: who calls a closed or a helpless agency gets to the next human. */
 import { DateTime } from 'luxon'
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
-import { noSwitches, switchesIn, writeSwitches } from '../../src/plan/switches.ts'
+import { noSwitches, writeSwitches } from '../../src/plan/switches.ts'
+import { places } from '../../src/settings.ts'
 import { eventually, type City } from '../parts/city.ts'
 import type { Stage } from '../stories/stage.ts'
 import { realStage } from './stage.ts'
@@ -80,7 +81,7 @@ test('what an admin sets by hand holds for the next call, without a restart: sia
   const { city } = stage
   const until = Date.now() + 3_600_000
   const set = async (switches: Parameters<typeof writeSwitches>[1], what: string) => {
-    await writeSwitches(switchesIn(city.state), switches)
+    await writeSwitches(places(city.state).switches, switches)
     await eventually(what, async () => city.service.switches.now.closed.size === switches.closed.size && city.service.switches.now.siaga?.until === switches.siaga?.until)
   }
   const getsTo = async (line: string, from: string) => {
