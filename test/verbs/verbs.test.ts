@@ -22,7 +22,7 @@ beforeAll(async () => {
 afterAll(() => rm(folder, { recursive: true, force: true }))
 
 async function satunomor(...args: string[]) {
-  const child = spawn(process.execPath, ['--disable-warning=ExperimentalWarning', 'src/satunomor.ts', ...args])
+  const child = spawn(process.execPath, ['--disable-warning=ExperimentalWarning', 'src/satunomor.ts', ...args], { env: { ...process.env, SATUNOMOR_STATE: join(folder, 'state') } })
   const said = { stdout: '', stderr: '' }
   child.stdout.on('data', chunk => { said.stdout += chunk })
   child.stderr.on('data', chunk => { said.stderr += chunk })
@@ -68,6 +68,17 @@ test('calendar lists what opens and closes', async () => {
   expect(stdout).toBe('Fri 2027-03-19 07:30  wali-kota  is open (hours: kantor)\nFri 2027-03-19 16:00  wali-kota  is closed (hours: kantor)\nNo change: ambulans, bpbd, posko\n')
   expect(code).toBe(0)
   expect(await satunomor('calendar', '--days', 'x')).toMatchObject({ code: 2 })
+})
+
+test('switch closes an agency until a time, and a call made now is led on', async () => {
+  const plan = join(folder, 'plan.yaml')
+  const refused = await satunomor('switch', 'siaga', '--plan', plan)
+  expect(refused).toMatchObject({ code: 2, stderr: 'the plan has no siaga: say there at which node all calls begin while it is on\n' })
+  const until = '2999-12-31 18:00'
+  const closed = await satunomor('switch', 'close', 'wali-kota', '--until', until, '--reason', 'Banjir', '--plan', plan)
+  expect(closed).toEqual({ code: 0, stdout: `wali-kota is closed until ${until}: Banjir\n`, stderr: '' })
+  expect((await satunomor('simulate', '--press', '3', '--plan', plan)).stdout).toContain('passes   wali-kota            closed (switch: Banjir) → posko')
+  expect(await satunomor('switch', 'open', 'wali-kota', '--plan', plan)).toMatchObject({ code: 0, stdout: 'Nothing is set by hand.\n' })
 })
 
 test('schema prints what lies in dialplan/plan.schema.json', async () => {
