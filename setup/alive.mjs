@@ -35,15 +35,17 @@ function withinTime(answer) {
 const pause = ms => new Promise(resolve => setTimeout(resolve, ms))
 
 /**
- * Whether something speaks at a TCP address as it should: its first words, after `question` if there is one, begin so.
- * @param {{ host: string, port: number }} address @param {string} expected @param {string} [question] @returns {Promise<boolean>}
+ * Whether the program at a TCP address does anything: greets, answers `question`, whatever it says, or closes the connection
+ * (it has enough of them, perhaps somebody else's). For one that is frozen the kernel takes the connection, and that is all.
+ * @param {{ host: string, port: number }} address @param {string} [question] @returns {Promise<boolean>}
  */
-export function speaks({ host, port }, expected, question = '') {
+export function stirs({ host, port }, question = '') {
   return new Promise(resolve => {
     const socket = connect({ host, port }, () => { if (question) socket.write(question) })
-    socket.setTimeout(answerTime, () => socket.destroy())
-    socket.once('data', data => { resolve(data.toString('latin1').startsWith(expected)); socket.destroy() })
-    socket.on('error', () => {})
-    socket.on('close', () => resolve(false))
+    const answer = (/** @type {boolean} */ stirred) => { resolve(stirred); socket.destroy() }
+    socket.setTimeout(answerTime, () => answer(false))
+    socket.on('data', () => answer(true))
+    socket.on('end', () => answer(true))
+    socket.on('error', error => answer(/** @type {NodeJS.ErrnoException} */ (error).code === 'ECONNRESET'))
   })
 }

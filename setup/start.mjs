@@ -5,7 +5,7 @@ import { createServer } from 'node:net'
 import { connect } from 'node:net'
 import { createSocket } from 'node:dgram'
 import { join } from 'node:path'
-import { killWhenFrozen, speaks } from './alive.mjs'
+import { killWhenFrozen, stirs } from './alive.mjs'
 import { Child, dyingWithUs, until } from './children.mjs'
 import { installPackages, node, nodeEnv } from './packages.mjs'
 import { asterisk, asteriskFolders, redis } from './parts.mjs'
@@ -68,14 +68,14 @@ const redisPart = {
   name: 'Redis', log: 'redis.log',
   command: () => inRoot(redis({ folder: join(state, 'redis'), address: '127.0.0.1', port: redisPort })),
   ready: () => answers({ host: '127.0.0.1', port: redisPort }),
-  alive: () => speaks({ host: '127.0.0.1', port: redisPort }, '+PONG', 'PING\r\n'), patience: 30_000
+  alive: () => stirs({ host: '127.0.0.1', port: redisPort }, 'PING\r\n'), patience: 30_000
 }
 /** @type {Part} */
 const asteriskPart = {
   name: 'Asterisk', log: 'asterisk.log',
   command: () => inRoot(asterisk({ folder: asteriskFolder, sounds })),
   ready: () => answers({ host: sip.host, port: amiPort }),
-  alive: () => speaks({ host: sip.host, port: amiPort }, 'Asterisk Call Manager'), patience: 30_000
+  alive: () => stirs({ host: sip.host, port: amiPort }), patience: 30_000
 }
 /** @type {Part} */
 const phonesPart = {
