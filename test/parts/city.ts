@@ -52,7 +52,11 @@ export interface City extends AsyncDisposable {
   restartAsterisk(): Promise<void>
   /** The channels that there are, as Asterisk says without any wire of the test's between. */
   channels(): Promise<string[]>
-  /** Those of them that are in the service's hands. */
+  /** The bridges, as Asterisk says. */
+  bridges(): Promise<string[]>
+  /** A global variable of Asterisk's; undefined where it is not set. */
+  variable(name: string): Promise<string | undefined>
+  /** Those of the channels that are in the service's hands. */
   inService(): Promise<string[]>
   /** Resolves when nothing is left behind anywhere: no channel, no bridge, no listener, no call in our hands. */
   quiet(): Promise<void>
@@ -167,6 +171,8 @@ export async function openCity(
       running = await launchAsterisk()
     },
     channels,
+    bridges: async () => (await ari<{ id: string }[]>('bridges')).map(({ id }) => id),
+    variable: async name => (await ari<{ value?: string }>(`asterisk/variable?variable=${name}`)).value,
     inService: async () => {
       const there = new Set(await channels())
       return (await ari<{ channel_ids?: string[] }>('applications/satunomor')).channel_ids?.filter(id => there.has(id)) ?? []
