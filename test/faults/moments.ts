@@ -13,8 +13,9 @@ export interface Moment {
   come(ground: Ground, number: string): Promise<{ citizen: Citizen, next?: () => unknown }>
   /** Whether the service has the call in hand then. */
   inService?: true
-  /** What the citizen hears from then on where nothing breaks. */
+  /** What the citizen hears from then on where nothing breaks, and how many seconds after it is late. */
   follows: ('menu' | 'a human' | 'the apology')[]
+  soon: number
 }
 
 /** The next call to BPBD's first line: it rings, and what becomes of it is ours to say; those after it are answered. */
@@ -48,7 +49,7 @@ async function talking(ground: Ground, number: string) {
 
 export const moments: readonly Moment[] = [
   {
-    name: 'ringing in', when: 'the call has just come in, nobody has taken it', follows: ['menu', 'a human'],
+    name: 'ringing in', when: 'the call has just come in, nobody has taken it', follows: ['menu', 'a human'], soon: 2,
     async come(ground, number) {
       const citizen = new Citizen(ground, number, '2')
       await citizen.rings
@@ -56,7 +57,7 @@ export const moments: readonly Moment[] = [
     }
   },
   {
-    name: 'greeting', when: 'the citizen hears the greeting', inService: true, follows: ['menu', 'a human'],
+    name: 'greeting', when: 'the citizen hears the greeting', inService: true, follows: ['menu', 'a human'], soon: 4.5,
     async come(ground, number) {
       const citizen = new Citizen(ground, number, '2')
       await citizen.hears('sambutan')
@@ -64,11 +65,11 @@ export const moments: readonly Moment[] = [
     }
   },
   {
-    name: 'menu', when: 'the citizen hears the menu', inService: true, follows: ['a human'],
+    name: 'menu', when: 'the citizen hears the menu', inService: true, follows: ['a human'], soon: 2,
     come: async (ground, number) => ({ citizen: await inTheMenu(ground, number) })
   },
   {
-    name: 'choice', when: 'the service has heard the key and has just stopped the menu', follows: ['a human'],
+    name: 'choice', when: 'the service has heard the key and has just stopped the menu', follows: ['a human'], soon: 2,
     async come(ground, number) {
       const citizen = await inTheMenu(ground, number)
       const stopped = ground.wires.ari.passes('DELETE /ari/playbacks')
@@ -78,25 +79,25 @@ export const moments: readonly Moment[] = [
     }
   },
   {
-    name: 'line rings', when: 'an agency\'s line rings; it is picked up a second later', follows: ['a human'],
+    name: 'line rings', when: 'an agency\'s line rings; it is picked up a second later', follows: ['a human'], soon: 3,
     async come(ground, number) {
       const { citizen, leg } = await ringing(ground, number)
       return { citizen, next: () => setTimeout(() => ground.answers(leg), 1000) }
     }
   },
   {
-    name: 'answer', when: 'the agency is just picking up', follows: ['a human'],
+    name: 'answer', when: 'the agency is just picking up', follows: ['a human'], soon: 2,
     async come(ground, number) {
       const { citizen, leg } = await ringing(ground, number)
       return { citizen, next: () => ground.answers(leg) }
     }
   },
   {
-    name: 'talking', when: 'citizen and agency talk', follows: ['a human'],
+    name: 'talking', when: 'citizen and agency talk', follows: ['a human'], soon: 2.5,
     come: async (ground, number) => ({ citizen: await talking(ground, number) })
   },
   {
-    name: 'returned', when: 'the agency\'s only line is just refusing, so that the call comes back to the service', follows: ['the apology'],
+    name: 'returned', when: 'the agency\'s only line is just refusing, so that the call comes back to the service', follows: ['the apology'], soon: 2,
     async come(ground, number) {
       const rung = new Promise<IncomingCall>(resolve => ground.city.line('hallo-1', leg => {
         ground.city.line('hallo-1', another => another.refuse(486))
@@ -109,7 +110,7 @@ export const moments: readonly Moment[] = [
     }
   },
   {
-    name: 'hanging up', when: 'they have talked, and the citizen is just hanging up', follows: [],
+    name: 'hanging up', when: 'they have talked, and the citizen is just hanging up', follows: [], soon: 0,
     async come(ground, number) {
       const citizen = await talking(ground, number)
       return { citizen, next: () => citizen.call.hangUp() }

@@ -75,6 +75,9 @@ export interface CityOptions {
   withService?: boolean
 }
 
+/** The folder of the prompts has one writer at a time. */
+let spoken: Promise<void> = Promise.resolve()
+
 export async function openCity(
   { number, withRedis = false, plan: edit = text => text, env = {}, serviceEnv = {}, withService = true }: CityOptions
 ): Promise<City> {
@@ -96,7 +99,9 @@ export async function openCity(
   const settings = readSettings(everyone, project)
   const folder = join(state, 'asterisk')
   const owner = asteriskFolders(folder)
-  await makeReady({ settings, owner, run: toolsInRoot, sounds })
+  const speaking = spoken.then(() => makeReady({ settings, owner, run: toolsInRoot, sounds }))
+  spoken = speaking.then(() => {}, () => {})
+  await speaking
   // The last resort's gateway stands in a static file: it is this city's here.
   const pjsip = join(folder, 'etc', 'pjsip.conf')
   await writeFile(pjsip, (await readFile(pjsip, 'utf8')).replaceAll('127.0.0.3', at(3)))
