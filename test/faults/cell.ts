@@ -52,9 +52,10 @@ export async function runCell(ground: Ground, fault: Fault, moment: Moment, numb
   }, 30_000))
   const written = await onRecord({ ground, records, fault, number, began, course: went.course, experience, should })
   await should('the books are balanced', async () => {
-    const { balanced, missing, unfinished, orphans } = await audit({ file: `${ground.storeDisk.folder}/ledger/calls.csv`, records, from: began, to: Date.now() + 1000 })
+    const { balanced, missing, unfinished, orphans } = await audit({ file: ground.ledger, records, from: began, to: Date.now() + 1000 })
     if (!balanced) throw new Error(JSON.stringify({ missing, unfinished, orphans }))
   })
+  if (complaints.length) (await import('node:child_process')).execSync(`cp -rL ${ground.storeDisk.folder}/ledger /tmp/w/ledger-${moment.name.replace(/ /g,'')}-${Date.now()}`) // DEBUG
   if (went.course === 'lost') await should('who dials again is served', () => dialsAgain(ground, number))
   return { fault: fault.name, moment: moment.name, ...went, experience, ...written, complaints }
 }

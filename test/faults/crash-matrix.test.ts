@@ -17,7 +17,8 @@ const free: { number: number, calls: number, ground?: Ground | undefined }[] = [
 const cells: Cell[] = []
 let planned = 0
 
-for (const fault of faults()) {
+const all = faults()
+for (const fault of all) {
   for (const moment of moments) {
     if (!whole && !fault.short.includes(moment.name)) continue
     planned++
@@ -43,5 +44,5 @@ for (const fault of faults()) {
 afterAll(async () => {
   (await import("node:fs")).writeFileSync("/tmp/w/cells.json", JSON.stringify(cells)) // DEBUG
   await Promise.all(free.map(({ ground }) => ground?.[Symbol.asyncDispose]()))
-  if (whole && cells.length === planned) await writeTable(cells)
+  if (whole && cells.length === planned) await writeTable({ faults: all, moments, cells })
 }, 120_000)

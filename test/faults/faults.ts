@@ -1,4 +1,5 @@
 /** The faults: how each strikes a city, how it is healed, and what a caller may notice of it at each moment. */
+import { rename } from 'node:fs/promises'
 import { DatabaseSync } from 'node:sqlite'
 import { setTimeout as pause } from 'node:timers/promises'
 import { places } from '../../src/prepare.ts'
@@ -57,11 +58,14 @@ const lock = async (ground: Ground) => {
   return store
 }
 
+/** No fault: what the others are compared with. */
+export const control = 'nothing (to compare with)'
+
 export function faults(): Fault[] {
   const locks = new Map<Ground, DatabaseSync>()
   const slowing = new Map<Ground, { stop: AbortController, done: Promise<void> }>()
   return [
-    { name: 'nothing (to compare with)', strike: async () => {}, short: [] },
+    { name: control, strike: async () => {}, short: [] },
     {
       name: 'the service is killed, and stays away', short: ['menu', 'returned'],
       strike: ground => ground.killService(), heal: ground => ground.startService(),
@@ -116,7 +120,8 @@ export function faults(): Fault[] {
     { name: 'Redis is frozen', short: ['returned'], strike: ({ city }) => city.redis!.freeze(), heal: ({ city }) => city.redis!.thaw() },
     {
       name: 'Redis is out of memory', short: ['returned'],
-      strike: ground => ground.redisSays('CONFIG', 'SET', 'maxmemory', '1'), heal: ground => ground.redisSays('CONFIG', 'SET', 'maxmemory', '0')
+      strike: ground => ground.redisSays('CONFIG', 'SET', 'maxmemory', '1'), heal: ground => ground.redisSays('CONFIG', 'SET', 'maxmemory', '0'),
+      bites: ground => ground.redisSays('SET', 'crash-matrix', '1').then(() => false, (error: Error) => error.message.startsWith('OOM'))
     },
     {
       name: 'the store is locked', short: ['ringing in'],
@@ -137,11 +142,15 @@ export function faults(): Fault[] {
     },
     {
       name: 'the ledger\'s disk is full', short: ['talking'], nativeOnly: 'Asterisk\'s log folder is put on a disk of its own, which its container does not see',
-      strike: async ({ ledgerDisk }) => ledgerDisk!.fill(), heal: async ({ ledgerDisk }) => ledgerDisk!.free(), losesTheLedger: true
+      // And a new file is begun, so that the last page of the old one does not still have room.
+      strike: async ({ ledgerDisk, ledger }) => { await ledgerDisk!.fill(); await rename(ledger, `${ledger}.${Date.now()}`) },
+      heal: async ({ ledgerDisk }) => ledgerDisk!.free(), losesTheLedger: true
     },
     {
       name: 'PostgreSQL is killed', short: ['line rings'],
-      strike: ({ database }) => database.kill(), heal: ({ database }) => database.start()
+      strike: ({ database }) => database.kill(), 
+      // Until the last process of the one that was killed has seen that it is alone, a new one refuses to start.
+      heal: ({ database }) => eventually('PostgreSQL starts again', async () => { await database.start(); return true })
     },
     { name: 'the service\'s clock is stepped by +1 h', short: ['greeting'], strike: ground => ground.step(hour), heal: ground => ground.step(0) },
     { name: 'the service\'s clock is stepped by -1 h', short: ['returned'], strike: ground => ground.step(-hour), heal: ground => ground.step(0) }

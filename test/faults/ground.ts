@@ -55,7 +55,7 @@ export class Ground implements AsyncDisposable {
     await using opened = new AsyncDisposableStack()
     const folder = await mkdtemp(join(tmpdir(), 'satunomor-store-'))
     opened.defer(() => rm(folder, { recursive: true, force: true }))
-    const storeDisk = opened.use(await Disk.mount(folder))
+    const storeDisk = opened.use(await Disk.mount(folder, { megabytes: 12 }))
     await writeFile(join(folder, 'clock'), '0')
     const database = opened.use(await postgres())
     const town = opened.use(await openTown(number, {
@@ -84,6 +84,9 @@ export class Ground implements AsyncDisposable {
     }
     return ground
   }
+
+  /** The file that Asterisk writes it to, as the service sees it. */
+  get ledger() { return join(this.storeDisk.folder, 'ledger', 'calls.csv') }
 
   get service(): Child {
     if (!this.#service) throw new Error('the service was never started')
@@ -171,9 +174,11 @@ export class Ground implements AsyncDisposable {
 /** Asterisk is started anew on it: natively, it sees what is mounted when it starts. */
 async function underTheLedger(city: City, log: string): Promise<Disk> {
   const owner = userInRoot('asterisk')
-  const disk = await Disk.mount(log, { owner })
-  await mkdir(join(log, 'cel-custom'), { mode: 0o750 })
-  await chown(join(log, 'cel-custom'), owner.uid, owner.gid)
+  const disk = await Disk.mount(log, { megabytes: 4, owner })
+  const folder = join(log, 'cel-custom')
+  await mkdir(folder, { mode: 0o750 })
+  await writeFile(join(folder, 'calls.csv'), '')
+  for (const made of [folder, join(folder, 'calls.csv')]) await chown(made, owner.uid, owner.gid)
   await city.restartAsterisk()
   return disk
 }

@@ -16,8 +16,8 @@ export class Disk implements AsyncDisposable {
   }
 
   /** Mounts it on a folder that is there. */
-  static async mount(folder: string, { megabytes = 32, owner = { uid: 0, gid: 0 }, mode = '750' } = {}): Promise<Disk> {
-    await run('mount', ['-t', 'tmpfs', '-o', `size=${megabytes}m,uid=${owner.uid},gid=${owner.gid},mode=${mode}`, 'tmpfs', folder])
+  static async mount(folder: string, { megabytes, owner = { uid: 0, gid: 0 } }: { megabytes: number, owner?: { uid: number, gid: number } }): Promise<Disk> {
+    await run('mount', ['-t', 'tmpfs', '-o', `size=${megabytes}m,uid=${owner.uid},gid=${owner.gid},mode=750`, 'tmpfs', folder])
     return new Disk(folder)
   }
 
