@@ -37,7 +37,8 @@ export async function runCell(ground: Ground, fault: Fault, moment: Moment, numb
   const struck = performance.now()
   next?.()
   const [experience] = await Promise.all([citizen.livesOn(struck), fault.strike(ground)])
-  if (fault.bites) await should('it has broken something', () => eventually('the fault is seen from outside', () => fault.bites!(ground), 10_000))
+  // Of a call that is just ending, everything may have been written in the instant before.
+  if (fault.bites && moment.follows.length > 0) await should('it has broken something', () => eventually('the fault is seen from outside', () => fault.bites!(ground), 10_000))
   await fault.heal?.(ground)
   await Promise.all(citizen.legs.map(leg => leg.hangUp()))
   await ground.ready()
@@ -55,7 +56,6 @@ export async function runCell(ground: Ground, fault: Fault, moment: Moment, numb
     const { balanced, missing, unfinished, orphans } = await audit({ file: ground.ledger, records, from: began, to: Date.now() + 1000 })
     if (!balanced) throw new Error(JSON.stringify({ missing, unfinished, orphans }))
   })
-  if (complaints.length) (await import('node:child_process')).execSync(`cp -rL ${ground.storeDisk.folder}/ledger /tmp/w/ledger-${moment.name.replace(/ /g,'')}-${Date.now()}`) // DEBUG
   if (went.course === 'lost') await should('who dials again is served', () => dialsAgain(ground, number))
   return { fault: fault.name, moment: moment.name, ...went, experience, ...written, complaints }
 }

@@ -18,6 +18,8 @@ export interface Experience {
   /** The human whom they heard after the strike, and who heard them. */
   talkedWith: string | null
   ended: { how: 'hung up' | 'was hung up' | 'gave up', after: number }
+  /** The longest that this process itself stood still meanwhile, in ms: no time that was measured is better than that. */
+  stall: number
   /** The agencies' lines that were rung, in order. */
   agencies: { line: string, answered: boolean, heardTheCitizen: boolean }[]
 }
@@ -84,8 +86,12 @@ export class Citizen {
     const { call } = this
     let talkedWith: string | undefined
     let how: Experience['ended']['how'] = 'was hung up'
+    let looked = struck
+    let stall = 0
     if (this.legs.some(leg => ear.heardOn(leg).length > 0)) this.speak()
     while (!call.ending) {
+      stall = Math.max(stall, performance.now() - looked)
+      looked = performance.now()
       const heard = ear.heardOn(call)
       if (this.#asked(heard.findLast(({ prompt }) => prompt === menu)?.startedAt)) void this.press()
       if (this.legs.some(leg => heard.some(({ prompt }) => prompt === voiceOf(leg.line)))) this.speak()
@@ -103,6 +109,7 @@ export class Citizen {
       pressed: this.#pressed.map(at => at - struck),
       talkedWith: talkedWith ?? this.talksWith(-Infinity) ?? null,
       ended: { how, after: call.ending.at - struck },
+      stall,
       agencies: this.legs.map(leg => ({
         line: leg.line, answered: this.#ground.answered.has(leg), heardTheCitizen: ear.heardOn(leg).some(({ prompt }) => prompt === citizensVoice)
       }))

@@ -116,7 +116,10 @@ export function faults(): Fault[] {
       bites: async ground => await readyz(ground) === 503
     },
     { name: 'Redis is killed', short: ['returned'], strike: ({ city }) => city.redis!.kill(), heal: ({ city }) => city.startRedis() },
-    { name: 'Redis is flushed', short: ['hanging up'], strike: ground => ground.redisSays('FLUSHALL') },
+    {
+      name: 'Redis is flushed', short: ['hanging up'], strike: ground => ground.redisSays('FLUSHALL'),
+      heal: ground => eventually('the nightly audit is planned again', async () => await ground.redisSays('ZSCORE', 'bull:followups:repeat', 'nightly-audit') !== null)
+    },
     { name: 'Redis is frozen', short: ['returned'], strike: ({ city }) => city.redis!.freeze(), heal: ({ city }) => city.redis!.thaw() },
     {
       name: 'Redis is out of memory', short: ['returned'],

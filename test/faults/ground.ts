@@ -55,7 +55,7 @@ export class Ground implements AsyncDisposable {
     await using opened = new AsyncDisposableStack()
     const folder = await mkdtemp(join(tmpdir(), 'satunomor-store-'))
     opened.defer(() => rm(folder, { recursive: true, force: true }))
-    const storeDisk = opened.use(await Disk.mount(folder, { megabytes: 12 }))
+    const storeDisk = opened.use(await Disk.mount(folder, { megabytes: 8 }))
     await writeFile(join(folder, 'clock'), '0')
     const database = opened.use(await postgres())
     const town = opened.use(await openTown(number, {

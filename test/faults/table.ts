@@ -45,8 +45,10 @@ ${remarkable.map(cell => row(cell.fault, cell.moment, experienced(cell, at(contr
 
 ## To be read with it
 
-- The service and the watchdog have their clock stepped, Asterisk has not: the two differ by an hour then. On one machine both step
-  together, which is milder: while they differ, a call that comes in *after* the strike takes the fallback, since the beat looks old.
+- The service and the watchdog have their clock stepped, Asterisk has not: the two differ by an hour then, and a call that comes in
+  *after* the strike takes the fallback, since the beat looks old. Asterisk's own clock was stepped together with theirs once, by hand
+  (libfaketime): all as ever, but that its ring time is over at once when the clock goes forward while a line rings, so that the next
+  line is tried; one call of nine was lost in that instant.
 - Cutting AMI cuts it for the service and for the watchdog. Cutting or stalling ARI leaves the watchdog its AMI.
 - When Asterisk is killed, its calls are gone; a telephone hears nothing more, and no BYE. Who had already talked is on record as
   \`answered\`, ended by us, and gets no follow-up.
