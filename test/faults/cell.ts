@@ -51,7 +51,7 @@ export async function runCell(ground: Ground, fault: Fault, moment: Moment, numb
     if (left.length > 0) throw new Error(left.join(', '))
     return true
   }, 30_000))
-  const written = await onRecord({ ground, records, fault, number, began, course: went.course, experience, should })
+  const written = await onRecord({ ground, records, fault, moment, number, began, course: went.course, experience, should })
   await should('the books are balanced', async () => {
     const { balanced, missing, unfinished, orphans } = await audit({ file: ground.ledger, records, from: began, to: Date.now() + 1000 })
     if (!balanced) throw new Error(JSON.stringify({ missing, unfinished, orphans }))
@@ -96,10 +96,11 @@ async function leftBehind(ground: Ground, records: Records): Promise<string[]> {
 type Should = (what: string, work: () => Promise<unknown>) => Promise<void>
 
 /** The call has one record, with the one disposition that is right, in the store and in PostgreSQL; and a follow-up where it was missed. */
-async function onRecord({ ground, records, fault, number, began, course, experience: { talkedWith, heard }, should }: {
-  ground: Ground, records: Records, fault: Fault, number: string, began: number, course: Course, experience: Experience, should: Should
+async function onRecord({ ground, records, fault, moment, number, began, course, experience: { talkedWith, heard, agencies }, should }: {
+  ground: Ground, records: Records, fault: Fault, moment: Moment, number: string, began: number, course: Course, experience: Experience, should: Should
 }) {
   const found = async () => (await records.list({ from: began, limit: 100 })).calls.filter(call => call.cliRaw === number)
+  if (expectation(fault, moment.name).untraced && (await found()).length === 0) return { record: null, followUp: false }
   await should('one record', () => eventually('there is one', async () => {
     const all = await found()
     if (all.length !== 1 || !all[0]!.disposition) throw new Error(`there are ${all.length}: ${all.map(call => call.disposition).join(', ')}`)
@@ -108,7 +109,8 @@ async function onRecord({ ground, records, fault, number, began, course, experie
   const [call] = await found()
   if (!call) return { record: null, followUp: false }
   const { callId, disposition, detail, line, endedBy } = call
-  const right = talkedWith !== null ? ['answered'] : heard.some(({ what }) => what === 'maaf-akhir') ? ['unanswered'] : course === 'lost' ? ['failed'] : ['abandoned']
+  const right = talkedWith !== null ? ['answered'] : heard.some(({ what }) => what === 'maaf-akhir') ? ['unanswered']
+    : course !== 'lost' ? ['abandoned'] : agencies.some(({ answered }) => answered) ? ['failed', 'answered'] : ['failed']
   await should('the right record', async () => {
     if (fault.losesTheLedger) return
     if (!right.includes(disposition!)) throw new Error(`it says ${disposition} (${detail}), not ${right.join(' or ')}`)

@@ -14,7 +14,12 @@ import type { MomentName } from './moments.ts'
 export type Course = 'as ever' | 'later' | 'menu again' | 'another human' | 'lost'
 
 /** The courses that are allowed, and how many seconds after the strike it goes on at the latest. */
-export interface Expectation { courses: Course[], within: number }
+export interface Expectation {
+  courses: Course[]
+  within: number
+  /** true: Asterisk may have had no time to write even the call's arrival into the ledger; then it is on no record. */
+  untraced?: true
+}
 
 export interface Fault {
   name: string
@@ -58,6 +63,13 @@ const lock = async (ground: Ground) => {
   return store
 }
 
+/** What SQLite has written ahead goes into its file, so that its log has no room left of its own. */
+function emptyTheLog(ground: Ground) {
+  const store = new DatabaseSync(places(ground.storeDisk.folder).records, { timeout: 0 })
+  store.exec('pragma wal_checkpoint(truncate)')
+  store.close()
+}
+
 /** No fault: what the others are compared with. */
 export const control = 'nothing (to compare with)'
 
@@ -89,7 +101,7 @@ export function faults(): Fault[] {
     {
       name: 'Asterisk is killed, and started again', short: ['talking', 'menu'],
       strike: ground => ground.city.restartAsterisk(),
-      notices: { 'ringing in': lost, greeting: lost, menu: lost, choice: lost, 'line rings': lost, answer: lost, talking: lost, returned: lost }
+      notices: { 'ringing in': { ...lost, untraced: true }, greeting: lost, menu: lost, choice: lost, 'line rings': lost, answer: lost, talking: lost, returned: lost }
     },
     {
       name: 'the ARI link is cut', short: ['line rings'],
@@ -141,7 +153,7 @@ export function faults(): Fault[] {
     },
     {
       name: 'the store\'s disk is full', short: ['greeting'],
-      strike: ({ storeDisk }) => storeDisk.fill(), heal: ({ storeDisk }) => storeDisk.free(), bites: stepsWait
+      strike: async ground => { emptyTheLog(ground); await ground.storeDisk.fill() }, heal: ({ storeDisk }) => storeDisk.free(), bites: stepsWait
     },
     {
       name: 'the ledger\'s disk is full', short: ['talking'], nativeOnly: 'Asterisk\'s log folder is put on a disk of its own, which its container does not see',

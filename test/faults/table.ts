@@ -22,7 +22,7 @@ call and each fault it brings a real SIP call to that moment, lets the fault str
 recorded. Last whole run: ${new Date().toISOString().slice(0, 10)}, ${cells.length} cells${amiss.length === 0 ? ', each as it should be' : `, **${amiss.length} of them not as they should be** (the last table)`}.
 
 The citizen behaves like one: presses the key for BPBD as soon as a menu begins, talks with whoever answers, and hangs up after 10 s
-of silence. The fault lasts until the call is over (where it is not said otherwise), then it is healed. The plan is the demo's, with a patience of 1 s.
+of silence. The fault lasts until the call is over (where nothing else is said), then it is healed. The plan is the demo's, with a patience of 1 s.
 
 ${head('moment', 'the fault strikes when').join('\n')}
 ${moments.map(({ name, when }) => row(name, when)).join('\n')}
@@ -37,7 +37,7 @@ ${faults.map(({ name }) => row(name, ...moments.map(moment => experienced(at(nam
 
 ## What remains of it
 
-In every cell, once it is healed: no channel, no bridge, no live record is left, the call has one record${faults.some(({ losesTheLedger }) => losesTheLedger) ? ' (the ledger\'s full disk aside)' : ''}, it
+In every cell, once it is healed: no channel, no bridge, no live record is left, the call has one record (two exceptions: below), it
 is copied to PostgreSQL, the audit's sums are the same, and whoever was missed has a follow-up. The cells in which anything differs from a call that nothing happened to:
 
 ${head('fault', 'moment', 'the caller', 'the agencies', 'on record', 'follow-up').join('\n')}
@@ -51,7 +51,8 @@ ${remarkable.map(cell => row(cell.fault, cell.moment, experienced(cell, at(contr
   line is tried; one call of nine was lost in that instant.
 - Cutting AMI cuts it for the service and for the watchdog. Cutting or stalling ARI leaves the watchdog its AMI.
 - When Asterisk is killed, its calls are gone; a telephone hears nothing more, and no BYE. Who had already talked is on record as
-  \`answered\`, ended by us, and gets no follow-up.
+  \`answered\`, ended by us, and gets no follow-up. Where it is killed in a call's first instant, before it could write the arrival
+  into the ledger, the call is on no record at all.
 - A key that is pressed in the moment when the ARI link is reset is heard by nobody; it is as silence, and leads to the desk.
 - While the ledger's disk is full, what happens is not written down: a caller who talked can be on record as missed. They get a
   follow-up too many, not one too few; but a call that came *and* went meanwhile leaves no record at all.
