@@ -36,7 +36,7 @@ export async function runCell(ground: Ground, fault: Fault, moment: Moment, numb
 
   const struck = performance.now()
   next?.()
-  const [experience] = await Promise.all([citizen.livesOn(struck), fault.strike(ground)])
+  const [experience] = await Promise.all([citizen.livesOn(struck, moment.talksOn ?? 0), fault.strike(ground)])
   // Of a call that is just ending, everything may have been written in the instant before.
   if (fault.bites && moment.follows.length > 0) await should('it has broken something', () => eventually('the fault is seen from outside', () => fault.bites!(ground), 10_000))
   await fault.heal?.(ground)

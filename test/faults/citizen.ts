@@ -78,10 +78,10 @@ export class Citizen {
   }
 
   /**
-   * Lives on from the strike (monotonic ms): presses the key when a menu begins, talks with whoever answers and then hangs
-   * up, gives up where nothing comes any more. Resolves when the call is over.
+   * Lives on from the strike (monotonic ms): presses the key when a menu begins, talks with whoever answers, for `talksOn` ms
+   * at least, and then hangs up; gives up where nothing comes any more. Resolves when the call is over.
    */
-  async livesOn(struck: number): Promise<Experience> {
+  async livesOn(struck: number, talksOn: number): Promise<Experience> {
     const { ear } = this.#ground
     const { call } = this
     let talkedWith: string | undefined
@@ -95,7 +95,7 @@ export class Citizen {
       const heard = ear.heardOn(call)
       if (this.#asked(heard.findLast(({ prompt }) => prompt === menu)?.startedAt)) void this.press()
       if (this.legs.some(leg => heard.some(({ prompt }) => prompt === voiceOf(leg.line)))) this.speak()
-      talkedWith = this.talksWith(struck)
+      talkedWith = this.talksWith(struck + talksOn)
       const silentSince = Math.max(call.heard.at(-1)?.at ?? 0, call.startedAt, struck)
       if (talkedWith || performance.now() - silentSince > patience) {
         how = talkedWith ? 'hung up' : 'gave up'

@@ -16,6 +16,8 @@ export interface Moment {
   /** What the citizen hears from then on where nothing breaks, and how many seconds after it is late. */
   follows: ('menu' | 'a human' | 'the apology')[]
   soon: number
+  /** How long they go on talking after the strike, in ms. */
+  talksOn?: number
 }
 
 /** The next call to BPBD's first line: it rings, and what becomes of it is ours to say; those after it are answered. */
@@ -93,7 +95,7 @@ export const moments: readonly Moment[] = [
     }
   },
   {
-    name: 'talking', when: 'citizen and agency talk', follows: ['a human'], soon: 2.5,
+    name: 'talking', when: 'citizen and agency talk', follows: ['a human'], soon: 2.5, talksOn: 6000,     // the watchdog has acted by then, if it acts
     come: async (ground, number) => ({ citizen: await talking(ground, number) })
   },
   {
