@@ -65,7 +65,7 @@ export class Bookkeeper {
 
   /** Asterisk was killed, or the ledger torn: a call that no channel belongs to any more is over, and that was our fault. */
   async #closeLostCalls() {
-    const { records, ari, scribe, log } = this.#options
+    const { records, ari, scribe, ended, log } = this.#options
     const suspects = new Set<string>()
     while (!this.#closing.signal.aborted) {
       await pause(seconds(5), this.#closing.signal)
@@ -81,6 +81,7 @@ export class Bookkeeper {
             suspects.delete(callId)
             log.error({ call: callId }, 'a call ended without an end in the ledger')
             for (const step of lostCall(callId, Date.now())) scribe.note(step)
+            ended(callId, null)
           }
         }
       } catch (error) {

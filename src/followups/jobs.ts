@@ -86,6 +86,8 @@ export class Jobs {
     while (!this.#closing.signal.aborted) {
       try {
         if (this.up) {
+          // Asked each time: a Redis that was flushed, or lost its data, does not say so.
+          scheduled &&= await this.#queue.getJobScheduler('nightly-audit') !== undefined
           if (!scheduled) await this.#queue.upsertJobScheduler('nightly-audit', { pattern: '0 10 2 * * *', tz: this.#timezone }, { name: 'nightly-audit', data: {} })
           scheduled = true
           const owed = await this.#records.pendingOutbox(200)
@@ -95,7 +97,6 @@ export class Jobs {
           this.#away = false
         }
       } catch (error) {
-        scheduled = false                    // it may have been flushed
         this.#sayOnce(error as Error)
       }
       await pause(seconds(1), this.#closing.signal)

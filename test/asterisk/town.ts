@@ -1,5 +1,5 @@
 /** A city whose service reaches Asterisk over wires that a test can cut. Without a service until one is started. */
-import { openCity, type City } from '../parts/city.ts'
+import { openCity, type City, type CityOptions } from '../parts/city.ts'
 import { Proxy } from '../parts/proxy.ts'
 import { secretsIn } from '../../src/secrets.ts'
 import { places } from '../../src/settings.ts'
@@ -14,11 +14,11 @@ export interface Town extends AsyncDisposable {
 
 const ports = { ari: 18088, ami: 15038 }
 
-export async function openTown(number: number): Promise<Town> {
+export async function openTown(number: number, { serviceEnv, ...options }: Partial<CityOptions> = {}): Promise<Town> {
   await using opened = new AsyncDisposableStack()
   const city = await openCity({
-    number, withService: false, plan: text => text.replaceAll('patience: 3 s', 'patience: 1 s'),
-    serviceEnv: { SATUNOMOR_ARI_PORT: String(ports.ari), SATUNOMOR_AMI_PORT: String(ports.ami) }
+    number, withService: false, plan: text => text.replaceAll('patience: 3 s', 'patience: 1 s'), ...options,
+    serviceEnv: { SATUNOMOR_ARI_PORT: String(ports.ari), SATUNOMOR_AMI_PORT: String(ports.ami), ...serviceEnv }
   })
   const { address } = city
   // The wires are closed after the service: it is stopped with the city.

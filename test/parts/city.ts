@@ -53,7 +53,11 @@ export interface City extends AsyncDisposable {
   restartAsterisk(): Promise<void>
   /** The channels that there are, as Asterisk says without any wire of the test's between. */
   channels(): Promise<string[]>
-  /** Those of them that are in the service's hands. */
+  /** The bridges, as Asterisk says. */
+  bridges(): Promise<string[]>
+  /** A global variable of Asterisk's; undefined where it is not set. */
+  variable(name: string): Promise<string | undefined>
+  /** Those of the channels that are in the service's hands. */
   inService(): Promise<string[]>
   /** Resolves when nothing is left behind anywhere: no channel, no bridge, no listener, no call in our hands. */
   quiet(): Promise<void>
@@ -71,6 +75,9 @@ export interface CityOptions {
   /** false: none is started. */
   withService?: boolean
 }
+
+/** The folder of the prompts has one writer at a time. */
+let spoken: Promise<void> = Promise.resolve()
 
 export async function openCity(
   { number, withRedis = false, plan: edit = text => text, env = {}, serviceEnv = {}, withService = true }: CityOptions
@@ -93,7 +100,9 @@ export async function openCity(
   const settings = readSettings(everyone, project)
   const folder = join(state, 'asterisk')
   const owner = asteriskFolders(folder)
-  await makeReady({ settings, owner, run: toolsInRoot, sounds })
+  const speaking = spoken.then(() => makeReady({ settings, owner, run: toolsInRoot, sounds }))
+  spoken = speaking.then(() => {}, () => {})
+  await speaking
   // The last resort's gateway stands in a static file: it is this city's here.
   const pjsip = join(folder, 'etc', 'pjsip.conf')
   await writeFile(pjsip, (await readFile(pjsip, 'utf8')).replaceAll('127.0.0.3', at(3)))
@@ -168,6 +177,8 @@ export async function openCity(
       running = await launchAsterisk()
     },
     channels,
+    bridges: async () => (await ari<{ id: string }[]>('bridges')).map(({ id }) => id),
+    variable: async name => (await ari<{ value?: string }>(`asterisk/variable?variable=${name}`)).value,
     inService: async () => {
       const there = new Set(await channels())
       return (await ari<{ channel_ids?: string[] }>('applications/satunomor')).channel_ids?.filter(id => there.has(id)) ?? []

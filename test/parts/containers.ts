@@ -48,7 +48,9 @@ export const containers = {
     let gone: Promise<void> | undefined
     return {
       stop: () => gone ??= started.stop({ timeout: 20_000 }).then(() => { running.delete(started) }),
-      kill: () => gone ??= remove(started)
+      kill: () => gone ??= remove(started),
+      freeze: async () => { await (await handle(started)).kill({ signal: 'SIGSTOP' }) },
+      thaw: async () => { await (await handle(started)).kill({ signal: 'SIGCONT' }) }
     }
   }
 }

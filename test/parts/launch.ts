@@ -9,8 +9,11 @@ import { containers } from './containers.ts'
 export interface Running {
   /** Asks it to end, and waits until it has. */
   stop(): Promise<void>
-  /** Ends it at once, as a crash would (SIGKILL). */
+  /** Ends it at once, with all its processes, as a crash would (SIGKILL). */
   kill(): Promise<void>
+  /** Stops it where it is, with its sockets open (SIGSTOP), and lets it go on. */
+  freeze(): Promise<void>
+  thaw(): Promise<void>
 }
 
 /** Whether an engine is used: `SATUNOMOR_TEST_PARTS=native` or `docker` decides, else whether one answers. */
@@ -32,8 +35,10 @@ export async function launch(name: string, program: Program, ready: () => Promis
   return {
     stop: () => child.stop(),
     kill: async () => {
-      child.process.kill('SIGKILL')
+      if (!child.exit) process.kill(-child.process.pid!, 'SIGKILL')       // each child leads a process group of its own
       await child.ended
-    }
+    },
+    freeze: async () => { child.process.kill('SIGSTOP') },
+    thaw: async () => { child.process.kill('SIGCONT') }
   }
 }

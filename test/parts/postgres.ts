@@ -13,6 +13,8 @@ export interface TestPostgres extends AsyncDisposable {
   /** Takes the server away, and brings it back at the same address with what it held. */
   stop(): Promise<void>
   start(): Promise<void>
+  /** As `stop`, but as a crash would. */
+  kill(): Promise<void>
 }
 
 export async function postgres(): Promise<TestPostgres> {
@@ -25,6 +27,7 @@ export async function postgres(): Promise<TestPostgres> {
   return {
     url, start,
     stop: async () => { await server?.stop() },
+    kill: async () => { await server?.kill() },
     async [Symbol.asyncDispose]() {
       await server?.stop()
       await rm(folder, { recursive: true, force: true })

@@ -22,6 +22,7 @@ export class Proxy implements AsyncDisposable {
   /** How many connections came in, and what was sent to Asterisk over all of them. */
   connections = 0
   sent = ''
+  readonly #awaited = new Map<string, () => void>()
 
   private constructor(at: Place, to: Place) {
     this.#at = at
@@ -36,6 +37,11 @@ export class Proxy implements AsyncDisposable {
 
   /** How many sockets are open, both sides counted. */
   get open() { return this.#sockets.size }
+
+  /** Resolves when the next piece that has this text in it has been sent on to Asterisk. */
+  passes(text: string): Promise<void> {
+    return new Promise(resolve => { this.#awaited.set(text, resolve) })
+  }
 
   /** As if it were not there. */
   async pass() {
@@ -78,6 +84,7 @@ export class Proxy implements AsyncDisposable {
       }
       this.sent += text
       this.#write(far, chunk)
+      for (const [awaited, resolve] of this.#awaited) if (text.includes(awaited) && this.#awaited.delete(awaited)) resolve()
     })
     this.#carry(far, near, chunk => this.#write(near, chunk))
   }

@@ -1,0 +1,184 @@
+/**
+ * A city in which everything can be made to fail: the service and the watchdog in processes of their own, over wires that
+ * can be cut, with a clock that can be stepped, and disks that can be filled under the store and under the ledger.
+ */
+import { mkdir, mkdtemp, rename, rm, symlink, writeFile, chown, copyFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { basename, join } from 'node:path'
+import { Redis } from 'ioredis'
+import { pino } from 'pino'
+import { Ear, loadPrompts } from '../../demo/ear.ts'
+import type { IncomingCall } from '../../demo/softphone.ts'
+import type { Child } from '../../setup/children.mjs'
+import { project } from '../../setup/project.mjs'
+import { userInRoot } from '../../setup/root.mjs'
+import { places } from '../../src/prepare.ts'
+import { Records } from '../../src/records/records.ts'
+import { openTown, type Town } from '../asterisk/town.ts'
+import { eventually, type City } from '../parts/city.ts'
+import { Disk } from '../parts/disk.ts'
+import { withContainers } from '../parts/launch.ts'
+import { postgres, type TestPostgres } from '../parts/postgres.ts'
+import { voice } from '../real/stage.ts'
+
+const lines = ['ambulans-1', 'ambulans-2', 'bpbd-1', 'bpbd-2', 'hallo-1', 'posko-1']
+/** What a citizen's voice is called, and a line's. */
+export const citizensVoice = 'the citizen'
+export const voiceOf = (line: string) => `the line ${line}`
+
+export class Ground implements AsyncDisposable {
+  readonly city: City
+  readonly wires: Town['wires']
+  readonly database: TestPostgres
+  /** Under the store alone. */
+  readonly storeDisk: Disk
+  /** Under Asterisk's log folder; none where Asterisk runs in a container. */
+  readonly ledgerDisk: Disk | undefined
+  readonly ear: Ear
+  /** The calls that an agency has picked up. */
+  readonly answered = new WeakSet<IncomingCall>()
+  readonly #opened: AsyncDisposableStack
+  #service: Child | undefined
+
+  private constructor({ city, wires }: Town, parts: Pick<Ground, 'database' | 'storeDisk' | 'ledgerDisk' | 'ear'>, opened: AsyncDisposableStack) {
+    this.city = city
+    this.wires = wires
+    this.database = parts.database
+    this.storeDisk = parts.storeDisk
+    this.ledgerDisk = parts.ledgerDisk
+    this.ear = parts.ear
+    this.#opened = opened
+  }
+
+  /** At 127.77.`number`.x; the service is ready, and every line answers. */
+  static async open(number: number): Promise<Ground> {
+    await using opened = new AsyncDisposableStack()
+    const folder = await mkdtemp(join(tmpdir(), 'satunomor-store-'))
+    opened.defer(() => rm(folder, { recursive: true, force: true }))
+    const storeDisk = opened.use(await Disk.mount(folder, { megabytes: 8 }))
+    await writeFile(join(folder, 'clock'), '0')
+    const database = opened.use(await postgres())
+    const town = opened.use(await openTown(number, {
+      withRedis: true,
+      serviceEnv: {
+        SATUNOMOR_STATE: folder, SATUNOMOR_CEL: join(folder, 'ledger', 'calls.csv'), DATABASE_URL: database.url,
+        NODE_OPTIONS: `--disable-warning=ExperimentalWarning --import=${join(import.meta.dirname, 'clock.mjs')}`,
+        SATUNOMOR_TEST_CLOCK: join(folder, 'clock')
+      }
+    }))
+    const { city } = town
+    const { secrets } = places(city.state)
+    await copyFile(secrets, join(folder, basename(secrets)))
+    const log = join(city.state, 'asterisk', 'log')
+    await symlink(join(log, 'cel-custom'), join(folder, 'ledger'))
+    const ledgerDisk = withContainers ? undefined : opened.use(await underTheLedger(city, log))
+    const sounds = await loadPrompts(join(project, 'var', 'test-sounds', 'id'))
+    const ear = new Ear(new Map([...sounds, [citizensVoice, voice(citizensVoice)], ...lines.map(line => [voiceOf(line), voice(line)] as const)]))
+    const ground = new Ground(town, { database, storeDisk, ledgerDisk, ear }, opened.move())
+    try {
+      await city.run('src/watchdog.ts')
+      await ground.startService()
+    } catch (error) {
+      await ground[Symbol.asyncDispose]()
+      throw error
+    }
+    return ground
+  }
+
+  /** The file that Asterisk writes it to, as the service sees it. */
+  get ledger() { return join(this.storeDisk.folder, 'ledger', 'calls.csv') }
+
+  get service(): Child {
+    if (!this.#service) throw new Error('the service was never started')
+    return this.#service
+  }
+
+  /** As `npm start` does when it has ended. Resolves when it is ready. */
+  async startService() {
+    this.#service = await this.city.run('src/main.ts')
+  }
+
+  async killService() {
+    this.service.process.kill('SIGKILL')
+    await this.service.ended
+  }
+
+  /** Steps the clock of the service and of the watchdog, to `ms` from the true time. */
+  async step(ms: number) {
+    const clock = join(this.storeDisk.folder, 'clock')
+    await writeFile(`${clock}.new`, String(ms))
+    await rename(`${clock}.new`, clock)
+  }
+
+  async redisSays(command: string, ...args: string[]) {
+    const link = new Redis(`redis://${this.city.address}:6389`, { maxRetriesPerRequest: 1, enableReadyCheck: false })
+    try {
+      return await link.call(command, ...args)
+    } finally {
+      link.disconnect()
+    }
+  }
+
+  /** What it says at an HTTP address; undefined where it does not, within a second. */
+  async ask(path: string): Promise<{ status: number, text: string } | undefined> {
+    try {
+      const answer = await fetch(`http://${this.city.address}:8080${path}`, { signal: AbortSignal.timeout(1000) })
+      return { status: answer.status, text: await answer.text() }
+    } catch {
+      return undefined
+    }
+  }
+
+  /** One of its figures for Prometheus; undefined while it gives none. */
+  async figure(name: string): Promise<number | undefined> {
+    const found = new RegExp(`^${name} (\\S+)$`, 'm').exec((await this.ask('/metrics'))?.text ?? '')
+    return found ? Number(found[1]) : undefined
+  }
+
+  /** A call made now would be served by the service: it says so, and so does its beat in Asterisk. */
+  async ready() {
+    await eventually('the service is ready', async () =>
+      (await this.ask('/readyz'))?.status === 200 && Math.abs(Date.now() / 1000 - Number(await this.city.variable('SN_BEAT'))) < 3, 30_000)
+  }
+
+  /** The store, from outside. */
+  records(): Promise<Records> {
+    return Records.open({ file: places(this.storeDisk.folder).records }, pino({ level: 'silent' }))
+  }
+
+  /** The disposition that PostgreSQL has of a call. */
+  async copied(callId: string): Promise<string | null | undefined> {
+    await using records = Records.at({ url: this.database.url }, pino({ level: 'silent' }))
+    return (await records.get(callId))?.call.disposition
+  }
+
+  /** Answers, and says who it is until the call ends. */
+  async answers(leg: IncomingCall) {
+    if (!await leg.answer()) return
+    this.answered.add(leg)
+    while (await leg.say(voice(leg.line)));
+  }
+
+  /** Every line answers again. */
+  calm() {
+    for (const id of lines) this.city.line(id, leg => this.answers(leg))
+  }
+
+  async [Symbol.asyncDispose]() {
+    this.#service?.process.kill('SIGCONT')
+    await this.city.redis?.thaw().catch(() => {})
+    await this.#opened.disposeAsync()
+  }
+}
+
+/** Asterisk is started anew on it: natively, it sees what is mounted when it starts. */
+async function underTheLedger(city: City, log: string): Promise<Disk> {
+  const owner = userInRoot('asterisk')
+  const disk = await Disk.mount(log, { megabytes: 4, owner })
+  const folder = join(log, 'cel-custom')
+  await mkdir(folder, { mode: 0o750 })
+  await writeFile(join(folder, 'calls.csv'), '')
+  for (const made of [folder, join(folder, 'calls.csv')]) await chown(made, owner.uid, owner.gid)
+  await city.restartAsterisk()
+  return disk
+}
