@@ -88,7 +88,7 @@ const watchdogPart = {
 const servicePart = {
   name: 'the service', log: 'service.log', falls: 0,
   command: () => dyingWithUs([node, ['--disable-warning=ExperimentalWarning', join(project, 'src', 'main.ts')]]),
-  env: { REDIS_URL: env['REDIS_URL'] ?? `redis://127.0.0.1:${redisPort}`, NODE_ENV: 'production' },
+  env: { REDIS_URL: env['REDIS_URL'] ?? `redis://127.0.0.1:${redisPort}`, NODE_ENV: 'production', SATUNOMOR_TOOLS: 'root' },
   ready: async () => (await fetch(`http://${http.host.includes(':') ? `[${http.host}]` : http.host}:${http.port}/readyz`)).ok
 }
 

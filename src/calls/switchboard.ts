@@ -11,7 +11,8 @@ export interface Arrival {
 }
 
 export interface SwitchboardOptions {
-  plan(): Plan
+  /** The service plan for a call that arrives there. */
+  plan(at: Place): Plan
   /** Writes down a step of a call; must neither throw nor wait. */
   noteFor(callId: string): Note
   log: Logger
@@ -35,7 +36,7 @@ export class Switchboard {
     const { callId } = channel
     const log = this.#options.log.child({ call: callId })
     const call = new Call(channel, this.#options.noteFor(callId), log)
-    const plan = this.#options.plan()
+    const plan = this.#options.plan(at)
     call.note('taken', {})
     const done = cityLine(call, plan, at)
       .catch(error => error instanceof Hangup ? undefined : this.#failed(call, channel, error))

@@ -13,7 +13,7 @@ import { Child, dyingWithUs, until } from '../../setup/children.mjs'
 import { asterisk, asteriskFolders, redis } from '../../setup/parts.mjs'
 import { project } from '../../setup/project.mjs'
 import { serve, type Service } from '../../src/main.ts'
-import { makeReady, places, toolsInRoot } from '../../src/prepare.ts'
+import { makeReady, places } from '../../src/prepare.ts'
 import { secretsIn } from '../../src/secrets.ts'
 import { readSettings } from '../../src/settings.ts'
 import type { StoredCall } from '../../src/records/tables.ts'
@@ -87,12 +87,13 @@ export async function openCity(
 
   const everyone = {
     SATUNOMOR_STATE: state, SATUNOMOR_PLAN: planFile, SATUNOMOR_SIP_ADDRESS: at(1),
-    SATUNOMOR_HTTP_ADDRESS: at(1), REDIS_URL: `redis://${at(1)}:6389`, SATUNOMOR_LOG: process.env['SATUNOMOR_LOG'] ?? 'silent', ...env
+    SATUNOMOR_HTTP_ADDRESS: at(1), REDIS_URL: `redis://${at(1)}:6389`, SATUNOMOR_LOG: process.env['SATUNOMOR_LOG'] ?? 'silent',
+    SATUNOMOR_TOOLS: 'root', SATUNOMOR_SOUNDS: sounds, ...env
   }
   const settings = readSettings(everyone, project)
   const folder = join(state, 'asterisk')
   const owner = asteriskFolders(folder)
-  await makeReady({ settings, owner, run: toolsInRoot, sounds })
+  await makeReady({ settings, owner })
   // The last resort's gateway stands in a static file: it is this city's here.
   const pjsip = join(folder, 'etc', 'pjsip.conf')
   await writeFile(pjsip, (await readFile(pjsip, 'utf8')).replaceAll('127.0.0.3', at(3)))

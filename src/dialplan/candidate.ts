@@ -1,0 +1,85 @@
+/** What may become a version: the admin's folder, copied as it lies, checked whole, rendered, linted, spoken. */
+import { copyFile, link, mkdir, readdir, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import type { Fault } from '../plan/faults.ts'
+import type { Plan } from '../plan/plan.ts'
+import { NotPrepared, prepare, type Preparation } from './prepare.ts'
+import { SynthesisFailed } from './synthesise.ts'
+import { sums } from './versions.ts'
+
+/** The PBX admin's folder: the plan's file, and two folders. */
+export interface Desk {
+  plan: string
+  templates: string
+  prompts: string
+}
+
+export interface Workshop extends Pick<Preparation, 'site' | 'run' | 'progress'> {
+  /** Extends what templates may use: asterisk-config/lint-allow.yaml. */
+  allow?: string
+  /** Sounds that were spoken before: what has not changed is taken from there. */
+  spoken?: string | undefined
+}
+
+export interface Candidate {
+  folder: string
+  plan: Plan
+  /** What Asterisk loads, by file name. */
+  files: Map<string, string>
+  warnings: Fault[]
+  source: string
+  rendered: string
+}
+
+/** Makes a candidate in a staged folder. Throws `NotPrepared`, or what the disk says; faults name the admin's own files. */
+export async function makeCandidate(desk: Desk, folder: string, { spoken, ...workshop }: Workshop): Promise<Candidate> {
+  const copy = await copyOf(desk, join(folder, 'dialplan'))
+  const sounds = join(folder, 'sounds')
+  await mkdir(sounds)
+  if (spoken) await seed(spoken, sounds)
+  const named = (path: string) => (['plan', 'templates', 'prompts'] as const)
+    .reduce((text, part) => text.replaceAll(copy[part], desk[part]), path)
+  try {
+    const { plan, files, warnings } = await prepare({ planFile: copy.plan, templates: copy.templates, prompts: copy.prompts, sounds, ...workshop })
+    await mkdir(join(folder, 'etc'))
+    for (const [name, text] of files) await writeFile(join(folder, 'etc', name), text)
+    return { folder, plan, files, warnings: warnings.map(fault => ({ ...fault, file: named(fault.file) })), ...await sums(folder) }
+  } catch (error) {
+    const { faults } = error as { faults?: Fault[] }
+    if (faults) throw new NotPrepared(faults.map(fault => ({ ...fault, file: named(fault.file) })))
+    if (error instanceof SynthesisFailed) throw new SynthesisFailed(error.failures.map(named))
+    throw error
+  }
+}
+
+/** What is edited while we look at it is not looked at: the copy is what is checked, and what goes live. */
+async function copyOf(desk: Desk, to: string): Promise<Desk> {
+  const copy = { plan: join(to, 'plan.yaml'), templates: join(to, 'templates'), prompts: join(to, 'prompts') }
+  await mkdir(copy.templates, { recursive: true })
+  await mkdir(copy.prompts)
+  await copyFile(desk.plan, copy.plan)
+  for (const file of await readdir(desk.templates)) if (file.endsWith('.liquid')) await copyFile(join(desk.templates, file), join(copy.templates, file))
+  for (const entry of await readdir(desk.prompts, { withFileTypes: true })) {
+    if (!entry.isDirectory()) continue
+    await mkdir(join(copy.prompts, entry.name))
+    for (const file of await readdir(join(desk.prompts, entry.name))) {
+      if (/\.(txt|wav|spoken)$/.test(file)) await copyFile(join(desk.prompts, entry.name, file), join(copy.prompts, entry.name, file))
+    }
+  }
+  return copy
+}
+
+/** Sounds of every language, linked where the disk can: they are replaced by renaming, never written to. */
+async function seed(from: string, to: string) {
+  for (const entry of await readdir(from, { withFileTypes: true })) {
+    if (!entry.isDirectory() || !/^[a-z]{2}$/.test(entry.name)) continue
+    await mkdir(join(to, entry.name))
+    for (const file of await readdir(join(from, entry.name))) {
+      if (/^manifest\.json$|\.[au]law$/.test(file)) await linkOrCopy(join(from, entry.name, file), join(to, entry.name, file))
+    }
+  }
+}
+
+export async function linkOrCopy(from: string, to: string) {
+  await link(from, to).catch(() => copyFile(from, to))
+}
