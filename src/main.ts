@@ -21,6 +21,7 @@ import { Switchboard } from './calls/switchboard.ts'
 import { pause, within } from './calls/time.ts'
 import { planOf, type Changes } from './dialplan/changes.ts'
 import { Versions } from './dialplan/versions.ts'
+import { Watch } from './dialplan/watch.ts'
 import { Jobs } from './followups/jobs.ts'
 import { Metrics } from './http/metrics.ts'
 import { httpServer } from './http/server.ts'
@@ -98,7 +99,8 @@ export async function serve(settings: Settings, log: Logger): Promise<Service> {
   const health = new Health({ ari, ami, heartbeat, plan: () => plan.now.version })
 
   // The plan, as it changes.
-  const changes: Changes = changesOf(settings, log, { exchange: new PlanLoader({ ari, ami }), follow: next => plan.follow(next) })
+  const changes: Changes = changesOf(settings, log, { exchange: new PlanLoader({ ari, ami }), follow: next => plan.follow(next), applied: (version, next) => watch.over(version, next) })
+  const watch = new Watch({ changes: () => changes, failedSince: (at, most) => failedSince(local, at, most), log })
   const closing = new AbortController()
   let catchingUp: Promise<void> | undefined
   const catchUp = () => { catchingUp ??= untilDone(() => changes.catchUp(), closing.signal, log).finally(() => { catchingUp = undefined }) }
@@ -108,7 +110,7 @@ export async function serve(settings: Settings, log: Logger): Promise<Service> {
 
   const { token, made: tokenMade } = settings.token ? { token: settings.token, made: false } : await loadToken(place.token)
   const release = (JSON.parse(await readFile(join(settings.project, 'package.json'), 'utf8')) as { version: string }).version
-  const http = await httpServer({ records: shared ?? local, live: () => local.live(), token, log, ready: () => health.ready(), version: release, metrics, audit: checkBooks })
+  const http = await httpServer({ records: shared ?? local, live: () => local.live(), token, log, ready: () => health.ready(), version: release, metrics, audit: checkBooks, changes })
 
   await bookkeeper.open()
   ari.open()
@@ -125,6 +127,7 @@ export async function serve(settings: Settings, log: Logger): Promise<Service> {
     await within(seconds(patience / 1000), 'calls in our hands', trunkLine.settled()).catch(() => log.warn({ calls: switchboard.size }, 'draining took too long: Asterisk keeps the calls, the next service goes on with them'))
     await http.close()
     closing.abort()
+    await watch.close()
     await catchingUp
     await ari.close()
     await ami.close()
@@ -137,6 +140,12 @@ export async function serve(settings: Settings, log: Logger): Promise<Service> {
     log.info('the service has stopped')
   }
   return { url, token, tokenMade, switchboard, events, health, ari, ami, records: local, scribe, changes, plan, stop }
+}
+
+/** Calls that ended by our fault since then; of those that had begun long before, nothing is said. */
+async function failedSince(records: Records, at: number, most: number): Promise<number> {
+  const { calls } = await records.list({ disposition: 'failed', from: at - 10 * 60_000, limit: 200 })
+  return calls.filter(({ endedAt }) => endedAt !== null && endedAt >= at).slice(0, most).length
 }
 
 /** Tries again each second what Asterisk, or somebody who holds the lock, does not let be done yet. */

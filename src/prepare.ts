@@ -4,13 +4,14 @@
  */
 import { mkdir } from 'node:fs/promises'
 import { existsSync } from 'node:fs'
-import { dirname, join } from 'node:path'
+import { dirname, join, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { pino, type Logger } from 'pino'
 import { inRoot } from '../setup/root.mjs'
 import { Changes, type ChangesOptions } from './dialplan/changes.ts'
 import { layOut, type LayOut, type Site } from './dialplan/lay-out.ts'
 import { run as runHere, type Run } from './dialplan/run.ts'
+import { smoke } from './dialplan/smoke.ts'
 import { speak, writeWhole, type Progress } from './dialplan/synthesise.ts'
 import { Versions, type Version } from './dialplan/versions.ts'
 import { readSettings, type Settings } from './settings.ts'
@@ -47,14 +48,15 @@ const siteOf = ({ asterisk: { address, port, ariPort, amiPort, rtp } }: Settings
 
 /** How the plan of this machine changes; `more` is what only the running service has. */
 export function changesOf(settings: Settings, log: Logger, { sounds = settings.sounds, run, progress, ...more }:
-  Pick<MakeReady, 'sounds' | 'run' | 'progress'> & Partial<Pick<ChangesOptions, 'exchange' | 'follow' | 'smoke'>> = {}): Changes {
+  Pick<MakeReady, 'sounds' | 'run' | 'progress'> & Partial<Pick<ChangesOptions, 'exchange' | 'follow' | 'applied'>> = {}): Changes {
   const { project, state, plan, tools } = settings
   const dialplan = join(project, 'dialplan')
   return new Changes({
     versions: new Versions(places(state).versions),
-    desk: { plan, templates: join(dialplan, 'templates'), prompts: join(dialplan, 'prompts') },
+    desk: { plan: resolve(plan), templates: join(dialplan, 'templates'), prompts: join(dialplan, 'prompts') },
     workshop: { site: { ...siteOf(settings) }, run: run ?? (tools === 'root' ? toolsInRoot : runHere), ...progress ? { progress } : {}, spoken: sounds },
-    live: { etc: join(places(state).etc, 'plan'), sounds }, log, ...more
+    live: { etc: join(places(state).etc, 'plan'), sounds }, log,
+    smoke: candidate => smoke(candidate, { config: join(project, 'asterisk-config'), tools }), ...more
   })
 }
 

@@ -6,7 +6,14 @@ export interface Verb {
 }
 
 /** What there is, in the order of the help. Loaded only when it is asked for. */
-const verbs: Record<string, { does: string, load: () => Promise<Verb> }> = {}
+const verbs: Record<string, { does: string, load: () => Promise<Verb> }> = {
+  validate: { does: 'checks the service plan, the templates and the prompts; changes nothing', load: () => import('./verbs/validate.ts') },
+  render: { does: 'what Asterisk would load of them [--out DIR]; changes nothing', load: () => import('./verbs/render.ts') },
+  diff: { does: 'what differs from the live version [FROM [TO]]', load: () => import('./verbs/diff.ts') },
+  apply: { does: 'makes the edited plan live: --why "…" [--who NAME] [--base N] [--no-smoke]', load: () => import('./verbs/apply.ts') },
+  versions: { does: 'every version: when, who, why', load: () => import('./verbs/versions.ts') },
+  rollback: { does: 'makes the version before live again, or version N: [N] --why "…" [--who NAME]', load: () => import('./verbs/rollback.ts') }
+}
 
 function help(): string {
   const width = Math.max(...Object.keys(verbs).map(name => name.length), 0)

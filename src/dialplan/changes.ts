@@ -8,6 +8,7 @@ import type { Plan } from '../plan/plan.ts'
 import { readPlan } from '../plan/read.ts'
 import { join } from 'node:path'
 import { mkdir, readdir, readFile } from 'node:fs/promises'
+import { compare } from './compare.ts'
 import { linkOrCopy, makeCandidate, type Candidate, type Desk, type Workshop } from './candidate.ts'
 import { lock } from './lock.ts'
 import { place, renderedFiles, type Live } from './place.ts'
@@ -32,6 +33,8 @@ export interface ChangesOptions {
   smoke?: (candidate: Candidate) => Promise<void>
   /** The service walks this plan from now on. */
   follow?: (plan: Plan) => void
+  /** An edit was made live: whoever watches over it does from now on. */
+  applied?: (version: Version, plan: Plan) => void
   log: Logger
 }
 
@@ -78,11 +81,22 @@ export class Changes {
     return { candidate, [Symbol.asyncDispose]: () => kept.disposeAsync() }
   }
 
+  /** What differs between two versions; `from` left out is what is live, `to` left out is the admin's folder. Throws as `draft` does. */
+  async diff(from?: number, to?: number): Promise<string> {
+    const { versions } = this.#options
+    const old = from === undefined ? await versions.current() : await versions.get(from)
+    if (!old) throw new NotApplied('nothing', 'no version is live yet: npm start makes one')
+    const before = { name: `version ${old.version}`, folder: old.folder }
+    if (to !== undefined) return compare(before, { name: `version ${to}`, folder: (await versions.get(to)).folder })
+    await using draft = await this.draft()
+    return await compare(before, { name: 'edited', folder: draft.candidate.folder })
+  }
+
   /**
    * Makes the admin's folder live. `base` is the version that the edit began from; left out, it is the one that this
-   * folder gave last. Throws `Locked`, `NotPrepared`, `NotApplied`, or what the smoke call met: then nothing has changed.
+   * folder gave last; `smoke: false` leaves the smoke call out. Throws `Locked`, `NotPrepared`, `NotApplied`, or what the smoke call met: then nothing has changed.
    */
-  async apply({ who, why, base, tell = () => {} }: Order & { base?: number }): Promise<Version> {
+  async apply({ who, why, base, smoke: tried = true, tell = () => {} }: Order & { base?: number, smoke?: boolean }): Promise<Version> {
     const { versions, desk, smoke } = this.#options
     await mkdir(versions.folder, { recursive: true })
     await using _ = await lock(versions.folder, { who, does: 'applies' })
@@ -95,11 +109,13 @@ export class Changes {
     if (current && current.source === candidate.source && current.rendered === candidate.rendered) {
       throw new NotApplied('nothing', `there is nothing to apply: ${desk.plan} and its folders are what version ${current.version} is`)
     }
-    if (smoke) {
+    if (smoke && tried) {
       tell('smoke call')
       await smoke(candidate)
     }
-    return await this.#makeLive(candidate.folder, candidate.plan, { who, why, base: current?.version ?? null, restores: null, from: desk.plan }, tell)
+    const version = await this.#makeLive(candidate.folder, candidate.plan, { who, why, base: current?.version ?? null, restores: null, from: desk.plan }, tell)
+    this.#options.applied?.(version, candidate.plan)
+    return version
   }
 
   /** Makes live again what a version was: `to`, or the one before what is live now. Throws `Locked`, `NotApplied`. */

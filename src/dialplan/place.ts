@@ -18,12 +18,8 @@ export interface Live {
  */
 export async function place(version: Version, before: readonly Version[], live: Live) {
   await placeSounds(version, before[0], live.sounds)
-  const files = await renderedFiles(version)
-  const dialplan = files.get('extensions.conf')
-  if (dialplan !== undefined) {
-    const older = await Promise.all(before.map(async one => (await renderedFiles(one)).get('extensions.conf') ?? ''))
-    files.set('extensions.conf', `${seal(dialplan, older)}\n[globals]\nSN_RENDERED=${version.rendered}\n`)
-  }
+  const older = await Promise.all(before.map(async one => (await renderedFiles(one)).get('extensions.conf') ?? ''))
+  const files = laidOut(await renderedFiles(version), version.rendered, older)
 
   await mkdir(live.etc, { recursive: true, mode: 0o750 })
   const former = await readdir(live.etc)
@@ -34,6 +30,12 @@ export async function place(version: Version, before: readonly Version[], live: 
   for (const path of [folder, ...[...files.keys()].map(file => join(folder, file))]) await giveAway(path, dirname(live.etc))
   await pointTo(join(live.etc, 'current'), name)
   for (const old of former) if (old !== 'current') await rm(join(live.etc, old), { recursive: true, force: true })
+}
+
+/** What was rendered as Asterisk reads it: sealed, and with its checksum, which Asterisk tells whoever asks what it has loaded. */
+export function laidOut(files: ReadonlyMap<string, string>, rendered: string, older: readonly string[] = []): Map<string, string> {
+  return new Map([...files].map(([name, text]) =>
+    [name, name === 'extensions.conf' ? `${seal(text, older)}\n[globals]\nSN_RENDERED=${rendered}\n` : text]))
 }
 
 /** By name, e.g. `extensions.conf`. */

@@ -10,7 +10,7 @@
  * A version is never edited. Whoever is killed in between leaves a folder that no link names, or none.
  */
 import { createHash, randomBytes } from 'node:crypto'
-import { chmod, mkdir, open, readdir, readFile, readlink, rename, rm, symlink, writeFile } from 'node:fs/promises'
+import { chmod, mkdir, open, readdir, readFile, readlink, rename, rm, stat, symlink, writeFile } from 'node:fs/promises'
 import { join, relative } from 'node:path'
 
 export interface Meta {
@@ -90,11 +90,8 @@ export class Versions {
       source: checksumOf(files, 'dialplan/'), rendered: checksumOf(files, 'etc/'), files
     }
     await writeFile(join(staged, 'meta.json'), `${JSON.stringify(meta, null, 2)}\n`)
-    for (const file of [...Object.keys(files), 'meta.json']) {
-      await chmod(join(staged, file), 0o444)
-      await flush(join(staged, file))
-    }
-    for (const folder of new Set(Object.keys(files).map(file => join(staged, file, '..')).concat(staged))) await flush(folder)
+    await Promise.all([...Object.keys(files), 'meta.json'].map(file => seal(join(staged, file))))
+    await Promise.all([...new Set(Object.keys(files).map(file => join(staged, file, '..')).concat(staged))].map(flush))
     const name = `${version}-${meta.plan}`
     await rename(staged, join(this.folder, name))
     await flush(this.folder)
@@ -153,6 +150,13 @@ export async function pointTo(link: string, target: string) {
   await symlink(target, fresh)
   await rename(fresh, link)
   await flush(join(link, '..'))
+}
+
+/** Nobody writes to it any more, and it is on the disk; what an older version has, too, is there already. */
+async function seal(file: string) {
+  if ((await stat(file)).nlink > 1) return
+  await chmod(file, 0o444)
+  await flush(file)
 }
 
 /** What was written to a file, or which files a folder has, is on the disk. */

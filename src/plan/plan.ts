@@ -17,6 +17,8 @@ export interface Plan {
   /** Menus and agencies by their one name. */
   nodes: ReadonlyMap<string, Node>
   prompts: Prompts
+  /** How long calls are watched after an apply, and how many may fail meanwhile. */
+  apply: { watch: Duration, failed: number }
 }
 
 export interface Entry { language: string, entry: string }
@@ -58,8 +60,8 @@ export function finish(file: PlanFile, version: string): Plan {
   for (const [id, agency] of file.agencies) nodes.set(id, { kind: 'agency', id, sorry: file.prompts.sorry, ...agency })
   const numbers = new Map<string, Entry>()
   for (const [did, number] of file.numbers) numbers.set(did, { language: file.languages[0]!, ...number })
-  const { city, timezone, languages, trunks, prompts } = file
-  return freeze({ version, city, timezone, languages, trunks, numbers, nodes, prompts })
+  const { city, timezone, languages, trunks, prompts, apply } = file
+  return freeze({ version, city, timezone, languages, trunks, numbers, nodes, prompts, apply })
 }
 
 /** Freezes all the way down; a Map, which `Object.freeze` leaves open, refuses its writers. */

@@ -105,6 +105,16 @@ const Prompts = Type.Object({
   })
 })
 
+const Apply = Type.Object({
+  watch: duration({
+    default: '2 min', atLeast: '1 s', atMost: '60 min', description: 'How long calls are watched after an apply; 2 min if left out'
+  }),
+  failed: Type.Integer({
+    minimum: 0, maximum: 1000, default: 3,
+    description: 'More calls than these ended by our fault meanwhile, and it is rolled back; 3 if left out'
+  })
+}, { default: { watch: 120_000, failed: 3 }, description: 'When an edit is taken back by itself' })
+
 export const PlanFile = Type.Object({
   city: Type.String({ pattern: '^[^\\p{C}]{1,80}$', expects: 'a text of 1 to 80 letters on one line' }),
   timezone: Type.String({ description: 'As the IANA database calls it, e.g. Asia/Jakarta' }),
@@ -116,7 +126,8 @@ export const PlanFile = Type.Object({
     Entry, 'What citizens dial (DID)'),
   menus: named(name, Menu, 'Questions, by node'),
   agencies: named(name, Agency, 'Who answers, by node'),
-  prompts: Prompts
+  prompts: Prompts,
+  apply: Apply
 })
 
 /** The plan as written, once it conforms: defaults filled in, durations in ms, author's names as Maps. */
