@@ -34,11 +34,18 @@ async function setUp() {
   await installPackages()
   await makeRoot()
   const owner = asteriskFolders(asteriskFolder)
+  /** @type {string[]} */
+  const warnings = []
   await step('Service plan, dialplan and prompts', 'half a minute the first time', () =>
     run(node, ['--disable-warning=ExperimentalWarning', join(project, 'src', 'prepare.ts')], {
       env: { SATUNOMOR_TOOLS: 'root', SATUNOMOR_ASTERISK_USER: `${owner.uid}:${owner.gid}` },
       advice: 'Mend what the lines above name (file:line:column); nothing of it went live.'
-    }).then(said => said.trim().split('\n').at(-1) ?? ''))
+    }).then(said => {
+      const lines = said.trim().split('\n')
+      warnings.push(...lines.slice(0, -1))
+      return lines.at(-1) ?? ''
+    }))
+  for (const warning of warnings) process.stderr.write(`    ! ${warning}\n`)
 }
 
 async function start() {

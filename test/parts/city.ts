@@ -31,6 +31,8 @@ export interface City extends AsyncDisposable {
   ear: Ear
   state: string
   address: string
+  /** The settings of its parts, as the environment of a program of ours. */
+  env: Record<string, string>
   /** Dials 112. */
   dial(options?: Partial<Parameters<Softphone['dial']>[0]>): OutgoingCall
   /** What a line does when it is rung; until told otherwise it answers at once. */
@@ -139,7 +141,7 @@ export async function openCity(
     get service() { return theService() },
     get redis() { return redisRunning },
     get asterisk() { return running },
-    carrier, gateway, ear, state, address: at(1), calls,
+    carrier, gateway, ear, state, address: at(1), calls, env: everyone,
     dial: options => carrier.dial({ to: `sip:112@${at(1)}:5060`, from: '+627215550112', ...options }),
     line: (id, does) => { behaviours.set(id, does) },
     rung: (id, from) => eventually(`line ${id} is rung`, async () =>
