@@ -31,9 +31,10 @@ export class TemplateFaults extends Error {
 
 /**
  * Renders every `<name>.liquid` in the folder, to a Map from `<name>` to its text. `site` is what the machine adds
- * to the plan; templates see it as `site` (view.ts lists all they see). Throws `TemplateFaults`.
+ * to the plan; templates see it as `site` (view.ts lists all they see). `change` is done to each template's text first
+ * (trace.ts). Throws `TemplateFaults`.
  */
-export async function render(folder: string, plan: Plan, site: Site): Promise<Map<string, string>> {
+export async function render(folder: string, plan: Plan, site: Site, change = (text: string) => text): Promise<Map<string, string>> {
   const engine = liquid()
   const scope = view(plan, site)
   const rendered = new Map<string, string>()
@@ -41,7 +42,7 @@ export async function render(folder: string, plan: Plan, site: Site): Promise<Ma
   for (const file of (await readdir(folder)).filter(name => name.endsWith('.liquid')).sort()) {
     const path = join(folder, file)
     try {
-      const body: string = engine.renderSync(engine.parse(await readFile(path, 'utf8'), path), scope)
+      const body: string = engine.renderSync(engine.parse(change(await readFile(path, 'utf8')), path), scope)
       const heading = `; rendered from templates/${file} and plan ${plan.version}; do not edit`
       rendered.set(file.slice(0, -'.liquid'.length), `${heading}\n${body.trimEnd()}\n`)
     } catch (error) {

@@ -11,7 +11,7 @@ import { town, townPrompts, townWith } from '../plan/town.ts'
 import { changesIn } from './desk.ts'
 import { folder } from './folder.ts'
 
-const template = '[globals]\nSN_PLAN={{ version }}\n[a]\nexten => s,1,NoOp({{ numbers.size }})\n'
+const template = '[globals]\nSN_PLAN={{ version }}\n[a]\nexten => s,1,NoOp({{ numbers.size }})\n same => n,Hangup()\n'
 const texts = Object.fromEntries([...townPrompts].flatMap(([language, names]) => [...names.keys()].map(name => [`prompts/${language}/${name}.txt`, 'Halo.'])))
 
 /** The edits of these stories. */
