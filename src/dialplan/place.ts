@@ -27,7 +27,7 @@ export async function place(version: Version, before: readonly Version[], live: 
   const folder = join(live.etc, name)
   await mkdir(folder, { mode: 0o750 })
   for (const [file, text] of files) await writeFile(join(folder, file), text, { mode: 0o640 })
-  for (const path of [folder, ...[...files.keys()].map(file => join(folder, file))]) await giveAway(path, dirname(live.etc))
+  for (const path of [folder, ...[...files.keys()].map(file => join(folder, file))]) await giveAway(path, live.etc)
   await pointTo(join(live.etc, 'current'), name)
   for (const old of former) if (old !== 'current') await rm(join(live.etc, old), { recursive: true, force: true })
 }
@@ -44,7 +44,7 @@ export async function renderedFiles({ folder }: Pick<Version, 'folder'>): Promis
   return new Map(await Promise.all(names.map(async name => [name, await readFile(join(folder, 'etc', name), 'utf8')] as const)))
 }
 
-/** What Asterisk reads belongs to its group, as the folder does in which the set-up lets it lie. */
+/** What Asterisk reads belongs to its group, as the folder does that the set-up made for it. */
 async function giveAway(path: string, as: string) {
   const { gid } = await stat(as)
   await chmod(path, (await stat(path)).isDirectory() ? 0o750 : 0o640)

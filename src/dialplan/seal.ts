@@ -35,19 +35,36 @@ export function seal(text: string, older: readonly string[] = []): string {
 
 const entry = ({ name, sealedName }: { name: string, sealedName: string }) => `[${name}]\nexten => s,1,Goto(${sealedName},s,1)\n`
 
+/** What was split lately: between two applies only the newest is new. */
+const lately = new Map<string, Split>()
+
+function split(text: string): Split {
+  const known = lately.get(text) ?? splitAnew(text)
+  lately.delete(text)
+  lately.set(text, known)
+  if (lately.size > 50) lately.delete(lately.keys().next().value!)
+  return known
+}
+
+interface Split {
+  open: string
+  sealed: (Context & { sealedName: string })[]
+}
+
 /** Contexts that are entered at `s,1` alone are sealed; all else stays as it is, in its order. */
-function split(text: string) {
+function splitAnew(text: string): Split {
   const { statements } = parseDialplan(text)
   const included = new Set(statements.filter(({ word }) => word === 'include').map(({ value }) => splitArguments(value)[0]!.trim()))
   const entered = new Set(statements.filter(({ word, value }) => word === 'exten' && /^s,1,/.test(value)).map(({ context }) => context))
   const elsewhere = enteredElsewhere(text)
   const [head, ...contexts] = sections(text)
-  const once = (name: string) => contexts.filter(context => context.name === name).length === 1
-  const fits = ({ name }: Context) => entered.has(name) && once(name) && !included.has(name) && !elsewhere.has(name)
+  const times = Map.groupBy(contexts, ({ name }) => name)
+  const fits = ({ name }: Context) => entered.has(name) && times.get(name)!.length === 1 && !included.has(name) && !elsewhere.has(name)
     && /^[\w-]+$/.test(name) && name !== 'globals' && name !== 'general'
   const toSeal = new Map(contexts.filter(fits).map(context => [context.name, context.body]))
-  const leads = new Map([...toSeal].map(([name, body]) => [name, [...body.matchAll(entries)].map(([name]) => name).filter(name => toSeal.has(name))]))
-  const sealedNames = new Map([...toSeal.keys()].map(name => [name, `${name}~${checksum(name, leads, toSeal)}`]))
+  const leads = new Map([...toSeal].map(([name, body]) => [name, [...new Set([...body.matchAll(entries)].map(([name]) => name))].filter(name => toSeal.has(name))]))
+  const sums = new Map([...toSeal].map(([name, body]) => [name, sha256(`${name}\n${body}`)]))
+  const sealedNames = new Map([...toSeal.keys()].map(name => [name, `${name}~${checksum(name, leads, sums)}`]))
   return {
     open: [head!.body, ...contexts.filter(context => !fits(context)).map(({ name, body }) => `[${name}]\n${body}`)].join(''),
     sealed: [...toSeal].map(([name, body]) => ({ name, sealedName: sealedNames.get(name)!, body: body.replace(entries, name => sealedNames.get(name) ?? name) }))
@@ -71,10 +88,10 @@ function sections(text: string): Context[] {
 }
 
 /** Over all that it leads to, too: what is sealed is a whole. */
-function checksum(name: string, leads: ReadonlyMap<string, string[]>, bodies: ReadonlyMap<string, string>): string {
+function checksum(name: string, leads: ReadonlyMap<string, string[]>, sums: ReadonlyMap<string, string>): string {
   const reached = new Set([name])
   for (const one of reached) for (const next of leads.get(one)!) reached.add(next)
-  return sha256([...reached].sort().map(one => `${one}\n${bodies.get(one)}`).join('\0')).slice(0, 8)
+  return sha256([...reached].map(one => sums.get(one)!).sort().join()).slice(0, 8)
 }
 
 /** A context's name where an application leads to its beginning: `Goto(name,s,1`, `?name,s,1`, `:name,s,1`, and Dial's `U(name^` or `U(name)`. */

@@ -3,7 +3,7 @@
  * loopback, loads it, and every number of the plan is dialled there. No service runs, so what answers is the fallback.
  */
 import { randomBytes, randomInt } from 'node:crypto'
-import { mkdir, mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promises'
+import { mkdir, mkdtemp, readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { Ear, loadPrompts } from '../../demo/ear.ts'
@@ -29,6 +29,8 @@ export interface Smoke {
   tools: 'here' | 'root'
 }
 
+/** Where Debian's Asterisk has what it only reads. */
+const shared = { data: '/usr/share/asterisk', sounds: '/usr/share/asterisk/sounds' }
 /** A greeting, or the line of an agency, must be there within so many ms. */
 const patience = 10_000
 /** Calls at once. */
@@ -42,7 +44,7 @@ export async function smoke({ plan, folder, rendered }: Candidate, { config, too
   const at = `127.${randomInt(128, 255)}.${randomInt(1, 255)}.`
   const here = await mkdtemp(join(tmpdir(), 'satunomor-smoke-'))
   opened.defer(() => rm(here, { recursive: true, force: true }))
-  const site: Site = { address: `${at}1`, port: 5060, ariPort: 8088, amiPort: 5038, rtp: [10000, 10999], sounds: tools === 'root' ? '/usr/share/asterisk/sounds' : join(here, 'sounds') }
+  const site: Site = { address: `${at}1`, port: 5060, ariPort: 8088, amiPort: 5038, rtp: [10000, 10999], sounds: tools === 'root' ? shared.sounds : join(here, 'data', 'sounds') }
   const tried = onLoopback(plan, at)
   const gateway = `${at}254`
 
@@ -126,9 +128,11 @@ function inOurRoot(folder: string, sounds: string): Start {
 
 /** In a container Asterisk is at hand, and runs as we do. */
 async function onThisMachine(folder: string, sounds: string): Promise<Start> {
-  for (const name of ['etc', 'log/cel-custom', 'lib', 'spool', 'run']) await mkdir(join(folder, name), { recursive: true })
-  await symlink(sounds, join(folder, 'sounds'))
-  const directories = { astetcdir: 'etc', astvarlibdir: 'lib', astdbdir: 'lib', astkeydir: 'lib', astdatadir: '', astspooldir: 'spool', astrundir: 'run', astlogdir: 'log' }
+  for (const name of ['etc', 'log/cel-custom', 'lib', 'spool', 'run', 'data']) await mkdir(join(folder, name), { recursive: true })
+  // Its own documentation, without which it does not load its modules, and our sounds.
+  for (const name of await readdir(shared.data)) if (name !== 'sounds') await symlink(join(shared.data, name), join(folder, 'data', name))
+  await symlink(sounds, join(folder, 'data', 'sounds'))
+  const directories = { astetcdir: 'etc', astvarlibdir: 'lib', astdbdir: 'lib', astkeydir: 'lib', astdatadir: 'data', astspooldir: 'spool', astrundir: 'run', astlogdir: 'log' }
   const lines = Object.entries(directories).map(([key, name]) => `${key} => ${join(folder, name)}`)
   return {
     command: dyingWithUs(['asterisk', ['-f', '-C', join(folder, 'etc', 'asterisk.conf')]]),

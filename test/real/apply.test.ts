@@ -162,7 +162,7 @@ describe('the admin\'s commands', () => {
     env: { ...process.env, ...city.env, SATUNOMOR_TOOLS: 'root' }
   }).then(({ stdout, stderr }) => ({ code: 0, said: stdout + stderr }), (error: { code: number, stdout: string, stderr: string }) => ({ code: error.code, said: error.stdout + error.stderr }))
 
-  test('lead from an edit to the live city, and back', async () => {
+  test('lead from an edit to the live city, and back', { timeout: 180_000 }, async () => {
     expect(await satunomor('validate')).toMatchObject({ code: 0, said: expect.stringContaining('is without fault') })
     expect(await satunomor('diff')).toEqual({ code: 0, said: 'Nothing differs.\n' })
     await edit('2: bpbd', '2: wali-kota')
