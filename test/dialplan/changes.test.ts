@@ -145,6 +145,20 @@ describe('an apply', () => {
     expect((await readdir(join(desk.path, 'versions'))).filter(name => name.startsWith('.staging'))).toEqual([])
   })
 
+  test('that an expected call does not get through under changes nothing; the fault names the admin\'s file', async () => {
+    await using desk = await admin()
+    const first = await desk.start()
+    await desk.edit(second)
+    await writeFile(join(desk.path, 'calls.yaml'), 'calls: []\n')
+    const workshop = { site: {}, run: async () => Buffer.alloc(16_000) }
+    const changes = changesIn(desk.path, { workshop: { ...workshop, expected: (text, file, plan) =>
+      [{ severity: 'error', file, line: 1, column: 1, path: '', sentence: `of ${text.length} bytes, ${plan.numbers.size} numbers` }] } })
+    await expect(changes.apply(ani)).rejects.toThrow(`${desk.path}/calls.yaml:1:1 of 10 bytes, 2 numbers`)
+    expect(await desk.versions.list()).toEqual([first])
+    const kept = await changesIn(desk.path, { workshop: { ...workshop, expected: () => [] } }).apply(ani)
+    expect(Object.keys(kept.files)).toContain('dialplan/calls.yaml')
+  })
+
   test('that the smoke call refuses changes nothing', async () => {
     await using desk = await admin({ smoke: async () => { throw new Error('a call to 112 is refused: 404') } })
     const first = await desk.start()

@@ -57,8 +57,14 @@ async function dialAndPress(key: string, from?: string) {
   return call
 }
 
+/** Both say their own words, again and again, until each has heard the other's. */
 async function talk(call: OutgoingCall, leg: IncomingCall, words = randomBytes(8).toString('hex')) {
-  await Promise.all([hearsBytes(call, voice(`agency ${words}`)), hearsBytes(leg, voice(`caller ${words}`)), leg.say(voice(`agency ${words}`)), call.say(voice(`caller ${words}`))])
+  const heard = new AbortController()
+  const speaks = async (side: OutgoingCall | IncomingCall, sound: Buffer) => { while (!heard.signal.aborted && await side.say(sound)); }
+  const [caller, agency] = [voice(`caller ${words}`), voice(`agency ${words}`)]
+  const speaking = [speaks(call, caller), speaks(leg, agency)]
+  await Promise.all([hearsBytes(call, agency), hearsBytes(leg, caller)]).finally(() => heard.abort())
+  await Promise.all(speaking)
 }
 
 describe('a change', () => {
