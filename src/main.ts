@@ -28,6 +28,7 @@ import { httpServer } from './http/server.ts'
 import { loadToken } from './http/token.ts'
 import { seconds } from './plan/duration.ts'
 import { agencies } from './plan/plan.ts'
+import { SwitchFile, switchesIn } from './plan/switches.ts'
 import { changesOf, places } from './prepare.ts'
 import { Records } from './records/records.ts'
 import { Relay } from './records/relay.ts'
@@ -49,6 +50,7 @@ export interface Service {
   scribe: Scribe
   changes: Changes
   plan: LivePlan
+  switches: SwitchFile
   /** New calls take the fallback; calls in our hands are led to their choice; then everything is closed. */
   stop(patience?: number): Promise<void>
 }
@@ -74,7 +76,8 @@ export async function serve(settings: Settings, log: Logger): Promise<Service> {
   const process = `${Date.now().toString(36)}`
   const noteFor = (callId: string): Note => (kind, facts) => scribe.note(
     { callId, key: `${process}-${++steps}`, at: Date.now(), witness: 'service', kind, facts } as Parameters<Scribe['note']>[0])
-  const switchboard = new Switchboard({ plan: at => plan.at(at), noteFor, log })
+  const switches = new SwitchFile(switchesIn(state), log)
+  const switchboard = new Switchboard({ plan: at => plan.at(at), switches: () => switches.now, noteFor, log })
 
   // Asterisk: ARI for the calls in our hands, the ledger for all of them, AMI for its health.
   const events = new AriEvents()
@@ -112,6 +115,7 @@ export async function serve(settings: Settings, log: Logger): Promise<Service> {
   const release = (JSON.parse(await readFile(join(settings.project, 'package.json'), 'utf8')) as { version: string }).version
   const http = await httpServer({ records: shared ?? local, live: () => local.live(), token, log, ready: () => health.ready(), version: release, metrics, audit: checkBooks, changes })
 
+  await switches.open()
   await bookkeeper.open()
   ari.open()
   ami.open()
@@ -132,6 +136,7 @@ export async function serve(settings: Settings, log: Logger): Promise<Service> {
     await ari.close()
     await ami.close()
     await jobs.close()
+    switches.close()
     await bookkeeper.close()
     await scribe.close()
     await relay?.[Symbol.asyncDispose]()
@@ -139,7 +144,7 @@ export async function serve(settings: Settings, log: Logger): Promise<Service> {
     await local[Symbol.asyncDispose]()
     log.info('the service has stopped')
   }
-  return { url, token, tokenMade, switchboard, events, health, ari, ami, records: local, scribe, changes, plan, stop }
+  return { url, token, tokenMade, switchboard, events, health, ari, ami, records: local, scribe, changes, plan, switches, stop }
 }
 
 /** Calls that ended by our fault since then; of those that had begun long before, nothing is said. */

@@ -14,6 +14,7 @@ import { run as runHere, type Run } from './dialplan/run.ts'
 import { smoke } from './dialplan/smoke.ts'
 import { speak, writeWhole, type Progress } from './dialplan/synthesise.ts'
 import { Versions, type Version } from './dialplan/versions.ts'
+import { checkExpectedCalls } from './plan/expected.ts'
 import { readSettings, type Settings } from './settings.ts'
 import { secretsIn } from './secrets.ts'
 
@@ -54,7 +55,7 @@ export function changesOf(settings: Settings, log: Logger, { sounds = settings.s
   return new Changes({
     versions: new Versions(places(state).versions),
     desk: { plan: resolve(plan), templates: join(dialplan, 'templates'), prompts: join(dialplan, 'prompts') },
-    workshop: { site: { ...siteOf(settings) }, run: run ?? (tools === 'root' ? toolsInRoot : runHere), ...progress ? { progress } : {}, spoken: sounds, allow: join(project, 'asterisk-config', 'lint-allow.yaml') },
+    workshop: { site: { ...siteOf(settings) }, run: run ?? (tools === 'root' ? toolsInRoot : runHere), ...progress ? { progress } : {}, spoken: sounds, expected: checkExpectedCalls, allow: join(project, 'asterisk-config', 'lint-allow.yaml') },
     live: { etc: join(places(state).etc, 'plan'), sounds }, log,
     smoke: candidate => smoke(candidate, { config: join(project, 'asterisk-config'), tools }), ...more
   })

@@ -1,5 +1,5 @@
 import type { Plan } from '../plan/plan.ts'
-import type { Place } from './city-line.ts'
+import type { Beginning } from './city-line.ts'
 
 /** The service plan that calls begin under: the newest, but while one takes the place of another also the one before. */
 export class LivePlan {
@@ -17,8 +17,8 @@ export class LivePlan {
   }
 
   /** The plan for a call that arrives at a place: Asterisk may for a moment still send calls to a node that the newest does not have. */
-  at(place: Place): Plan {
-    const node = 'node' in place ? place.node : place.returned.agency
+  at(place: Beginning): Plan {
+    const node = 'entry' in place ? place.entry : 'node' in place ? place.node : place.returned.agency
     return this.#plans.find(plan => plan.nodes.has(node)) ?? this.now
   }
 }

@@ -5,9 +5,9 @@
 import type { Logger } from 'pino'
 import { formatFault } from '../plan/faults.ts'
 import type { Plan } from '../plan/plan.ts'
-import { readPlan } from '../plan/read.ts'
+import { loadPlan } from '../plan/load.ts'
 import { join } from 'node:path'
-import { mkdir, readdir, readFile } from 'node:fs/promises'
+import { mkdir, readdir } from 'node:fs/promises'
 import { compare } from './compare.ts'
 import { linkOrCopy, makeCandidate, type Candidate, type Desk, type Workshop } from './candidate.ts'
 import { lock } from './lock.ts'
@@ -244,8 +244,7 @@ export class Changes {
 
 /** The plan of a version, as the service walks it. */
 export async function planOf({ folder }: Version): Promise<Plan> {
-  const file = join(folder, 'dialplan', 'plan.yaml')
-  return readPlan(await readFile(file), { file }).plan
+  return (await loadPlan(join(folder, 'dialplan', 'plan.yaml'))).plan
 }
 
 /** A rendered file without its heading, which names the plan's version. */

@@ -1,8 +1,7 @@
 /** All that lies between the PBX admin's folder and what Asterisk loads: read, render, lint, speak, measure. */
-import { readFile } from 'node:fs/promises'
 import { formatFault, type Fault } from '../plan/faults.ts'
+import { loadPlan } from '../plan/load.ts'
 import { agencies, type Plan } from '../plan/plan.ts'
-import { readPlan } from '../plan/read.ts'
 import { durations, firstChoice, type Durations } from './length.ts'
 import { lint } from './lint.ts'
 import { readAllowed } from './lint-allow.ts'
@@ -48,7 +47,7 @@ export class NotPrepared extends Error {
  */
 export async function prepare({ planFile, templates, prompts, sounds, site, allow, ...speech }: Preparation): Promise<Prepared> {
   const texts = await catalogue(prompts)
-  const { plan, faults } = readPlan(await readFile(planFile), { file: planFile, prompts: texts.prompts })
+  const { plan, faults } = await loadPlan(planFile, texts.prompts)
 
   const files = await render(templates, plan, site)
   const lines = new Set(agencies(plan).flatMap(({ lines }) => lines.map(({ number, trunk }) => `PJSIP/${number}@${trunk}`)))

@@ -13,6 +13,7 @@ process.on('unhandledRejection', error => { uncaught.push(error) })
 afterEach(() => expect(uncaught).toEqual([]))
 
 const plan = {
+  timezone: 'Asia/Jakarta', hours: new Map(), holidays: new Map(), exceptions: [],
   numbers: new Map([['112', { did: '112', entry: 'utama', language: 'id' }]]),
   nodes: new Map<string, object>([
     ['utama', { kind: 'menu', id: 'utama', prompt: 'menu-utama', patience: 10, tries: 2, keys: new Map([['2', 'bpbd']]), silence: 'bpbd', wrongKey: 'salah' }],
