@@ -35,11 +35,18 @@ async function setUp() {
   await installPackages()
   await makeRoot()
   const owner = asteriskFolders(asteriskFolder)
+  /** @type {string[]} */
+  const warnings = []
   await step('Service plan, dialplan and prompts', 'half a minute the first time', () =>
     run(node, [join(project, 'src', 'prepare.ts')], {
       env: { ...nodeEnv, SATUNOMOR_TOOLS: 'root', SATUNOMOR_ASTERISK_USER: `${owner.uid}:${owner.gid}` },
       advice: 'Mend what the lines above name (file:line:column); nothing of it went live.'
-    }).then(said => said.trim().split('\n').at(-1) ?? ''))
+    }).then(said => {
+      const lines = said.trim().split('\n')
+      warnings.push(...lines.slice(0, -1))
+      return lines.at(-1) ?? ''
+    }))
+  for (const warning of warnings) process.stderr.write(`    ! ${warning}\n`)
 }
 
 async function start() {
@@ -95,7 +102,7 @@ const watchdogPart = {
 const servicePart = {
   name: 'the service', log: 'service.log',
   command: () => dyingWithUs([node, [join(project, 'src', 'main.ts')]]),
-  env: { ...nodeEnv, REDIS_URL: env['REDIS_URL'] ?? `redis://127.0.0.1:${redisPort}`, NODE_ENV: 'production' },
+  env: { ...nodeEnv, REDIS_URL: env['REDIS_URL'] ?? `redis://127.0.0.1:${redisPort}`, NODE_ENV: 'production', SATUNOMOR_TOOLS: 'root' },
   ready: () => says200('/readyz'),
   alive: () => says200('/healthz'), patience: 15_000
 }

@@ -12,7 +12,8 @@ export interface Arrival {
 }
 
 export interface SwitchboardOptions {
-  plan(): Plan
+  /** The service plan for a call that arrives there. */
+  plan(at: Beginning): Plan
   /** Writes down a step of a call; must neither throw nor wait. */
   noteFor(callId: string): Note
   log: Logger
@@ -42,7 +43,7 @@ export class Switchboard {
     const { callId } = channel
     const log = this.#options.log.child({ call: callId })
     const call = new Call(channel, this.#options.noteFor(callId), log)
-    const plan = this.#options.plan()
+    const plan = this.#options.plan(at)
     call.note('taken', {})
     const done = cityLine(call, plan, at, this.#circumstances)
       .catch(error => error instanceof Hangup ? undefined : this.#failed(call, channel, error))

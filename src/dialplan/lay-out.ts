@@ -1,4 +1,4 @@
-/** Lays out Asterisk's /etc/asterisk: the static files as they lie, and in satunomor/ what the plan and this machine add. */
+/** Lays out Asterisk's /etc/asterisk: the static files as they lie, and in satunomor/ what this machine adds. What the plan renders is in plan/ (place.ts). */
 import { chmod, chown, mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 
@@ -22,8 +22,6 @@ export interface Secrets {
 export interface LayOut {
   /** The project's asterisk-config/. */
   config: string
-  /** What `render` made. */
-  rendered: ReadonlyMap<string, string>
   site: Site
   secrets: Secrets
   /** The folder to lay out. Files that are not ours in it are removed. */
@@ -33,10 +31,9 @@ export interface LayOut {
 }
 
 /** Writes each file whole (beside, then renamed), so that Asterisk never reads half of one. */
-export async function layOut({ config, rendered, site, secrets, to, owner }: LayOut) {
+export async function layOut({ config, site, secrets, to, owner }: LayOut) {
   const files = new Map<string, string>()
   for (const name of await readdir(config)) if (name.endsWith('.conf')) files.set(name, await readFile(join(config, name), 'utf8'))
-  for (const [name, text] of rendered) files.set(join('satunomor', name), text)
   for (const [name, text] of Object.entries(local(site, secrets))) files.set(join('satunomor', name), text)
 
   for (const folder of [to, join(to, 'satunomor')]) {

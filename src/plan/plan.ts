@@ -25,6 +25,8 @@ export interface Plan {
   /** Surge mode: where calls begin while it is on. */
   siaga?: { entry: string }
   prompts: Prompts
+  /** How long calls are watched after an apply, and how many may fail meanwhile. */
+  apply: { watch: Duration, failed: number }
 }
 
 export interface Entry { language: string, entry: string }
@@ -74,8 +76,8 @@ export function finish(file: PlanFile, calendars: ReadonlyMap<string, Calendar>,
   for (const [id, agency] of file.agencies) nodes.set(id, { kind: 'agency', id, sorry: file.prompts.sorry, ...agency })
   const numbers = new Map<string, Entry>()
   for (const [did, number] of file.numbers) numbers.set(did, { language: file.languages[0]!, ...number })
-  const { city, timezone, languages, trunks, hours = new Map(), exceptions = [], siaga, prompts } = file
-  return freeze({ version, city, timezone, languages, trunks, numbers, nodes, hours, holidays: calendars, exceptions, prompts, ...siaga ? { siaga } : {} })
+  const { city, timezone, languages, trunks, hours = new Map(), exceptions = [], siaga, prompts, apply } = file
+  return freeze({ version, city, timezone, languages, trunks, numbers, nodes, hours, holidays: calendars, exceptions, prompts, apply, ...siaga ? { siaga } : {} })
 }
 
 /** Freezes all the way down; a Map, which `Object.freeze` leaves open, refuses its writers. */

@@ -102,6 +102,16 @@ const Prompts = Type.Object({
   })
 })
 
+const Apply = Type.Object({
+  watch: duration({
+    default: '2 min', atLeast: '1 s', atMost: '60 min', description: 'How long calls are watched after an apply; 2 min if left out'
+  }),
+  failed: Type.Integer({
+    minimum: 0, maximum: 1000, default: 3,
+    description: 'More calls than these ended by our fault meanwhile, and it is rolled back; 3 if left out'
+  })
+}, { default: { watch: 120_000, failed: 3 }, description: 'When an edit is taken back by itself; 2 min and 3 calls if left out' })
+
 export const PlanFile = Type.Object({
   city: text('The city, for people to read'),
   timezone: Type.String({ description: 'As the IANA database calls it, e.g. Asia/Jakarta' }),
@@ -121,7 +131,8 @@ export const PlanFile = Type.Object({
   siaga: Type.Optional(Type.Object({
     entry: reference('The node where all calls begin while it is on')
   }, { description: 'Surge mode, for floods and the like: npx satunomor switch siaga' })),
-  prompts: Prompts
+  prompts: Prompts,
+  apply: Apply
 })
 
 /** The plan as written, once it conforms: defaults filled in, durations in ms, author's names as Maps. */

@@ -9,7 +9,7 @@ import { asterisk, asteriskFolders, redis } from '../../setup/parts.mjs'
 import { nodeEnv } from '../../setup/packages.mjs'
 import { project } from '../../setup/project.mjs'
 import { inRoot } from '../../setup/root.mjs'
-import { makeReady, toolsInRoot } from '../../src/prepare.ts'
+import { makeReady } from '../../src/prepare.ts'
 import { secretsIn } from '../../src/secrets.ts'
 import { places, readSettings } from '../../src/settings.ts'
 import { addresses, variants } from './places.ts'
@@ -68,12 +68,12 @@ export async function openExchange({ cel = true }: { cel?: boolean } = {}): Prom
   const token = 'bench-bench-bench-bench'
   const env = {
     SATUNOMOR_STATE: state, SATUNOMOR_PLAN: planFile, SATUNOMOR_SIP_ADDRESS: at, SATUNOMOR_HTTP_ADDRESS: at,
-    REDIS_URL: `redis://${at}:6389`, SATUNOMOR_LOG: 'info', SATUNOMOR_TOKEN: token, NODE_ENV: 'production'
+    REDIS_URL: `redis://${at}:6389`, SATUNOMOR_LOG: 'info', SATUNOMOR_TOKEN: token, NODE_ENV: 'production', SATUNOMOR_TOOLS: 'root', SATUNOMOR_SOUNDS: sounds
   }
   const settings = readSettings(env, project)
   const asteriskFolder = join(state, 'asterisk')
   const owner = asteriskFolders(asteriskFolder)
-  await makeReady({ settings, owner, run: toolsInRoot, sounds })
+  await makeReady({ settings, owner })
   const edit = async (name: string, change: (text: string) => string) => {
     const file = join(asteriskFolder, 'etc', name)
     await writeFile(file, change(await readFile(file, 'utf8')))

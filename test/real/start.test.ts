@@ -122,9 +122,10 @@ test.skipIf(withContainers)('what freezes is killed and started again, and what 
   expect(draining).not.toContain('link')
 })
 
-test.skipIf(withContainers)('a second start sets up nothing twice, shows no token, and a wrong plan stops it with file, line and column', async () => {
+test.skipIf(withContainers)('a second start sets up nothing twice, shows no token; with a wrong plan 112 is served by the version that was live', async () => {
   const city = start({ SATUNOMOR_PHONES: 'off' })
   await city.serving
+  expect(city.said()).toContain('version 1, plan')
   expect(city.said()).toContain('0 prompts made')
   expect(city.said()).not.toContain((await readFile(join(state, 'token'), 'utf8')).trim())
   city.child.kill('SIGINT')
@@ -132,8 +133,16 @@ test.skipIf(withContainers)('a second start sets up nothing twice, shows no toke
 
   const wrong = join(state, 'wrong.yaml')
   await writeFile(wrong, (await readFile(join(state, 'plan.yaml'), 'utf8')).replace('2: bpbd', '2: bpdb'))
-  const refused = start({ SATUNOMOR_PLAN: wrong })
-  expect(await refused.ended).toBe(1)
-  expect(refused.said()).toMatch(/wrong\.yaml:\d+:\d+ menus\.utama\.keys\.2: .*did you mean "bpbd"/)
+  const kept = start({ SATUNOMOR_PLAN: wrong })
+  await kept.serving
+  expect(kept.said()).toMatch(/wrong\.yaml:\d+:\d+ menus\.utama\.keys\.2: .*did you mean "bpbd"/)
+  expect(kept.said()).toContain('THE EDITED PLAN IS NOT LIVE. Version 1 ')
+  expect(kept.said()).toContain('112 is served')
+  kept.child.kill('SIGINT')
+  expect(await kept.ended).toBe(0)
   expect(await ours()).toEqual([])
+
+  const fresh = start({ SATUNOMOR_PLAN: wrong, SATUNOMOR_STATE: join(state, 'fresh') })          // nothing was live before
+  expect(await fresh.ended).toBe(1)
+  expect(fresh.said()).toMatch(/wrong\.yaml:\d+:\d+ menus\.utama\.keys\.2: .*did you mean "bpbd"/)
 })
