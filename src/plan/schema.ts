@@ -113,7 +113,7 @@ const Apply = Type.Object({
     minimum: 0, maximum: 1000, default: 3,
     description: 'More calls than these ended by our fault meanwhile, and it is rolled back; 3 if left out'
   })
-}, { default: { watch: 120_000, failed: 3 }, description: 'When an edit is taken back by itself' })
+}, { default: { watch: 120_000, failed: 3 }, description: 'When an edit is taken back by itself; 2 min and 3 calls if left out' })
 
 export const PlanFile = Type.Object({
   city: Type.String({ pattern: '^[^\\p{C}]{1,80}$', expects: 'a text of 1 to 80 letters on one line' }),
