@@ -18,7 +18,7 @@ const line = (h: Held) => `| ${h.calls} | ${letter(h.variant)} | ${h.failed}${h.
   `${one(h.busyCores)}, ${one(h.sippCores)}, ${one(h.othersCores)} | ${verdict(h)} |`
 
 /** The most calls of a variant that were held whole; 0 where none was. */
-export const mostHeld = (held: Held[], variant: Variant) => Math.max(0, ...held.filter(h => h.variant === variant && isWhole(h)).map(({ calls }) => calls))
+const mostHeld = (held: Held[], variant: Variant) => Math.max(0, ...held.filter(h => h.variant === variant && isWhole(h)).map(({ calls }) => calls))
 
 const most = (held: Held[]) => [...new Set(held.map(({ variant }) => variant))].map(variant => {
   const [count, stopped] = [mostHeld(held, variant), held.find(h => h.variant === variant && !isWhole(h))]

@@ -3,7 +3,7 @@ import { readFile, writeFile } from 'node:fs/promises'
 import type { Held } from './held.ts'
 import { quantiles, type Figures } from './measure.ts'
 import { variants, type Variant } from './places.ts'
-import { heldText, mostHeld, readyText } from './report-held.ts'
+import { heldText, readyText } from './report-held.ts'
 import { letter, one } from './table.ts'
 
 /** The highest rates at which no call failed (`clean`), and at which the key did its work within 100 ms (p95) besides (`calm`). */
@@ -83,7 +83,7 @@ function text(results: Results): string {
   return lines.join('\n')
 }
 
-function targets({ rates, search, live, many, held, ready }: Results): [string, string, boolean | undefined][] {
+function targets({ rates, search, live, many, ready }: Results): [string, string, boolean | undefined][] {
   const at = (rate: number, variant: Variant) => rates.find(f => f.rate === rate && f.variant === variant)
   const rows: [string, string, boolean | undefined][] = []
   const [a, b] = [at(40, 'dialplan'), at(40, 'service')]
@@ -96,8 +96,6 @@ function targets({ rates, search, live, many, held, ready }: Results): [string, 
   const [sa, sb] = [search.dialplan, search.service]
   rows.push(['highest clean rate at least 0.8 × (a)', sa && sb ? `${sb.clean} against ${sa.clean} a second` : '', sa && sb ? sb.clean >= 0.8 * sa.clean : undefined])
   rows.push(['… and the highest calm one', sa && sb ? `${sb.calm} against ${sa.calm} a second` : '', sa && sb ? sb.calm >= 0.8 * sa.calm : undefined])
-  const [ha, hb] = held ? [mostHeld(held, 'dialplan'), mostHeld(held, 'service')] : []
-  rows.push(['500 calls held at once with sound both ways', ha !== undefined ? `${hb}; (a) ${ha}` : '', hb !== undefined ? hb >= 500 : undefined])
   const median = ready ? quantiles(ready).p50 : NaN
   rows.push(['ready in under 3 s from the start', ready ? `${(median / 1000).toFixed(2)} s (median of ${ready.length})` : '', ready ? median < 3000 : undefined])
   rows.push(['service\'s RSS under 150 MB with 300 live calls', live?.appRss ? `${one(live.appRss.highest)} MB with ${live.liveCalls}` : '', live?.appRss ? live.liveCalls >= 300 && live.appRss.highest < 150 : undefined])

@@ -94,9 +94,9 @@ Content-Length: 0
 </scenario>
 `
 
-/** `first`: it does not wait for those whom it measures, as it would not on a machine of its own. Else it would be the first to lose sound. */
+/** `first`: it does not wait for those whom it measures, as if it had a machine of its own; else it is the first to lose sound. Nice would not do: each child is a session, and Linux shares out by session. */
 const sipp = (folder: string, name: string, args: string[], { first }: { first: boolean }) => new Child(name, inRoot({
-  command: [...first ? ['nice', '-n', '-10'] : [], 'sipp', '-sf', `${inside}/${name}.xml`, '-nostdin', '-trace_stat', '-stf', `${inside}/${name}.csv`, '-fd', '1',
+  command: [...first ? ['chrt', '--rr', '1'] : [], 'sipp', '-sf', `${inside}/${name}.xml`, '-nostdin', '-trace_stat', '-stf', `${inside}/${name}.csv`, '-fd', '1',
     '-trace_err', '-error_file', `${inside}/${name}.err`, ...args],
   binds: [{ from: folder, to: inside }]
 }), { output: 'ignore' })
