@@ -21,6 +21,8 @@ export interface App {
   child: Child
   /** Besides: what runs with it. */
   beside: Child[]
+  /** ms from its start until it is ready for calls (asked every 50 ms). */
+  readyAfter: number
   loopDelay(): Promise<LoopDelay | undefined>
   stop(): Promise<void>
 }
@@ -111,18 +113,20 @@ export async function openExchange({ cel = true }: { cel?: boolean } = {}): Prom
     async startService(nodeFlags = []) {
       const output = openSync(join(folder, 'service.log'), 'a')
       const run = (name: string, program: string, flags: string[] = []) => new Child(name, dyingWithUs([process.execPath, [...flags, join(project, program)]]), { output, cwd: project, env: { ...nodeEnv, ...env } })
+      const started = performance.now()
       const child = run('the service', 'src/main.ts', nodeFlags)
       const watchdog = run('the watchdog', 'src/watchdog.ts')
       parts.defer(async () => { await watchdog.stop(); await child.stop() })
       closeSync(output)
       await until(child, async () => (await fetch(`http://${at}:8080/readyz`)).ok)
+      const readyAfter = performance.now() - started
       // What was written to the ledger while it was away is read before anything is measured.
       await until(child, async () => {
         const figures = await metrics()
         return figures.get('satunomor_ledger_lag_bytes') === 0 && figures.get('satunomor_store_pending_steps') === 0
       })
       return {
-        child, beside: [watchdog],
+        child, beside: [watchdog], readyAfter,
         async loopDelay() {
           const figures = await metrics()
           const of = (name: string) => (figures.get(`satunomor_nodejs_eventloop_lag_${name}_seconds`) ?? NaN) * 1000
@@ -134,12 +138,13 @@ export async function openExchange({ cel = true }: { cel?: boolean } = {}): Prom
     async startAriApp() {
       const output = openSync(join(folder, 'ari-app.log'), 'a')
       const place = `http://${at}:8081`
+      const started = performance.now()
       const child = new Child('the ARI app', dyingWithUs([process.execPath, [join(project, 'test', 'bench', 'ari-app.ts'), `http://${at}:8088`, 'satunomor', password, at, '8081']]), { output, cwd: project, env: nodeEnv })
       parts.defer(() => child.stop())
       closeSync(output)
       await until(child, async () => (await fetch(place)).ok)
       return {
-        child, beside: [],
+        child, beside: [], readyAfter: performance.now() - started,
         loopDelay: async () => await (await fetch(place)).json() as LoopDelay,
         stop: () => child.stop()
       }
