@@ -64,9 +64,9 @@ const lock = async (ground: Ground) => {
 }
 
 /** What SQLite has written ahead goes into its file, so that its log has no room left of its own. */
-function emptyTheLog(ground: Ground) {
+async function emptyTheLog(ground: Ground) {
   const store = new DatabaseSync(places(ground.storeDisk.folder).records, { timeout: 0 })
-  store.exec('pragma wal_checkpoint(truncate)')
+  await eventually('nobody is in the way', async () => store.prepare('pragma wal_checkpoint(truncate)').get()?.['busy'] === 0)
   store.close()
 }
 
@@ -153,7 +153,7 @@ export function faults(): Fault[] {
     },
     {
       name: 'the store\'s disk is full', short: ['greeting'],
-      strike: async ground => { emptyTheLog(ground); await ground.storeDisk.fill() }, heal: ({ storeDisk }) => storeDisk.free(), bites: stepsWait
+      strike: async ground => { await emptyTheLog(ground); await ground.storeDisk.fill() }, heal: ({ storeDisk }) => storeDisk.free(), bites: stepsWait
     },
     {
       name: 'the ledger\'s disk is full', short: ['talking'], nativeOnly: 'Asterisk\'s log folder is put on a disk of its own, which its container does not see',
