@@ -110,7 +110,10 @@ test('a prompt that ended unheard has ended: the silent caller is led on', async
   it.enters('one', ['inbound', 'utama'])
   await it.has('play sound:menu-utama')
   it.playing.clear()
-  await it.trunkLine.reconcile()
+  await eventually('it is asked whether it still plays', async () => {
+    await it.trunkLine.reconcile()
+    return it.asked.includes('get')
+  })
   await it.has('continueInDialplan agency-bpbd')
 })
 
