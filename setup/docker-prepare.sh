@@ -4,10 +4,13 @@
 set -eu
 state=$SATUNOMOR_STATE
 install -d -m 750 -o root -g asterisk "$state/asterisk" "$state/asterisk/etc"
+install -d -m 750 -o satunomor -g asterisk "$state/asterisk/etc/plan"
 for folder in log log/cel-custom lib spool run; do
   install -d -m 750 -o asterisk -g asterisk "$state/asterisk/$folder"
 done
 install -d -m 750 -o satunomor -g satunomor "$state"
 install -d -m 755 "$state/sounds"
-SATUNOMOR_ASTERISK_USER="$(id -u asterisk):$(id -g asterisk)" node --disable-warning=ExperimentalWarning src/prepare.ts
+SATUNOMOR_ASTERISK_USER="$(id -u asterisk):$(id -g asterisk)" node src/prepare.ts
 chown satunomor:satunomor "$state/secrets.json"
+# What an apply changes is the service's: the versions, what is rendered of them, and the prompts.
+chown -R satunomor "$state/versions" "$state/asterisk/etc/plan" "$state/sounds"

@@ -10,11 +10,11 @@ import { userInRoot } from './root.mjs'
  */
 export function asteriskFolders(folder) {
   const owner = userInRoot('asterisk')
-  for (const name of ['etc', 'log', 'log/cel-custom', 'lib', 'spool', 'run']) {
+  for (const name of ['etc', 'etc/plan', 'log', 'log/cel-custom', 'lib', 'spool', 'run']) {
     const path = join(folder, name)
     mkdirSync(path, { recursive: true })
     chmodSync(path, 0o750)
-    chownSync(path, name === 'etc' ? 0 : owner.uid, owner.gid)
+    chownSync(path, name.startsWith('etc') ? 0 : owner.uid, owner.gid)
   }
   return owner
 }

@@ -1,12 +1,13 @@
 // `npm start`: sets up what is missing, then runs Redis, Asterisk, the demo's telephones and the service in the
-// foreground, starts again what falls, and stops everything on Ctrl-C or SIGTERM.
+// foreground, starts again what falls and what no longer answers, and stops everything on Ctrl-C or SIGTERM.
 import { closeSync, mkdirSync, openSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { connect } from 'node:net'
 import { createSocket } from 'node:dgram'
 import { join } from 'node:path'
+import { killWhenFrozen, stirs } from './alive.mjs'
 import { Child, dyingWithUs, until } from './children.mjs'
-import { installPackages, node } from './packages.mjs'
+import { installPackages, node, nodeEnv } from './packages.mjs'
 import { asterisk, asteriskFolders, redis } from './parts.mjs'
 import { project, state } from './project.mjs'
 import { inRoot, makeRoot } from './root.mjs'
@@ -22,8 +23,8 @@ const phones = env['SATUNOMOR_PHONES'] !== 'off'
 const asteriskFolder = join(state, 'asterisk')
 const sounds = join(state, 'sounds')
 
-/** What runs, in the order in which it was started. @type {Child[]} */
-const running = []
+/** What runs, in the order in which it was started at first: a part keeps its place when it is started again. @type {Map<Part, Child>} */
+const running = new Map()
 const stopping = new AbortController()
 process.on('SIGINT', () => stopping.abort())
 process.on('SIGTERM', () => stopping.abort())
@@ -34,11 +35,18 @@ async function setUp() {
   await installPackages()
   await makeRoot()
   const owner = asteriskFolders(asteriskFolder)
+  /** @type {string[]} */
+  const warnings = []
   await step('Service plan, dialplan and prompts', 'half a minute the first time', () =>
-    run(node, ['--disable-warning=ExperimentalWarning', join(project, 'src', 'prepare.ts')], {
-      env: { SATUNOMOR_TOOLS: 'root', SATUNOMOR_ASTERISK_USER: `${owner.uid}:${owner.gid}` },
+    run(node, [join(project, 'src', 'prepare.ts')], {
+      env: { ...nodeEnv, SATUNOMOR_TOOLS: 'root', SATUNOMOR_ASTERISK_USER: `${owner.uid}:${owner.gid}` },
       advice: 'Mend what the lines above name (file:line:column); nothing of it went live.'
-    }).then(said => said.trim().split('\n').at(-1) ?? ''))
+    }).then(said => {
+      const lines = said.trim().split('\n')
+      warnings.push(...lines.slice(0, -1))
+      return lines.at(-1) ?? ''
+    }))
+  for (const warning of warnings) process.stderr.write(`    ! ${warning}\n`)
 }
 
 async function start() {
@@ -56,53 +64,62 @@ async function start() {
   await step('The service', 'a few seconds', async () => { await launch(servicePart) })
 }
 
-/** @typedef {{ name: string, command: () => [string, string[]], log: string, env?: NodeJS.ProcessEnv, ready: () => Promise<boolean>, falls: number }} Part */
+/**
+ * `alive`: whether it answers, which is not whether it is ready; after `patience` ms without it is killed and started again.
+ * @typedef {{ name: string, command: () => [string, string[]], log: string, env?: NodeJS.ProcessEnv, ready: () => Promise<boolean>,
+ *   alive?: () => Promise<boolean>, patience?: number }} Part
+ */
 
 /** @type {Part} */
 const redisPart = {
-  name: 'Redis', log: 'redis.log', falls: 0,
+  name: 'Redis', log: 'redis.log',
   command: () => inRoot(redis({ folder: join(state, 'redis'), address: '127.0.0.1', port: redisPort })),
-  ready: () => answers({ host: '127.0.0.1', port: redisPort })
+  ready: () => answers({ host: '127.0.0.1', port: redisPort }),
+  alive: () => stirs({ host: '127.0.0.1', port: redisPort }, 'PING\r\n'), patience: 30_000
 }
 /** @type {Part} */
 const asteriskPart = {
-  name: 'Asterisk', log: 'asterisk.log', falls: 0,
+  name: 'Asterisk', log: 'asterisk.log',
   command: () => inRoot(asterisk({ folder: asteriskFolder, sounds })),
-  ready: () => answers({ host: sip.host, port: amiPort })
+  ready: () => answers({ host: sip.host, port: amiPort }),
+  alive: () => stirs({ host: sip.host, port: amiPort }), patience: 30_000
 }
 /** @type {Part} */
 const phonesPart = {
-  name: 'the demo\'s telephones', log: 'telephones.log', falls: 0,
+  name: 'the demo\'s telephones', log: 'telephones.log',
   command: () => dyingWithUs([node, [join(project, 'demo', 'telephones.ts')]]),
-  env: { SATUNOMOR_SOUNDS: sounds },
+  env: { ...nodeEnv, SATUNOMOR_SOUNDS: sounds },
   ready: async () => true
 }
 /** @type {Part} */
 const watchdogPart = {
-  name: 'the watchdog', log: 'watchdog.log', falls: 0,
-  command: () => dyingWithUs([node, ['--disable-warning=ExperimentalWarning', join(project, 'src', 'watchdog.ts')]]),
-  env: { NODE_ENV: 'production' },
+  name: 'the watchdog', log: 'watchdog.log',
+  command: () => dyingWithUs([node, [join(project, 'src', 'watchdog.ts')]]),
+  env: { ...nodeEnv, NODE_ENV: 'production' },
   ready: async () => true
 }
 /** @type {Part} */
 const servicePart = {
-  name: 'the service', log: 'service.log', falls: 0,
-  command: () => dyingWithUs([node, ['--disable-warning=ExperimentalWarning', join(project, 'src', 'main.ts')]]),
-  env: { REDIS_URL: env['REDIS_URL'] ?? `redis://127.0.0.1:${redisPort}`, NODE_ENV: 'production' },
-  ready: async () => (await fetch(`http://${http.host.includes(':') ? `[${http.host}]` : http.host}:${http.port}/readyz`)).ok
+  name: 'the service', log: 'service.log',
+  command: () => dyingWithUs([node, [join(project, 'src', 'main.ts')]]),
+  env: { ...nodeEnv, REDIS_URL: env['REDIS_URL'] ?? `redis://127.0.0.1:${redisPort}`, NODE_ENV: 'production', SATUNOMOR_TOOLS: 'root' },
+  ready: () => says200('/readyz'),
+  alive: () => says200('/healthz'), patience: 15_000
 }
 
-/** @param {Part} part */
+/** Starts a part, and says so when it is ready; throws when it is not. @param {Part} part */
 async function launch(part) {
   const output = openSync(join(state, 'log', part.log), 'a', 0o640)
   const errors = part === servicePart ? 'inherit' : output        // it shows the token that it made, once
-  const child = Object.assign(new Child(part.name, part.command(), { output, errors, cwd: project, ...part.env ? { env: part.env } : {} }), { part, startedAt: Date.now() })
+  const child = new Child(part.name, part.command(), { output, errors, cwd: project, ...part.env ? { env: part.env } : {} })
   closeSync(output)
-  running.push(child)
+  running.set(part, child)
   try {
     await until(child, part.ready)
   } catch (error) {
     throw new StepFailed(/** @type {Error} */ (error).message, `Read ${join(state, 'log', part.log)}.`)
+  } finally {
+    if (part.alive) void killWhenFrozen(child, part.alive, part.patience ?? 30_000, stopping.signal)
   }
 }
 
@@ -117,17 +134,24 @@ Ctrl-C stops everything.
 `)
 }
 
-/** Starts again what falls, at once at first, then ever more slowly, until we are told to stop. */
+/** Starts again what falls, each part for itself, until we are told to stop. */
 async function watch() {
   const stopped = new Promise(resolve => { if (stopping.signal.aborted) resolve(undefined); else stopping.signal.addEventListener('abort', () => resolve(undefined), { once: true }) })
-  while (!stopping.signal.aborted) {
-    const fallen = await Promise.race([stopped, ...running.map(child => child.ended)])
-    if (!(fallen instanceof Child) || stopping.signal.aborted) return
-    running.splice(running.indexOf(fallen), 1)
-    const { part, startedAt } = /** @type {Child & { part: Part, startedAt: number }} */ (fallen)
-    part.falls = Date.now() - startedAt > 60_000 ? 1 : part.falls + 1
-    const wait = Math.min(30_000, part.falls === 1 ? 0 : 250 * 2 ** part.falls)
-    process.stderr.write(`${part.name} ended (${fallen.exit?.signal ?? `code ${fallen.exit?.code}`}); it is started again${wait ? ` in ${wait / 1000} s` : ''}\n`)
+  for (const part of running.keys()) void keepRunning(part, stopped)
+  await stopped
+}
+
+/** At once at first, then ever more slowly; one that falls again and again holds up no other. @param {Part} part @param {Promise<unknown>} stopped */
+async function keepRunning(part, stopped) {
+  let falls = 0
+  for (;;) {
+    const child = /** @type {Child} */ (running.get(part))
+    const since = performance.now()
+    await Promise.race([stopped, child.ended])
+    if (stopping.signal.aborted) return
+    falls = performance.now() - since > 60_000 ? 1 : falls + 1
+    const wait = Math.min(30_000, falls === 1 ? 0 : 250 * 2 ** falls)
+    process.stderr.write(`${part.name} ended (${child.exit?.signal ?? `code ${child.exit?.code}`}); it is started again${wait ? ` in ${wait / 1000} s` : ''}\n`)
     await Promise.race([stopped, new Promise(resolve => setTimeout(resolve, wait))])
     if (stopping.signal.aborted) return
     await launch(part).catch(error => process.stderr.write(`${error.message}. ${error.advice ?? ''}\n`))
@@ -136,8 +160,13 @@ async function watch() {
 
 /** In the order in which they need each other: the service drains while everything else still runs. */
 async function stop() {
-  if (running.length > 0) process.stderr.write('Stopping: calls that are being decided are led to their choice first\n')
-  while (running.length > 0) await running.pop()?.stop()
+  if (running.size > 0) process.stderr.write('Stopping: calls that are being decided are led to their choice first\n')
+  for (const child of [...running.values()].reverse()) await child.stop()
+}
+
+/** @param {string} path */
+async function says200(path) {
+  return (await fetch(`http://${http.host.includes(':') ? `[${http.host}]` : http.host}:${http.port}${path}`, { signal: AbortSignal.timeout(3_000) })).ok
 }
 
 /** @param {{ host: string, port: number }} address */

@@ -7,17 +7,16 @@
  * Ends with 0 when the sums are the same, with 1 and the list of differences when they are not.
  */
 import { createReadStream } from 'node:fs'
-import { readdir } from 'node:fs/promises'
-import { basename, dirname, join } from 'node:path'
+import { dirname } from 'node:path'
 import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
 import { DateTime } from 'luxon'
 import { pino } from 'pino'
 import { parseCel, stepOf } from './asterisk/cel.ts'
-import { places } from './prepare.ts'
+import { ledgerFiles } from './asterisk/ledger.ts'
 import { Records } from './records/records.ts'
-import { readSettings } from './settings.ts'
+import { places, readSettings } from './settings.ts'
 
 export interface AuditReport {
   /** The period, Unix ms of the arrival; `from` is in it, `to` is not. */
@@ -72,9 +71,8 @@ async function readLedger(file: string, from: number, to: number) {
   const arrived = new Set<string>()
   const ended = new Set<string>()
   let unreadable = 0
-  const names = (await readdir(dirname(file))).filter(name => name === basename(file) || name.startsWith(`${basename(file)}.`))
-  for (const name of names) {
-    for await (const line of createInterface({ input: createReadStream(join(dirname(file), name)), crlfDelay: Infinity })) {
+  for (const path of await ledgerFiles(file)) {
+    for await (const line of createInterface({ input: createReadStream(path), crlfDelay: Infinity })) {
       if (line === '') continue
       try {
         const step = stepOf(parseCel(line), 'audit')

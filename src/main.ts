@@ -13,23 +13,29 @@ import { AriLink } from './asterisk/ari-link.ts'
 import { Bookkeeper } from './asterisk/bookkeeper.ts'
 import { Health } from './asterisk/health.ts'
 import { Heartbeat } from './asterisk/heartbeat.ts'
+import { PlanLoader } from './asterisk/plan-loader.ts'
+import { Refusals } from './asterisk/refusals.ts'
 import { TrunkLine } from './asterisk/trunk-line.ts'
 import type { Note } from './calls/call.ts'
+import { LivePlan } from './calls/live-plan.ts'
 import { Switchboard } from './calls/switchboard.ts'
-import { within } from './calls/time.ts'
+import { pause, within } from './calls/time.ts'
+import { planOf, type Changes } from './dialplan/changes.ts'
+import { Versions } from './dialplan/versions.ts'
+import { Watch } from './dialplan/watch.ts'
 import { Jobs } from './followups/jobs.ts'
 import { Metrics } from './http/metrics.ts'
 import { httpServer } from './http/server.ts'
 import { loadToken } from './http/token.ts'
 import { seconds } from './plan/duration.ts'
 import { agencies } from './plan/plan.ts'
-import { readPlan } from './plan/read.ts'
-import { places } from './prepare.ts'
+import { SwitchFile } from './plan/switches.ts'
+import { changesOf } from './prepare.ts'
 import { Records } from './records/records.ts'
 import { Relay } from './records/relay.ts'
 import { Scribe } from './records/scribe.ts'
 import { secretsIn } from './secrets.ts'
-import { readSettings, type Settings } from './settings.ts'
+import { places, readSettings, type Settings } from './settings.ts'
 
 export interface Service {
   /** e.g. `http://127.0.0.1:8080` */
@@ -43,6 +49,9 @@ export interface Service {
   ami: AmiLink
   records: Records
   scribe: Scribe
+  changes: Changes
+  plan: LivePlan
+  switches: SwitchFile
   /** New calls take the fallback; calls in our hands are led to their choice; then everything is closed. */
   stop(patience?: number): Promise<void>
 }
@@ -53,11 +62,13 @@ export async function serve(settings: Settings, log: Logger): Promise<Service> {
   const { asterisk, state, database } = settings
   const place = places(state)
   const secrets = await secretsIn(place.secrets)
-  const { plan } = readPlan(await readFile(settings.plan), { file: settings.plan })
+  const version = await new Versions(place.versions).current()
+  if (!version) throw new Error(`there is no service plan in ${place.versions}: npm start makes one of ${settings.plan}`)
+  const plan = new LivePlan(await planOf(version))
 
   // Records: written here first, copied to PostgreSQL where the city has one.
   const local = await Records.open({ file: place.records }, log)
-  const scribe = new Scribe(local, log, { plan: () => plan.version })
+  const scribe = new Scribe(local, log, { plan: () => plan.now.version })
   const shared = database ? Records.at({ url: database }, log) : undefined
   const relay = shared ? new Relay({ from: local, to: shared, log }).start() : undefined
 
@@ -66,44 +77,54 @@ export async function serve(settings: Settings, log: Logger): Promise<Service> {
   const process = `${Date.now().toString(36)}`
   const noteFor = (callId: string): Note => (kind, facts) => scribe.note(
     { callId, key: `${process}-${++steps}`, at: Date.now(), witness: 'service', kind, facts } as Parameters<Scribe['note']>[0])
-  const switchboard = new Switchboard({ plan: () => plan, noteFor, log })
+  const switches = new SwitchFile(place.switches, log)
+  const switchboard = new Switchboard({ plan: at => plan.at(at), switches: () => switches.now, noteFor, log })
 
   // Asterisk: ARI for the calls in our hands, the ledger for all of them, AMI for its health.
   const events = new AriEvents()
   const ari: AriLink = new AriLink(
     { url: `http://${asterisk.address}:${asterisk.ariPort}`, user: 'satunomor', password: secrets.ari, app },
-    { onEvent: event => events.tell(event), onUp: async () => { await trunkLine.reconcile(); await heartbeat.beat() }, log })
+    { onEvent: event => events.tell(event), onUp: async () => { await trunkLine.reconcile(); await heartbeat.beat(); catchUp() }, log })
   const trunkLine = new TrunkLine({ link: ari, events, switchboard, app, log })
   const heartbeat = new Heartbeat(ari, log)
+  const refusals = new Refusals()
   const metrics: Metrics = new Metrics({
     figures: async () => ({
       ...await local.totals(),
       busyLines: (await local.live()).flatMap(({ agency, line }) => agency && line ? [{ agency, line }] : []),
-      lines: agencies(plan).flatMap(({ id, lines }) => lines.map(line => ({ agency: id, line: line.id })))
+      lines: agencies(plan.now).flatMap(({ id, lines }) => lines.map(line => ({ agency: id, line: line.id })))
     }),
     instant: () => ({
       heartbeatAge: heartbeat.beatAt === undefined ? undefined : (performance.now() - heartbeat.beatAt) / 1000,
-      ledgerLag: bookkeeper.lag, pendingSteps: scribe.pending, calls: switchboard.size, linksLost: ari.counts.lost
+      ledgerLag: bookkeeper.lag, pendingSteps: scribe.pending, calls: switchboard.size, linksLost: ari.counts.lost, refused: refusals.counts
     })
   })
   const bookkeeper: Bookkeeper = new Bookkeeper({ heard: step => metrics.note(step), file: asterisk.cel, records: local, scribe, ari, ended: (callId, q850) => trunkLine.ended(callId, q850), log })
-  const ami = new AmiLink({ host: asterisk.address, port: asterisk.amiPort, user: 'satunomor', password: secrets.ami }, { log })
-  const health = new Health({ ari, ami, heartbeat, plan: plan.version })
+  const ami = new AmiLink({ host: asterisk.address, port: asterisk.amiPort, user: 'satunomor', password: secrets.ami }, { onEvent: event => refusals.note(event), log })
+  const health = new Health({ ari, ami, heartbeat, plan: () => plan.now.version })
+
+  // The plan, as it changes.
+  const changes: Changes = changesOf(settings, log, { exchange: new PlanLoader({ ari, ami }), follow: next => plan.follow(next), applied: (version, next) => watch.over(version, next) })
+  const watch = new Watch({ changes: () => changes, failedSince: (at, most) => failedSince(local, at, most), log })
+  const closing = new AbortController()
+  let catchingUp: Promise<void> | undefined
+  const catchUp = () => { catchingUp ??= untilDone(() => changes.catchUp(), closing.signal, log).finally(() => { catchingUp = undefined }) }
 
   const checkBooks = (from: number, to: number) => audit({ file: asterisk.cel, records: local, from, to })
-  const jobs = new Jobs({ records: local, redis: settings.redis, timezone: plan.timezone, audit: checkBooks, log })
+  const jobs = new Jobs({ records: local, redis: settings.redis, timezone: plan.now.timezone, audit: checkBooks, log })
 
   const { token, made: tokenMade } = settings.token ? { token: settings.token, made: false } : await loadToken(place.token)
-  const version = (JSON.parse(await readFile(join(settings.project, 'package.json'), 'utf8')) as { version: string }).version
-  const http = await httpServer({ records: shared ?? local, live: () => local.live(), token, log, ready: () => health.ready(), version, metrics, audit: checkBooks })
+  const release = (JSON.parse(await readFile(join(settings.project, 'package.json'), 'utf8')) as { version: string }).version
+  const http = await httpServer({ records: shared ?? local, live: () => local.live(), token, log, ready: () => health.ready(), version: release, metrics, audit: checkBooks, refused: limit => refusals.lastHour(limit), changes })
 
+  await switches.open()
   await bookkeeper.open()
   ari.open()
   ami.open()
   heartbeat.start()
   jobs.start()
   const url = await http.listen(settings.http)
-  log.info({ url, plan: plan.version, numbers: [...plan.numbers.keys()] }, 'the service is up')
+  log.info({ url, version: version.version, plan: plan.now.version, numbers: [...plan.now.numbers.keys()] }, 'the service is up')
 
   const stop = async (patience = 15_000) => {
     log.info({ calls: switchboard.size }, 'draining: new calls take the fallback')
@@ -111,9 +132,13 @@ export async function serve(settings: Settings, log: Logger): Promise<Service> {
     health.drains()
     await within(seconds(patience / 1000), 'calls in our hands', trunkLine.settled()).catch(() => log.warn({ calls: switchboard.size }, 'draining took too long: Asterisk keeps the calls, the next service goes on with them'))
     await http.close()
+    closing.abort()
+    await watch.close()
+    await catchingUp
     await ari.close()
     await ami.close()
     await jobs.close()
+    switches.close()
     await bookkeeper.close()
     await scribe.close()
     await relay?.[Symbol.asyncDispose]()
@@ -121,7 +146,25 @@ export async function serve(settings: Settings, log: Logger): Promise<Service> {
     await local[Symbol.asyncDispose]()
     log.info('the service has stopped')
   }
-  return { url, token, tokenMade, switchboard, events, health, ari, ami, records: local, scribe, stop }
+  return { url, token, tokenMade, switchboard, events, health, ari, ami, records: local, scribe, changes, plan, switches, stop }
+}
+
+/** Calls that ended by our fault since then; of those that had begun long before, nothing is said. */
+async function failedSince(records: Records, at: number, most: number): Promise<number> {
+  const { calls } = await records.list({ disposition: 'failed', from: at - 10 * 60_000, limit: 200 })
+  return calls.filter(({ endedAt }) => endedAt !== null && endedAt >= at).slice(0, most).length
+}
+
+/** Tries again each second what Asterisk, or somebody who holds the lock, does not let be done yet. */
+async function untilDone(work: () => Promise<void>, stop: AbortSignal, log: Logger) {
+  while (!stop.aborted) {
+    try {
+      return await work()
+    } catch (error) {
+      log.warn({ err: error }, 'Asterisk was not asked which plan it has loaded, or could not load the live one: again in a second')
+    }
+    await pause(seconds(1), stop)
+  }
 }
 
 if (import.meta.main) {

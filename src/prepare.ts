@@ -4,26 +4,19 @@
  */
 import { mkdir } from 'node:fs/promises'
 import { existsSync } from 'node:fs'
-import { dirname, join } from 'node:path'
+import { dirname, join, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { pino, type Logger } from 'pino'
 import { inRoot } from '../setup/root.mjs'
+import { Changes, type ChangesOptions } from './dialplan/changes.ts'
 import { layOut, type LayOut, type Site } from './dialplan/lay-out.ts'
-import { prepare } from './dialplan/prepare.ts'
 import { run as runHere, type Run } from './dialplan/run.ts'
+import { smoke } from './dialplan/smoke.ts'
 import { speak, writeWhole, type Progress } from './dialplan/synthesise.ts'
-import { formatFault } from './plan/faults.ts'
-import type { Plan } from './plan/plan.ts'
-import { readSettings, type Settings } from './settings.ts'
+import { Versions, type Version } from './dialplan/versions.ts'
+import { checkExpectedCalls } from './plan/expected.ts'
+import { places, readSettings, type Settings } from './settings.ts'
 import { secretsIn } from './secrets.ts'
-
-/** Folders of what `prepare` makes, under the state folder. */
-export const places = (state: string) => ({
-  sounds: join(state, 'sounds'),
-  etc: join(state, 'asterisk', 'etc'),
-  secrets: join(state, 'secrets.json'),
-  records: join(state, 'records.sqlite'),
-  token: join(state, 'token')
-})
 
 export interface MakeReady {
   settings: Settings
@@ -42,24 +35,35 @@ export const toolsInRoot: Run = (command, args, options) => {
   return runHere(program, programArgs, options)
 }
 
-/** Throws what is wrong with the plan, the templates or the prompts; then nothing that Asterisk reads has changed. */
-export async function makeReady({ settings, owner, run = runHere, progress = () => {}, warn = () => {}, sounds = places(settings.state).sounds }: MakeReady): Promise<Plan> {
+const siteOf = ({ asterisk: { address, port, ariPort, amiPort, rtp } }: Settings): Site =>
+  ({ address, port, ariPort, amiPort, rtp, sounds: '/usr/share/asterisk/sounds' })
+
+/** How the plan of this machine changes; `more` is what only the running service has. */
+export function changesOf(settings: Settings, log: Logger, { sounds = settings.sounds, run, progress, ...more }:
+  Pick<MakeReady, 'sounds' | 'run' | 'progress'> & Partial<Pick<ChangesOptions, 'exchange' | 'follow' | 'applied'>> = {}): Changes {
+  const { project, state, plan, tools } = settings
+  const dialplan = join(project, 'dialplan')
+  return new Changes({
+    versions: new Versions(places(state).versions),
+    desk: { plan: resolve(plan), templates: join(dialplan, 'templates'), prompts: join(dialplan, 'prompts') },
+    workshop: { site: { ...siteOf(settings) }, run: run ?? (tools === 'root' ? toolsInRoot : runHere), ...progress ? { progress } : {}, spoken: sounds, expected: checkExpectedCalls, allow: join(project, 'asterisk-config', 'lint-allow.yaml') },
+    live: { etc: join(places(state).etc, 'plan'), sounds }, log,
+    smoke: candidate => smoke(candidate, { config: join(project, 'asterisk-config'), tools }), ...more
+  })
+}
+
+/** Throws what is wrong with the plan, the templates or the prompts where there is no version yet to go on with. */
+export async function makeReady({ settings, owner, run, progress = () => {}, warn = () => {}, sounds = settings.sounds }: MakeReady): Promise<Version> {
   const { project, state } = settings
   const { etc, secrets } = places(state)
   await mkdir(sounds, { recursive: true, mode: 0o755 })
-  const { address, port, ariPort, amiPort, rtp } = settings.asterisk
-  const site: Site = { address, port, ariPort, amiPort, rtp, sounds: '/usr/share/asterisk/sounds' }
-  const { plan, files, warnings } = await prepare({
-    planFile: settings.plan, templates: join(project, 'dialplan', 'templates'), prompts: join(project, 'dialplan', 'prompts'),
-    sounds, site: { ...site }, run, progress
-  })
-  for (const warning of warnings) warn(formatFault(warning))
-  await ringTone(sounds, run)
-  await speak({ folder: join(project, 'demo', 'sentences'), out: join(sounds, 'telephones'), language: 'id', run, progress })
-  await layOut({
-    config: join(project, 'asterisk-config'), rendered: files, site, secrets: await secretsIn(secrets), to: etc, ...owner ? { owner } : {}
-  })
-  return plan
+  const changes = changesOf(settings, pino({ level: 'silent' }), { sounds, progress, ...run ? { run } : {} })
+  const version = await changes.start({ who: 'the set-up', warn })
+  await layOut({ config: join(project, 'asterisk-config'), site: siteOf(settings), secrets: await secretsIn(secrets), to: etc, ...owner ? { owner } : {} })
+  const tools = run ?? (settings.tools === 'root' ? toolsInRoot : runHere)
+  await ringTone(sounds, tools)
+  await speak({ folder: join(project, 'demo', 'sentences'), out: join(sounds, 'telephones'), language: 'id', run: tools, progress })
+  return version
 }
 
 /** What a caller hears while a line rings: Indonesia's ring tone, 425 Hz, 1 s on and 4 s off, four times. */
@@ -74,18 +78,16 @@ async function ringTone(sounds: string, run: Run) {
 
 if (import.meta.main) {
   const project = dirname(dirname(fileURLToPath(import.meta.url)))
-  const { SATUNOMOR_TOOLS: tools, SATUNOMOR_ASTERISK_USER: user } = process.env
-  const [uid, gid] = user?.split(':').map(Number) ?? []
+  const [uid, gid] = process.env['SATUNOMOR_ASTERISK_USER']?.split(':').map(Number) ?? []
   try {
     const made: string[] = []
-    const plan = await makeReady({
+    const { version, plan } = await makeReady({
       settings: readSettings(process.env, project),
-      ...tools === 'root' ? { run: toolsInRoot } : {},
       ...uid !== undefined && gid !== undefined ? { owner: { uid, gid } } : {},
       progress: ({ language, name, outcome }) => { if (outcome === 'made') made.push(`${language}/${name}`) },
       warn: sentence => process.stderr.write(`${sentence}\n`)
     })
-    process.stdout.write(`plan ${plan.version}, ${plan.numbers.size} number(s), ${made.length} prompts made\n`)
+    process.stdout.write(`version ${version}, plan ${plan}, ${made.length} prompts made\n`)
   } catch (error) {
     process.stderr.write(`${(error as Error).message}\n`)
     process.exit(1)

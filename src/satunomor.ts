@@ -6,7 +6,19 @@ export interface Verb {
 }
 
 /** What there is, in the order of the help. Loaded only when it is asked for. */
-const verbs: Record<string, { does: string, load: () => Promise<Verb> }> = {}
+const verbs: Record<string, { does: string, load: () => Promise<Verb> }> = {
+  validate: { does: 'checks the service plan, the templates and the prompts; changes nothing', load: () => import('./verbs/validate.ts') },
+  render: { does: 'what Asterisk would load of them [--out DIR]; changes nothing', load: () => import('./verbs/render.ts') },
+  diff: { does: 'what differs from the live version [FROM [TO]]', load: () => import('./verbs/diff.ts') },
+  apply: { does: 'makes the edited plan live: --why "…" [--who NAME] [--base N] [--no-smoke]', load: () => import('./verbs/apply.ts') },
+  versions: { does: 'every version: when, who, why', load: () => import('./verbs/versions.ts') },
+  rollback: { does: 'makes the version before live again, or version N: [N] --why "…" [--who NAME]', load: () => import('./verbs/rollback.ts') },
+  simulate: { does: 'the way that a call would take: --number 112 --at "2027-03-20 02:30" --press 1,2 --busy LINE --dead LINE', load: () => import('./verbs/simulate.ts') },
+  expect: { does: 'checks the expected calls of dialplan/calls.yaml', load: () => import('./verbs/expect.ts') },
+  calendar: { does: 'when agencies open and close: --days 30 --from 2027-03-01', load: () => import('./verbs/calendar.ts') },
+  switch: { does: 'closes an agency until a time, or sets the city\'s surge mode: close AGENCY, open AGENCY, siaga, normal', load: () => import('./verbs/switch.ts') },
+  schema: { does: 'prints the JSON Schema of plan.yaml, for editors', load: () => import('./verbs/schema.ts') }
+}
 
 function help(): string {
   const width = Math.max(...Object.keys(verbs).map(name => name.length), 0)

@@ -10,12 +10,16 @@ export interface Settings {
   project: string
   state: string
   plan: string
+  /** The folder of prompts that Asterisk plays from. */
+  sounds: string
   http: { host: string, port: number }
   asterisk: { address: string, port: number, ariPort: number, amiPort: number, rtp: [first: number, last: number], cel: string }
   redis: string
   /** PostgreSQL for the records, beside the local store. */
   database: string | undefined
   token: string | undefined
+  /** Where espeak-ng, sox and Asterisk's program are: on this machine (or in this container), or in the root that `npm start` makes. */
+  tools: 'here' | 'root'
   logLevel: string
 }
 
@@ -51,6 +55,7 @@ export function readSettings(env: Record<string, string | undefined>, project: s
     project,
     state,
     plan: text('SATUNOMOR_PLAN', join(project, 'dialplan', 'plan.yaml')),
+    sounds: text('SATUNOMOR_SOUNDS', join(state, 'sounds')),
     http: { host: address('SATUNOMOR_HTTP_ADDRESS', '127.0.0.1'), port: port('SATUNOMOR_HTTP_PORT', 8080) },
     asterisk: {
       address: address('SATUNOMOR_SIP_ADDRESS', '127.0.0.1'),
@@ -63,6 +68,7 @@ export function readSettings(env: Record<string, string | undefined>, project: s
     redis: url('REDIS_URL', 'redis://127.0.0.1:6389', ['redis:', 'rediss:']),
     database: env['DATABASE_URL'] ? url('DATABASE_URL', '', ['postgres:', 'postgresql:']) : undefined,
     token: env['SATUNOMOR_TOKEN'] || undefined,
+    tools: env['SATUNOMOR_TOOLS'] === 'root' ? 'root' : 'here',
     logLevel: text('SATUNOMOR_LOG', 'info')
   }
   if (settings.asterisk.rtp[0] >= settings.asterisk.rtp[1]) faults.push('SATUNOMOR_RTP_LAST is not above SATUNOMOR_RTP_FIRST')
@@ -71,3 +77,14 @@ export function readSettings(env: Record<string, string | undefined>, project: s
   if (faults.length > 0) throw new BadSettings(faults.join('\n'))
   return settings
 }
+
+/** What is made and kept, under the state folder. */
+export const places = (state: string) => ({
+  etc: join(state, 'asterisk', 'etc'),
+  versions: join(state, 'versions'),
+  secrets: join(state, 'secrets.json'),
+  records: join(state, 'records.sqlite'),
+  token: join(state, 'token'),
+  /** What an admin has set by hand. */
+  switches: join(state, 'switches.json')
+})

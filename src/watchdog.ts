@@ -9,8 +9,7 @@ import { pino, type Logger } from 'pino'
 import { AmiLink } from './asterisk/ami-link.ts'
 import { pause } from './calls/time.ts'
 import { milliseconds, seconds } from './plan/duration.ts'
-import { places } from './prepare.ts'
-import { readSettings } from './settings.ts'
+import { places, readSettings } from './settings.ts'
 
 /** As `[trunk-in]` has it: a beat that is this old is no beat. */
 const stale = seconds(4)

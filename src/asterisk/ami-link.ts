@@ -3,7 +3,7 @@ import makeManager from 'asterisk-manager'
 import type { Logger } from 'pino'
 import { pause, within } from '../calls/time.ts'
 import { milliseconds, seconds, type Duration } from '../plan/duration.ts'
-import { AsteriskAway } from './ari-link.ts'
+import { AsteriskAway } from './ari-errors.ts'
 
 export interface AmiSite {
   host: string

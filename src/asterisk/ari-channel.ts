@@ -3,7 +3,8 @@ import { Hangup } from '../calls/channel.ts'
 import { pause } from '../calls/time.ts'
 import { milliseconds } from '../plan/duration.ts'
 import type { AriEvents } from './ari-events.ts'
-import { AsteriskAway, Gone, untilAborted, type AriLink } from './ari-link.ts'
+import { AsteriskAway, Gone } from './ari-errors.ts'
+import { untilAborted, type AriLink } from './ari-link.ts'
 
 /** The names of a channel's playbacks: few and known, so that whoever comes after us can stop what we began. One plays at a time. */
 export const playbacks = (callId: string) => [0, 1, 2, 3].map(n => `${callId}-prompt-${n}`)
@@ -13,8 +14,8 @@ export class AriChannel implements Channel {
   readonly #link: Pick<AriLink, 'request'>
   readonly #events: AriEvents
   readonly #line = new AbortController()
-  /** Aborts when the call leaves our hands, into the dialplan's or because it ends. */
-  #inHand = new AbortController()
+  /** What is listened for while the call is in our hands; none when it is the dialplan's, or has ended. */
+  #listening: (() => void)[] = []
   readonly callId: string
   readonly hungUp = this.#line.signal
 
@@ -27,19 +28,23 @@ export class AriChannel implements Channel {
 
   /** The dialplan gives the call to us: at first, and each time that it comes back. */
   taken() {
-    this.#inHand.abort()
-    this.#inHand = new AbortController()
+    this.#letGo()
     // A caller who came in through the dialplan says goodbye with StasisEnd; ChannelDestroyed may not come.
     let cause: number | null = null
-    const gone = (q850: number | null) => this.ended(q850)
-    this.#events.on('ChannelHangupRequest', this.callId, event => { cause = event.cause ?? null }, this.#inHand.signal)
-    this.#events.on('StasisEnd', this.callId, () => gone(cause), this.#inHand.signal)
-    this.#events.on('ChannelDestroyed', this.callId, event => gone(event.cause), this.#inHand.signal)
-    if (this.#digits) this.onDigit(this.#digits)
+    this.#listening = [
+      this.#events.on('ChannelHangupRequest', this.callId, event => { cause = event.cause ?? null }),
+      this.#events.on('StasisEnd', this.callId, () => this.ended(cause)),
+      this.#events.on('ChannelDestroyed', this.callId, event => this.ended(event.cause)),
+      this.#events.on('ChannelDtmfReceived', this.callId, event => this.#digits(event.digit))
+    ]
   }
 
   /** Whether the call is with us, and not (on its way) into the dialplan. */
-  get inHand() { return !this.#inHand.signal.aborted }
+  get inHand() { return this.#listening.length > 0 }
+
+  #letGo() {
+    for (const off of this.#listening.splice(0)) off()
+  }
 
   /** After the link was away: a prompt whose end we did not hear has ended all the same. */
   async catchUp() {
@@ -55,12 +60,8 @@ export class AriChannel implements Channel {
 
   /** The call is over, as heard here or read in the ledger. */
   ended(q850: number | null) {
-    this.#inHand.abort()
+    this.#letGo()
     if (!this.#line.signal.aborted) this.#line.abort(new Hangup(q850))
-  }
-
-  async answer() {
-    await this.#ask('answer')
   }
 
   #playing: string | undefined
@@ -68,23 +69,30 @@ export class AriChannel implements Channel {
   async play(prompts: readonly Prompt[], stop: AbortSignal) {
     if (stop.aborted) return
     const playbackId = playbacks(this.callId)[this.#played++ % 4]!
-    const over = new AbortController()
-    const finished = this.#events.next('PlaybackFinished', playbackId, AbortSignal.any([stop, over.signal])).then(() => true, () => false)
+    const { promise: over, resolve } = Promise.withResolvers<'finished' | 'stopped'>()
+    const off = this.#events.on('PlaybackFinished', playbackId, () => resolve('finished'))
+    const stopped = () => resolve('stopped')
+    stop.addEventListener('abort', stopped)
     try {
       await this.#ask('play', { playbackId, media: prompts.map(prompt => `sound:${prompt}`).join(',') })
       this.#playing = playbackId
-      if (!await finished && !this.hungUp.aborted) await this.#link.request('playbacks', 'stop', { playbackId }).catch(passOver(Gone))
+      if (await over === 'stopped' && !this.hungUp.aborted) this.#stop(playbackId)
     } finally {
-      over.abort()
+      off()
+      stop.removeEventListener('abort', stopped)
       this.#playing = undefined
     }
   }
 
-  #digits: ((digit: string) => void) | undefined
-  onDigit(listener: (digit: string) => void) {
-    this.#digits = listener
-    this.#events.on('ChannelDtmfReceived', this.callId, event => listener(event.digit), this.#inHand.signal)
+  /** Not waited for: what is asked next goes its way meanwhile, and takes effect when the prompt has stopped. */
+  #stop(playbackId: string) {
+    this.#stopping = this.#link.request('playbacks', 'stop', { playbackId }).then(() => {}, passOver(Gone))
+    this.#stopping.catch(() => {})           // whoever asks next hears of it
   }
+
+  #stopping: Promise<void> | undefined
+  #digits: (digit: string) => void = () => {}
+  onDigit(listener: (digit: string) => void) { this.#digits = listener }
 
   async remember(place: string) {
     await this.#ask('setChannelVar', { variable: 'SN_STATE', value: place })
@@ -101,7 +109,7 @@ export class AriChannel implements Channel {
   /** From the request on, a StasisEnd is the dialplan taking over, no longer a caller gone. */
   async #continueAt(context: string) {
     this.hungUp.throwIfAborted()
-    this.#inHand.abort()
+    this.#letGo()
     await this.#ask('continueInDialplan', { context, extension: 's', priority: 1 })
   }
 
@@ -114,7 +122,8 @@ export class AriChannel implements Channel {
   async #ask(operation: string, params: Record<string, unknown> = {}) {
     this.hungUp.throwIfAborted()
     try {
-      await untilAborted(this.#link.request('channels', operation, { channelId: this.callId, ...params }), this.hungUp)
+      await untilAborted(Promise.all([this.#link.request('channels', operation, { channelId: this.callId, ...params }), this.#stopping]), this.hungUp)
+      this.#stopping = undefined
     } catch (error) {
       if (error instanceof Gone) this.ended(null)
       // What is asked of a channel that is just being hung up is refused ("Failed to answer channel", 500): the news of it is on its way.

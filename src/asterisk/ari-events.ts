@@ -1,4 +1,4 @@
-import { EventEmitter, once } from 'node:events'
+import { EventEmitter } from 'node:events'
 import type * as Ari from 'ari-client'
 
 /** The ARI events this service listens to, and the id each of them is about. */
@@ -37,17 +37,11 @@ export class AriEvents {
     this.#about.on('StasisStart', listener)
   }
 
-  /** Listens from now on: call it before the request whose answer it is, await it after. Rejects when the signal aborts. */
-  async next<Type extends keyof Heard>(type: Type, id: string, signal: AbortSignal): Promise<Heard[Type]> {
-    const [event] = await once(this.#about, `${type} ${id}`, { signal })
-    return event as Heard[Type]
-  }
-
-  on<Type extends keyof Heard>(type: Type, id: string, listener: (event: Heard[Type]) => void, signal: AbortSignal) {
-    if (signal.aborted) return
+  /** Listens from now on, before the request whose answer it is; what it returns ends the listening. */
+  on<Type extends keyof Heard>(type: Type, id: string, listener: (event: Heard[Type]) => void): () => void {
     const name = `${type} ${id}`
     this.#about.on(name, listener)
-    signal.addEventListener('abort', () => this.#about.off(name, listener), { once: true })
+    return () => { this.#about.off(name, listener) }
   }
 
   /** What is listened for, apart from new calls: empty when no call is in our hands. */

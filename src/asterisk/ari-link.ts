@@ -1,10 +1,11 @@
-import Ari from 'ari-client'
 import type { Client } from 'ari-client'
-import { createRequire } from 'node:module'
 import type { Logger } from 'pino'
 import { milliseconds, seconds, type Duration } from '../plan/duration.ts'
 import { deadline, pause } from '../calls/time.ts'
+import { ariClient } from './ari-client.ts'
+import { AsteriskAway, meaning } from './ari-errors.ts'
 import { heard } from './ari-events.ts'
+import { AriHttp } from './ari-http.ts'
 
 export interface AriSite {
   /** e.g. `http://127.0.0.1:8088` */
@@ -17,7 +18,14 @@ export interface AriSite {
 /** The parts of ari-client that its types do not name. */
 interface Inside {
   _ws?: NodeJS.EventEmitter & { terminate(): void }
-  [operation: string]: unknown
+  _swagger: { apis: Record<string, { operations: Record<string, Operation> } | undefined> }
+}
+
+/** One of Asterisk's operations, out of its own description of ARI. `urlify` throws a text when a part of the path is missing. */
+interface Operation {
+  method: string
+  parameters: { name: string, paramType: string }[]
+  urlify(params: Record<string, unknown>): string
 }
 
 export interface AriLinkOptions {
@@ -32,24 +40,17 @@ export interface AriLinkOptions {
   beat?: Duration
 }
 
-/** Asterisk did not answer, or there is no link to it. */
-export class AsteriskAway extends Error {
-  override name = 'AsteriskAway'
-}
+/** What comes back of our beats. */
+const beatBack = 'ChannelUserevent'
+const known: ReadonlySet<string> = new Set([...heard, beatBack])
 
-/** Asterisk no longer has what we asked about: for a channel, the caller is gone. */
-export class Gone extends Error {
-  override name = 'Gone'
-}
-
-/** What Asterisk answered instead of doing it: the HTTP status, and its own words. */
-class Refused extends Error {
-  override name = 'Refused'
-  readonly status: number
-
-  constructor(status: number, words: string) {
-    super(words)
-    this.status = status
+/** The event in a message, if it is one of those that were asked for. */
+function eventIn(text: string): { type: string, eventname?: string } | undefined {
+  try {
+    const event = JSON.parse(text) as { type?: unknown, eventname?: string } | null
+    return typeof event?.type === 'string' && known.has(event.type) ? event as { type: string } : undefined
+  } catch {
+    return undefined
   }
 }
 
@@ -58,17 +59,19 @@ let credentials: { of: string, links: number } | undefined
 /**
  * The link to Asterisk's REST interface, over ari-client 2.2.0, with its faults fenced in:
  * - it gives up after ten tries: here a lost link is a lost client, and a new one is made, for ever, at most 2 s apart;
- * - an event without a model throws in the socket's handler: here it is caught, counted and logged;
+ * - an event without a model throws in the socket's handler, and from each other one it builds objects with all of ARI's
+ *   operations, whose listeners leak: here events are read as they came, and one that nobody knows is counted and logged;
  * - a request that cannot be sent never settles, one that is refused loses its HTTP status, and API pages that cannot be
- *   read (an Asterisk that is just starting) end the process: here its HTTP is replaced by ours (`askOverHttp`);
+ *   read (an Asterisk that is just starting) end the process: it says what to ask, `AriHttp` asks;
  * - it knows no time-outs and no pings: here each request has a limit, and a beat goes round the whole way;
- * - all clients of a process use the last one's password: here a second one with another is refused;
- * - listeners on channel objects leak: nobody gets such an object.
+ * - all clients of a process use the last one's password: here a second one with another is refused.
  */
 export class AriLink {
   readonly #site: AriSite
   readonly #options: AriLinkOptions
   readonly #closing = new AbortController()
+  readonly #headers: { authorization: string }
+  #http = new AriHttp()
   #client: Client & Inside | undefined
   #lost = new AbortController()
   #running: Promise<void> | undefined
@@ -85,6 +88,7 @@ export class AriLink {
     credentials = { of, links: (credentials?.of === of ? credentials.links : 0) + 1 }
     this.#site = site
     this.#options = options
+    this.#headers = { authorization: `Basic ${btoa(`${site.user}:${site.password}`)}` }
   }
 
   get up() { return this.beatAt !== undefined }
@@ -113,15 +117,19 @@ export class AriLink {
     return this.#ask(client, resource, operation, params)
   }
 
-  async #ask<T>(client: Client & Inside, resource: string, operation: string, params: Record<string, unknown>): Promise<T> {
+  async #ask<T>(client: Inside, resource: string, operation: string, params: Record<string, unknown>): Promise<T> {
     const what = `${resource}.${operation}`
-    const ask = (client[resource] as Record<string, (params: Record<string, unknown>) => Promise<T>> | undefined)?.[operation]
-    if (!ask) throw new TypeError(`ARI has no ${what}`)
-    using time = deadline(this.#options.patience ?? seconds(3), this.#lost.signal)
+    const known = client._swagger.apis[resource]?.operations[operation]
+    if (!known) throw new TypeError(`ARI has no ${what}`)
     try {
-      return await ask({ ...params, headers: { signal: time } })
+      const body = known.parameters.find(({ name, paramType }) => paramType === 'body' && params[name] !== undefined)
+      const answer = await this.#http.ask({
+        method: known.method, url: known.urlify({ ...params }), headers: this.#headers, patience: this.#options.patience ?? seconds(3),
+        ...body ? { body: JSON.stringify(params[body.name]) } : {}
+      })
+      return (answer === '' ? undefined : JSON.parse(answer)) as T
     } catch (error) {
-      throw translate(error, what)
+      throw meaning(error, what)
     }
   }
 
@@ -138,7 +146,7 @@ export class AriLink {
         this.counts.lost++
         log.warn({ lost: this.counts.lost, why: (this.#lost.signal.reason as Error).message }, 'link to Asterisk lost')
       } catch (error) {
-        if (!this.#closing.signal.aborted) log.warn({ err: translate(error, 'linking'), nextTryInMs: wait }, 'no link to Asterisk')
+        if (!this.#closing.signal.aborted) log.warn({ err: meaning(error, 'linking'), nextTryInMs: wait }, 'no link to Asterisk')
       } finally {
         this.#drop()
       }
@@ -153,9 +161,9 @@ export class AriLink {
     const lost = this.#lost = new AbortController()
     if (this.#closing.signal.aborted) lost.abort(this.#closing.signal.reason)
     using time = deadline(seconds(5), lost.signal)
-    // ari-client's first request has no limit: it is only let at an Asterisk that answers.
-    await fetchText(`${url}/ari/api-docs/resources.json`, { headers: { authorization: `Basic ${btoa(`${user}:${password}`)}` }, signal: time })
-    const client = await untilAborted(Ari.connect(url, user, password), time) as Client & Inside
+    // ari-client is only let at an Asterisk that answers.
+    await untilAborted(this.#http.ask({ method: 'GET', url: `${url}/ari/api-docs/resources.json`, headers: this.#headers, patience: seconds(5) }), time)
+    const client = await untilAborted(ariClient.connect(url, user, password), time) as unknown as Client & Inside
     // Requests go from here on: events may come before `start` says that they can.
     this.#client = client
     // Its own reconnecting is switched off: it would give up, and two would be at it.
@@ -163,10 +171,10 @@ export class AriLink {
     const started = client.start(app)
     client._ws!.on('error', (error: Error) => lost.abort(new AsteriskAway(`websocket: ${error.message}`)))
     client._ws!.on('close', () => lost.abort(new AsteriskAway('the websocket was closed')))
-    this.#fenceEvents(client)
+    this.#takeEvents(client)
     await untilAborted(started, time)
     await this.#ask(client, 'applications', 'filter', {
-      applicationName: app, filter: { allowed: [...heard, 'ChannelUserevent'].map(type => ({ type })) }
+      applicationName: app, filter: { allowed: [...known].map(type => ({ type })) }
     })
     this.beatAt = performance.now()
     await this.#sayThatItIsUp()
@@ -183,31 +191,30 @@ export class AriLink {
     }
   }
 
-  /** ari-client's handler throws on an event that it has no model for; its `*` is our one listener. */
-  #fenceEvents(client: Client & Inside) {
-    const { log, onEvent } = this.#options
-    const [theirs] = client._ws!.listeners('message') as ((data: unknown) => void)[]
+  /** ari-client's handler of events is taken off; ours takes its place. */
+  #takeEvents(client: Inside) {
     client._ws!.removeAllListeners('message')
-    client._ws!.on('message', (data: unknown) => {
-      try {
-        theirs!(data)
-      } catch (error) {
-        this.counts.unknownEvents++
-        // Of the event only its type: the rest may be somebody's number.
-        log.warn({ err: error, type: /"type": ?"(\w+)"/.exec(String(data))?.[1] ?? null }, 'an event that ari-client does not know was passed over')
-      }
-    })
-    ;(client as unknown as NodeJS.EventEmitter).on('*', (event: { type: string, eventname?: string }) => {
-      if (event.type === 'ChannelUserevent') {
-        if (event.eventname === 'beat' && this.up) this.beatAt = performance.now()
-        return
-      }
-      try {
-        onEvent(event)
-      } catch (error) {
-        log.error({ err: error, type: event.type }, 'an event was not handled')
-      }
-    })
+    client._ws!.on('message', (data: unknown) => this.#hear(String(data)))
+  }
+
+  #hear(text: string) {
+    const { log, onEvent } = this.#options
+    const event = eventIn(text)
+    if (!event) {
+      this.counts.unknownEvents++
+      // Of the event only its type: the rest may be somebody's number.
+      log.warn({ type: /"type": ?"(\w+)"/.exec(text)?.[1] ?? null }, 'an event that is not known here was passed over')
+      return
+    }
+    if (event.type === beatBack) {
+      if (event.eventname === 'beat' && this.up) this.beatAt = performance.now()
+      return
+    }
+    try {
+      onEvent(event)
+    } catch (error) {
+      log.error({ err: error, type: event.type }, 'an event was not handled')
+    }
   }
 
   /** Sends a beat round the whole way each second; returns when one does not come back in time, or the socket closes. */
@@ -230,6 +237,8 @@ export class AriLink {
     this.#client = undefined
     this.beatAt = undefined
     this.#lost.abort(new AsteriskAway('the link was given up'))
+    this.#http.close()
+    this.#http = new AriHttp()
     if (!client) return
     client._ws?.terminate()
     ;(client as unknown as NodeJS.EventEmitter).removeAllListeners()
@@ -247,70 +256,5 @@ export async function untilAborted<T>(work: PromiseLike<T>, signal: AbortSignal)
     return await Promise.race([work, promise])
   } finally {
     signal.removeEventListener('abort', abort)
-  }
-}
-
-/** What an error of a request means to us. A variable that is not set is no sign that its channel is gone. */
-function translate(error: unknown, what: string): Error {
-  const text = `${what}: ${error instanceof Error ? error.message : String(error)}`
-  if (error instanceof AsteriskAway) return new AsteriskAway(text)
-  if (error instanceof Error && error.name === 'TimeUp') return new AsteriskAway(`${what}: no answer in time`)
-  if (error instanceof Refused) {
-    if (error.status === 404 && !/variable/i.test(text)) return new Gone(text)
-    if (error.status === 409 && /not in (a )?stasis/i.test(text)) return new Gone(text)
-  }
-  return new Error(text, { cause: error })
-}
-
-// — ari-client's HTTP —
-// It asks through swagger-client's `SwaggerHttp`, whose own way loses network errors and statuses, and dies of a bad answer.
-
-interface Asking {
-  url: string
-  method: string
-  headers: Record<string, string> & { signal?: AbortSignal }
-  body?: string
-  on: { response(answer: { status: number, data: string }): void, error(why: unknown): void }
-}
-
-const { SwaggerHttp } = createRequire(createRequire(import.meta.url).resolve('ari-client'))('swagger-client') as
-  { SwaggerHttp: { prototype: { execute(asking: Asking): void } } }
-
-SwaggerHttp.prototype.execute = asking => { void askOverHttp(asking) }
-
-// swagger-client's own log: a notice at each connect that Asterisk's API is described in an old Swagger, kept for ever.
-Object.assign(globalThis, { log: () => {} })
-
-/** One request with a limit: the one that `#ask` sends along among the headers, else 5 s. Nothing of it is thrown. */
-async function askOverHttp({ url, method, headers: { signal, ...headers }, body, on }: Asking) {
-  using time = deadline(seconds(5), signal)
-  try {
-    const { status, data } = await fetchText(url, { method: method.toUpperCase(), headers, signal: time, ...body ? { body } : {} })
-    on.response({ status, data })
-  } catch (error) {
-    try {
-      on.error(error)
-    } catch { /* swagger-client throws once more what it has just been told */ }
-  }
-}
-
-/** @throws AsteriskAway where nobody answers, or not ARI; Refused; what the signal aborts with */
-async function fetchText(url: string, options: RequestInit & { signal: AbortSignal }): Promise<{ status: number, data: string }> {
-  const asked = fetch(url, options).then(async response => ({ status: response.status, data: await response.text() }))
-  const answer = await asked.catch((error: Error) => {
-    if (options.signal.aborted) throw options.signal.reason
-    throw new AsteriskAway((error.cause as Error | undefined)?.message ?? error.message)
-  })
-  if (answer.status >= 400) throw refusal(answer)
-  return answer
-}
-
-/** ARI refuses in JSON; what else comes is Asterisk's web server, without ARI behind it (yet). */
-function refusal({ status, data }: { status: number, data: string }) {
-  try {
-    const { message, error } = JSON.parse(data) as { message?: string, error?: string }
-    return new Refused(status, message ?? error ?? `HTTP ${status}`)
-  } catch {
-    return new AsteriskAway(`HTTP ${status} without ARI behind it`)
   }
 }

@@ -20,7 +20,10 @@ export interface BookkeeperOptions {
   log: Logger
 }
 
-const watermark = 'ledger'
+/** How the store knows how far the ledger has been read. */
+export const watermark = 'ledger'
+/** Steps that may wait for the store before the ledger is read on. */
+const enough = 5_000
 
 /** Carries the ledger into the records, and closes the calls whose end Asterisk could not write down any more. */
 export class Bookkeeper {
@@ -50,8 +53,10 @@ export class Bookkeeper {
     await this.#auditing
   }
 
-  #take(steps: Step[], upTo: Watermark) {
+  async #take(steps: Step[], upTo: Watermark) {
     const { scribe, ended, heard } = this.#options
+    // A whole ledger read again goes no faster than the store takes it; a store that takes nothing holds up nobody's end.
+    if (scribe.pending > enough && scribe.failingSince === null) await scribe.flush().catch(() => {})     // the scribe has said so, and tries again
     for (const step of steps) scribe.note(step)
     for (const step of steps) heard?.(step)
     scribe.mark({ name: watermark, value: JSON.stringify(upTo) })

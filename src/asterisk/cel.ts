@@ -117,9 +117,14 @@ function hangupOf(event: CelEvent): Happenings['hangup'] {
     facts = JSON.parse(event.extra) as typeof facts
   } catch { /* an event without facts: by whom is then not known, and that is us */ }
   const source = facts.hangupsource ?? ''
-  const by: Owner = source === '' || source.startsWith('dialplan') ? 'us' : source === event.channelName ? 'caller' : 'agency'
-  return { by, q850: facts.hangupcause ?? null }
+  const q850 = facts.hangupcause ?? null
+  const by: Owner = source === '' && q850 === soundStopped ? 'carrier'
+    : source === '' || source.startsWith('dialplan') ? 'us' : source === event.channelName ? 'caller' : 'agency'
+  return { by, q850 }
 }
+
+/** What Asterisk gives for a cause when it hangs up because no sound has come from the caller's side for `rtp_timeout`. */
+const soundStopped = 44
 
 /** Asterisk looks past dashes in what was dialled: 1-12 came in as 112. */
 const dialled = (exten: string) => exten.replaceAll('-', '')

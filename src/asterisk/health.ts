@@ -10,10 +10,10 @@ export class Health {
   readonly #ari: AriLink
   readonly #ami: AmiLink
   readonly #heartbeat: Heartbeat
-  readonly #plan: string
+  readonly #plan: () => string
   readonly #draining = new AbortController()
 
-  constructor({ ari, ami, heartbeat, plan }: { ari: AriLink, ami: AmiLink, heartbeat: Heartbeat, plan: string }) {
+  constructor({ ari, ami, heartbeat, plan }: { ari: AriLink, ami: AmiLink, heartbeat: Heartbeat, plan: () => string }) {
     this.#ari = ari
     this.#ami = ami
     this.#heartbeat = heartbeat
@@ -49,7 +49,7 @@ export class Health {
   async #planLoaded() {
     try {
       const { value } = await this.#ari.request<{ value: string }>('asterisk', 'getGlobalVar', { variable: 'SN_PLAN' })
-      return value === this.#plan ? [] : [`the service plan in Asterisk: it has loaded "${value}", the service walks ${this.#plan}`]
+      return value === this.#plan() ? [] : [`the service plan in Asterisk: it has loaded "${value}", the service walks ${this.#plan()}`]
     } catch (error) {
       return [`the service plan in Asterisk (${(error as Error).message})`]
     }

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto'
 import { open, readdir, stat, type FileHandle } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
 import type { Logger } from 'pino'
@@ -26,8 +27,9 @@ const look = milliseconds(100)
 
 /**
  * Reads Asterisk's CEL from a watermark, as it is written. Only whole lines count; a torn one is read when its end has come.
- * When the file has been rotated (renamed beside, `calls.csv.…`), the rest of the old one is read first.
- * What cannot be read is logged with its place and passed over.
+ * Where the file has been rotated (renamed beside, `calls.csv.…`), the older ones are read to their ends first, by the time of
+ * their last line. Without a watermark, or where its file is gone, all is read: a step's key is made of its line, so that
+ * what is read twice (from a copy, from its beginning) says nothing new. What cannot be read is logged and passed over.
  */
 export class Ledger {
   readonly #options: LedgerOptions
@@ -68,65 +70,76 @@ export class Ledger {
   /** Reads what is there, at most a chunk of it; true when there may be more. */
   async #readOn(): Promise<boolean> {
     const { take } = this.#options
-    await using opened = await this.#openNext()
-    if (!opened) return false
+    const next = await this.#next()
+    if (!next) return false
+    await using opened = await openIfThere(next.path)
+    if (!opened) return true                                     // rotated between our look and now: look again
     const { ino, size } = await opened.handle.stat()
-    this.lag = size - this.#at.offset
-    if (this.lag === 0) return false
-    const { buffer, bytesRead } = await opened.handle.read(Buffer.alloc(Math.min(this.lag, chunk)), 0, undefined, this.#at.offset)
+    if (ino !== this.#at.inode) return true
+    const unread = size - this.#at.offset
+    this.lag = unread + next.behind
+    if (unread === 0) return false
+    const { buffer, bytesRead } = await opened.handle.read(Buffer.alloc(Math.min(unread, chunk)), 0, undefined, this.#at.offset)
     const end = buffer.subarray(0, bytesRead).lastIndexOf(0x0a) + 1
-    if (end === 0) return bytesRead === chunk ? this.#skipOversized(bytesRead) : false
+    if (end === 0) {
+      if (bytesRead === chunk) return this.#passOver(bytesRead, 'the ledger has a line that is too long to be one; it is passed over')
+      return next.last ? false : this.#passOver(bytesRead, 'a rotated file of the ledger ends in a torn line; it is passed over')
+    }
     const upTo = { inode: ino, offset: this.#at.offset + end }
     const steps = this.#stepsOf(buffer.subarray(0, end))
     await take(steps, upTo)
     this.#at = upTo
-    this.lag = size - upTo.offset
+    this.lag = unread - end + next.behind
     return this.lag > 0
   }
 
-  /** The file that holds what comes next: the one that we are in as long as it has more, wherever it was moved; then the newest. */
-  async #openNext() {
+  /**
+   * The file that holds what comes next, and how much stands in those behind it: the one that we are in as long as it has
+   * more, wherever it was moved; then the one after it. Moves the watermark there.
+   */
+  async #next(): Promise<Place | undefined> {
     const { file, log } = this.#options
-    const current = await openIfThere(file)
-    const ino = (await current?.handle.stat())?.ino
-    if (ino === undefined || ino === this.#at.inode) {
-      if (current && (await current.handle.stat()).size >= this.#at.offset) return current
-      if (current) log.warn({ was: this.#at }, 'the ledger was cut short: it is read from its beginning')
-      if (ino !== undefined) this.#at = { inode: ino, offset: 0 }
-      return current
+    const current = await statIfThere(file)
+    if (current && current.ino === this.#at.inode && current.size >= this.#at.offset) return { path: file, behind: 0, last: true }
+
+    const files = await this.#files()
+    let index = files.findIndex(({ ino }) => ino === this.#at.inode)
+    if (files.length === 0) return undefined
+    if (index === -1) {
+      if (this.#at.inode !== 0) log.warn({ was: this.#at }, 'the file of the ledger that was read last is gone: all that there is, is read from its beginning')
+      index = 0
+      this.#at = { inode: files[0]!.ino, offset: 0 }
+    } else if (files[index]!.size < this.#at.offset) {
+      log.warn({ was: this.#at }, 'the ledger was cut short: it is read from its beginning')
+      this.#at = { inode: this.#at.inode, offset: 0 }
+    } else if (files[index]!.size === this.#at.offset && index + 1 < files.length) {
+      index += 1
+      log.info({ was: this.#at, inode: files[index]!.ino }, 'the ledger was rotated: the next file is read from its beginning')
+      this.#at = { inode: files[index]!.ino, offset: 0 }
     }
-    if (this.#at.inode !== 0) {
-      const rotated = await this.#rotated()
-      if (rotated && (await rotated.handle.stat()).size > this.#at.offset) {
-        await current?.handle.close()
-        return rotated
-      }
-      await rotated?.handle.close()
-      log.info({ was: this.#at, inode: ino }, 'the ledger was rotated: the new file is read from its beginning')
-    }
-    this.#at = { inode: ino, offset: 0 }
-    return current
+    const behind = files.slice(index + 1).reduce((sum, { size }) => sum + size, 0)
+    return { path: files[index]!.path, behind, last: index === files.length - 1 }
   }
 
-  async #rotated() {
+  /** Every file of the ledger, oldest first. */
+  async #files() {
     const { file } = this.#options
-    for (const name of await readdir(dirname(file))) {
-      if (!name.startsWith(`${basename(file)}.`)) continue
-      const path = join(dirname(file), name)
-      if ((await stat(path)).ino === this.#at.inode) return openIfThere(path)
-    }
-    return undefined
+    const names = await ledgerFiles(file)
+    const files = await Promise.all(names.map(async path => ({ path, stats: await statIfThere(path) })))
+    return files.flatMap(({ path, stats }) => stats ? [{ path, ino: stats.ino, size: stats.size, at: path === file ? Infinity : stats.mtimeMs }] : [])
+      .sort((one, other) => one.at - other.at)
   }
 
   #stepsOf(lines: Buffer): Step[] {
     const steps: Step[] = []
     let offset = this.#at.offset
-    for (const line of lines.toString('latin1').split('\n')) {
+    for (const written of lines.toString('latin1').split('\n')) {
       const place = offset
-      offset += line.length + 1
-      if (line === '') continue
+      offset += written.length + 1
+      if (written === '') continue
+      const line = Buffer.from(mended(written), 'latin1')
       try {
-        const step = stepOf(parseCel(mended(Buffer.from(line, 'latin1').toString('utf8'))), `cel-${this.#at.inode}-${place}`)
+        const step = stepOf(parseCel(line.toString('utf8')), keyOf(line))
         if (step) steps.push(step)
       } catch (error) {
         this.#options.log.error({ err: error, offset: place }, 'a line of the ledger cannot be read')
@@ -135,21 +148,45 @@ export class Ledger {
     return steps
   }
 
-  #skipOversized(bytes: number) {
-    this.#options.log.error({ at: this.#at }, 'the ledger has a line that is too long to be one; it is passed over')
+  #passOver(bytes: number, why: string) {
+    this.#options.log.error({ at: this.#at }, why)
     this.#at = { ...this.#at, offset: this.#at.offset + bytes }
     return true
   }
 }
 
+interface Place {
+  path: string
+  /** Bytes in the files after it. */
+  behind: number
+  /** The newest file, which Asterisk writes on. */
+  last: boolean
+}
+
+/** The paths of Asterisk's CEL file and of the rotated ones beside it (`calls.csv.…`); in no order. Throws where there is no such folder. */
+export async function ledgerFiles(file: string): Promise<string[]> {
+  const names = await readdir(dirname(file))
+  return names.filter(name => name === basename(file) || name.startsWith(`${basename(file)}.`)).map(name => join(dirname(file), name))
+}
+
+/**
+ * The line itself is the key, wherever it stands: it has the time to the microsecond and the channel. Of two that are the
+ * same to the letter (an event written twice in one microsecond), the second says what the first has said.
+ */
+const keyOf = (line: Buffer) => `cel-${createHash('sha256').update(line).digest('hex').slice(0, 16)}`
+
 /** An Asterisk that was killed in the middle of a line leaves a piece of it before the next one: that one is whole. */
 const mended = (line: string) => line.slice(Math.max(0, line.search(/1,[A-Z_]+,\d+\.\d{6},(?!.*1,[A-Z_]+,\d+\.\d{6},)/)))
 
-async function openIfThere(file: string): Promise<{ handle: FileHandle } & AsyncDisposable | undefined> {
+const openIfThere = (file: string): Promise<{ handle: FileHandle } & AsyncDisposable | undefined> => ifThere(async () => {
+  const handle = await open(file, 'r')
+  return { handle, [Symbol.asyncDispose]: () => handle.close() }
+})
+const statIfThere = (file: string) => ifThere(() => stat(file))
+
+async function ifThere<T>(ask: () => Promise<T>): Promise<T | undefined> {
   try {
-    await stat(file)
-    const handle = await open(file, 'r')
-    return { handle, [Symbol.asyncDispose]: () => handle.close() }
+    return await ask()
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined
     throw error

@@ -1,13 +1,14 @@
 import type { Logger } from 'pino'
 import type * as Ari from 'ari-client'
 import type { Returned } from '../calls/channel.ts'
-import type { Place } from '../calls/city-line.ts'
+import type { Beginning } from '../calls/city-line.ts'
 import type { Switchboard } from '../calls/switchboard.ts'
 import { pause } from '../calls/time.ts'
 import { milliseconds } from '../plan/duration.ts'
 import { AriChannel, playbacks } from './ari-channel.ts'
 import type { AriEvents } from './ari-events.ts'
-import { AsteriskAway, Gone, type AriLink } from './ari-link.ts'
+import { AsteriskAway, Gone } from './ari-errors.ts'
+import type { AriLink } from './ari-link.ts'
 
 /** Brings the calls that the dialplan hands over (`Stasis(satunomor,…)`) to the switchboard, and those that it gives back. */
 export class TrunkLine {
@@ -29,12 +30,12 @@ export class TrunkLine {
   /** `inbound,<node>` is a new call, beginning at that node; `returned,<agency>,<status>` one that nobody answered. */
   #starts({ args, channel }: Ari.StasisStart) {
     const [what, ...facts] = args
-    if (what === 'inbound') return this.#arrives(channel.id, { node: facts[0]! })
+    if (what === 'inbound') return this.#arrives(channel.id, { entry: facts[0]! })
     if (what === 'returned') return this.#comesBack(channel.id, { agency: facts[0]!, status: facts[1]! })
     this.#log.error({ call: channel.id, args }, 'the dialplan handed over a call in words that are not known here')
   }
 
-  #arrives(callId: string, at: Place) {
+  #arrives(callId: string, at: Beginning) {
     if (this.#switchboard.has(callId)) return
     this.#switchboard.arrives({ channel: new AriChannel(this.#link, this.#events, callId), at })
   }

@@ -27,10 +27,6 @@ export class Call {
 
   get hungUp() { return this.#channel.hungUp }
 
-  async answer() {
-    await this.#channel.answer()
-  }
-
   /** Plays prompts to their end; keys pressed meanwhile are kept for the next question. */
   async play(...prompts: Prompt[]) {
     await this.#channel.play(prompts, this.hungUp)
@@ -52,14 +48,15 @@ export class Call {
   }
 
   async #playUntilKey(question: readonly Prompt[]) {
-    const played = new AbortController()
-    const stop = AbortSignal.any([played.signal, this.hungUp])
-    const bargeIn = this.#keypad.pressed(stop).then(() => played.abort())
+    const stop = new AbortController()
+    const enough = () => stop.abort('enough')          // without a reason of ours Node would make an exception of it, stack and all
+    this.hungUp.addEventListener('abort', enough)
+    void this.#keypad.pressed(stop.signal).then(enough)
     try {
-      await this.#channel.play(question, stop)
+      await this.#channel.play(question, stop.signal)
     } finally {
-      played.abort()
-      await bargeIn
+      enough()
+      this.hungUp.removeEventListener('abort', enough)
     }
   }
 

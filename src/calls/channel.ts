@@ -4,7 +4,6 @@ export interface Channel {
   readonly callId: string
   /** Aborts, with a `Hangup` as its reason, when the caller is gone: while we decide, and while they talk. */
   readonly hungUp: AbortSignal
-  answer(): Promise<void>
   /** Resolves when the prompts have been played one after the other, or as soon as `stop` aborts. */
   play(prompts: readonly Prompt[], stop: AbortSignal): Promise<void>
   /** Calls `listener` for every key pressed, from now on, for as long as the service has the call. */

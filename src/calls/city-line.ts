@@ -1,25 +1,45 @@
-import type { MenuNode, Plan } from '../plan/plan.ts'
+import { openingInWords } from '../plan/hours.ts'
+import type { AgencyNode, MenuNode, Plan } from '../plan/plan.ts'
+import { beginning, type Switches } from '../plan/switches.ts'
+import { arrive, overflow } from '../plan/walk.ts'
 import type { Call } from './call.ts'
 import type { Returned } from './channel.ts'
 
 /** Where a call is on its way over the service plan: at a node (a menu or an agency), or back from an agency's lines. */
 export type Place = { node: string } | { returned: Returned }
 
-/** The city's number: ask where to, have the agency's lines rung, and say sorry where nobody answered. */
-export async function cityLine(call: Call, plan: Plan, at: Place): Promise<void> {
-  await call.answer()
-  let here = at
-  while ('node' in here) {
-    const node = plan.nodes.get(here.node)
-    if (!node) throw new Error(`the service plan has no node "${here.node}" (any more)`)
+/** A new call stands before the node where its number begins. */
+export type Beginning = { entry: string } | Place
+
+/** What else decides: the time (Unix ms), for the opening hours, and what an admin has switched by hand. */
+export interface Circumstances {
+  now(): number
+  switches(): Switches
+}
+
+/**
+ * The city's number: ask where to, have the lines of an agency that is open rung, then those of its overflow, and say sorry
+ * where nobody answered. The dialplan has answered, and written down where the call begins.
+ */
+export async function cityLine(call: Call, plan: Plan, at: Beginning, { now, switches }: Circumstances): Promise<void> {
+  let written = 'entry' in at ? at.entry : 'node' in at ? at.node : undefined
+  let here: Place = 'entry' in at ? { node: beginning(plan, at.entry, now(), switches()) } : at
+  while (true) {
+    if ('returned' in here) {
+      const next = nobodyAnswered(call, plan, here.returned)
+      if (next === undefined) return sayGoodbye(call, plan, here.returned.agency)
+      here = { node: next }
+      continue
+    }
+    const { node, detours } = arrive(plan, here.node, now(), switches())
+    for (const { agency, opening, to } of detours) call.note('closed', { agency, why: openingInWords(opening), to })
+    if (node.kind === 'menu' && node.id !== written) await call.at(`menu:${written = node.id}`)
     here = node.kind === 'menu' ? { node: await choose(call, node) } : { returned: await call.connect(node.id) }
   }
-  await sayGoodbye(call, plan, here.returned)
 }
 
 /** A menu, until the caller has chosen: a wrong key is said so, silence or too many of them lead to a human. */
 async function choose(call: Call, menu: MenuNode): Promise<string> {
-  await call.at(`menu:${menu.id}`)
   call.note('menu', { node: menu.id })
 
   let question = menu.greeting ? [menu.greeting, menu.prompt] : [menu.prompt]
@@ -37,11 +57,22 @@ async function choose(call: Call, menu: MenuNode): Promise<string> {
   return menu.silence
 }
 
-async function sayGoodbye(call: Call, plan: Plan, { agency, status }: Returned) {
-  const node = plan.nodes.get(agency)
-  if (node?.kind !== 'agency') throw new Error(`a call came back from "${agency}", which is no agency of the service plan`)
+/** The agency that helps out, or undefined where there is none. */
+function nobodyAnswered(call: Call, plan: Plan, { agency, status }: Returned): string | undefined {
   call.note('returned', { agency, status })
+  const { ladder, to } = overflow(agencyOf(plan, agency), status)
+  if (to !== undefined) call.note('overflow', { agency, ladder, to })
+  return to
+}
+
+async function sayGoodbye(call: Call, plan: Plan, agency: string) {
   call.note('decided', { disposition: 'unanswered', why: `lines-exhausted:${agency}` })
-  await call.play(node.sorry)
+  await call.play(agencyOf(plan, agency).sorry)
   await call.hangUp()
+}
+
+function agencyOf(plan: Plan, name: string): AgencyNode {
+  const node = plan.nodes.get(name)
+  if (node?.kind !== 'agency') throw new Error(`a call came back from "${name}", which is no agency of the service plan`)
+  return node
 }

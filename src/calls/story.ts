@@ -32,6 +32,8 @@ export interface Happenings {
   key: { digit: string, node: string, means: string | null }
   /** Nothing was pressed in time. */
   silence: { node: string }
+  /** The agency is closed: the caller is led to another node. `why` is for people to read. */
+  closed: { agency: string, why: string, to: string }
   /** The dialplan began to hunt over an agency's lines. */
   agency: { agency: string }
   /** A line began to be tried. */
@@ -42,6 +44,8 @@ export interface Happenings {
   connected: { agency: string, line: string }
   /** The caller came back to the service, nobody having answered. */
   returned: { agency: string, status: string }
+  /** Another agency helps out: `busy` when a line of the first one works, `dead` when all were out of order. */
+  overflow: { agency: string, ladder: 'busy' | 'dead', to: string }
   /** A prompt was played outside of a menu, e.g. the apology. */
   played: { prompt: string }
   /** The service decided how this call ends. */

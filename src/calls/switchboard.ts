@@ -1,29 +1,37 @@
 import type { Logger } from 'pino'
 import type { Plan } from '../plan/plan.ts'
+import { noSwitches, type Switches } from '../plan/switches.ts'
 import { Call, type Note } from './call.ts'
 import { Hangup, type Channel, type Returned } from './channel.ts'
-import { cityLine, type Place } from './city-line.ts'
+import { cityLine, type Beginning, type Circumstances } from './city-line.ts'
 
 /** A call as it enters: on its number at first, or found in our application after a restart, at the place it had come to. */
 export interface Arrival {
   channel: Channel
-  at: Place
+  at: Beginning
 }
 
 export interface SwitchboardOptions {
-  plan(): Plan
+  /** The service plan for a call that arrives there. */
+  plan(at: Beginning): Plan
   /** Writes down a step of a call; must neither throw nor wait. */
   noteFor(callId: string): Note
   log: Logger
+  /** What admins have switched by hand; nothing if left out. */
+  switches?(): Switches
+  /** Unix time in ms, for the opening hours; the machine's if left out. */
+  now?(): number
 }
 
 /** All calls that are in our care: from their arrival until the ledger, or Asterisk, says that they are over. */
 export class Switchboard {
   readonly #options: SwitchboardOptions
+  readonly #circumstances: Circumstances
   readonly #calls = new Map<string, { call: Call, channel: Channel, done: Promise<void> }>()
 
   constructor(options: SwitchboardOptions) {
     this.#options = options
+    this.#circumstances = { now: options.now ?? Date.now, switches: options.switches ?? (() => noSwitches) }
   }
 
   has(callId: string) { return this.#calls.has(callId) }
@@ -35,9 +43,9 @@ export class Switchboard {
     const { callId } = channel
     const log = this.#options.log.child({ call: callId })
     const call = new Call(channel, this.#options.noteFor(callId), log)
-    const plan = this.#options.plan()
+    const plan = this.#options.plan(at)
     call.note('taken', {})
-    const done = cityLine(call, plan, at)
+    const done = cityLine(call, plan, at, this.#circumstances)
       .catch(error => error instanceof Hangup ? undefined : this.#failed(call, channel, error))
       .finally(() => { this.#calls.delete(callId) })
     this.#calls.set(callId, { call, channel, done })

@@ -19,8 +19,8 @@ export interface LineTry {
 }
 
 /** Kinds in the order in which they happen: it decides between steps of the same millisecond. */
-const kinds: readonly Kind[] = ['arrived', 'taken', 'picked', 'menu', 'key', 'silence', 'agency', 'line', 'line-outcome',
-  'connected', 'returned', 'played', 'decided', 'fault', 'hangup', 'ended']
+const kinds: readonly Kind[] = ['arrived', 'picked', 'taken', 'menu', 'key', 'silence', 'closed', 'agency', 'line', 'line-outcome',
+  'connected', 'returned', 'overflow', 'played', 'decided', 'fault', 'hangup', 'ended']
 const rank = Object.fromEntries(kinds.map((kind, at) => [kind, at])) as Record<Kind, number>
 
 /** The record that these steps of one call add up to; null while its arrival is not known. */
@@ -130,7 +130,7 @@ function follow(steps: readonly Step[]): Story {
       case 'fault': story.fault ??= step.facts.what; break
       case 'hangup': story.hangup ??= step.facts; break
       case 'ended': story.endedAt ??= at; break
-      case 'key': case 'silence': case 'played': break
+      case 'key': case 'silence': case 'closed': case 'overflow': case 'played': break
     }
   }
   return story

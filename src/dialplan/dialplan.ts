@@ -48,6 +48,36 @@ export function step({ word, value }: Statement): { app: string, args: string } 
   return call(parts.slice(before).join(','))
 }
 
+/** A step as Asterisk counts it. */
+export interface Step {
+  line: number
+  context: string
+  exten: string
+  priority: number
+  label: string | undefined
+  app: string
+  args: string
+}
+
+/** The steps of a dialplan, `n` counted out; statements that are none are left out, `same` without an `exten` before it, too. */
+export function steps({ statements }: Dialplan): Step[] {
+  const found: Step[] = []
+  let last: { context: string, exten: string, priority: number } | undefined
+  for (const statement of statements) {
+    const { line, context, word, value } = statement
+    const does = step(statement)
+    if (!does || (word === 'same' && last?.context !== context)) continue
+    const parts = splitArguments(value)
+    const exten = word === 'exten' ? parts[0]!.trim() : last!.exten
+    const [, written = '', label] = /^(\w+)(?:\(([\w-]+)\))?$/.exec(parts[word === 'exten' ? 1 : 0]!.trim()) ?? []
+    const before: number = last?.context === context && last.exten === exten ? last.priority : 0
+    const priority = /^\d+$/.test(written) ? Number(written) : written === 's' ? before : before + 1
+    last = { context, exten, priority }
+    found.push({ line, context, exten, priority, label, ...does })
+  }
+  return found
+}
+
 /** `App(args)` or `App` alone. */
 export function call(text: string): { app: string, args: string } | undefined {
   const [, app, args = ''] = /^([A-Za-z_]\w*)(?:\((.*)\))?$/s.exec(text.trim()) ?? []

@@ -1,4 +1,4 @@
-/** Lays out Asterisk's /etc/asterisk: the static files as they lie, and in satunomor/ what the plan and this machine add. */
+/** Lays out Asterisk's /etc/asterisk: the static files as they lie, and in satunomor/ what this machine adds. What the plan renders is in plan/ (place.ts). */
 import { chmod, chown, mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 
@@ -22,8 +22,6 @@ export interface Secrets {
 export interface LayOut {
   /** The project's asterisk-config/. */
   config: string
-  /** What `render` made. */
-  rendered: ReadonlyMap<string, string>
   site: Site
   secrets: Secrets
   /** The folder to lay out. Files that are not ours in it are removed. */
@@ -33,10 +31,9 @@ export interface LayOut {
 }
 
 /** Writes each file whole (beside, then renamed), so that Asterisk never reads half of one. */
-export async function layOut({ config, rendered, site, secrets, to, owner }: LayOut) {
+export async function layOut({ config, site, secrets, to, owner }: LayOut) {
   const files = new Map<string, string>()
   for (const name of await readdir(config)) if (name.endsWith('.conf')) files.set(name, await readFile(join(config, name), 'utf8'))
-  for (const [name, text] of rendered) files.set(join('satunomor', name), text)
   for (const [name, text] of Object.entries(local(site, secrets))) files.set(join('satunomor', name), text)
 
   for (const folder of [to, join(to, 'satunomor')]) {
@@ -51,6 +48,9 @@ export async function layOut({ config, rendered, site, secrets, to, owner }: Lay
   }
 }
 
+/** The security events that tell of a refusal (src/asterisk/refusals.ts counts them). */
+export const refusalEvents = ['ChallengeSent', 'ChallengeResponseFailed', 'InvalidPassword', 'FailedACL', 'RequestBadFormat', 'RequestNotAllowed', 'RequestNotSupported', 'UnexpectedAddress']
+
 /** What differs from machine to machine, under the static files' own names. */
 const local = (site: Site, secrets: Secrets) => ({
   'transport.conf': `[transport-udp]\ntype = transport\nprotocol = udp\nbind = ${site.address}:${site.port}\n`,
@@ -59,11 +59,13 @@ const local = (site: Site, secrets: Secrets) => ({
   'ari.conf': `[satunomor]\ntype = user\nread_only = no\npassword_format = plain\npassword = ${secrets.ari}\n`,
   'manager.conf': [
     `bindaddr = ${site.address}`, `port = ${site.amiPort}`, '',
-    '; The service: health, contacts, reload. No originate, no command, no config.',
+    '; The service: health, contacts, reload, and who was refused. No originate, no command, no config.',
     '[satunomor]', `secret = ${secrets.ami}`,
     'deny = 0.0.0.0/0.0.0.0', 'permit = 127.0.0.0/255.0.0.0',
-    'read = system', 'write = system', 'writetimeout = 5000',
-    'eventfilter(action(include),name(ContactStatus)) =', 'eventfilter(action(include),name(FullyBooted)) =', '',
+    'read = system,security', 'write = system', 'writetimeout = 5000',
+    ...['ContactStatus', 'FullyBooted', ...refusalEvents].map(name => `eventfilter(action(include),name(${name})) =`),
+    // SIP's comes with each challenge besides.
+    'eventfilter(action(include),name(InvalidAccountID),header(Service),method(exact)) = AMI', '',
     '; The watchdog: sees the beat and the channels, and redirects. Nothing else.',
     '[watchdog]', `secret = ${secrets.watchdog}`,
     'deny = 0.0.0.0/0.0.0.0', 'permit = 127.0.0.0/255.0.0.0',

@@ -2,8 +2,11 @@
  * Looks at rendered files before Asterisk does: only applications and functions that we know, no way to the shell,
  * the file system or the network, and nothing that a caller can type may choose where a call goes.
  */
-import { didYouMean, quote, type Fault } from '../plan/faults.ts'
-import { call, parseDialplan, splitArguments, step, withoutComment, type Statement } from './dialplan.ts'
+import { byPlace, didYouMean, quote, type Fault } from '../plan/faults.ts'
+import { call, parseDialplan, splitArguments, step, steps, withoutComment, type Statement } from './dialplan.ts'
+import { strangers } from './dialled.ts'
+import { timeFault } from './times.ts'
+import { wrongWays } from './ways.ts'
 
 export const applications = new Set([
   'Answer', 'Background', 'Busy', 'CELGenUserEvent', 'Congestion', 'Dial', 'ExecIf', 'Gosub', 'GosubIf', 'Goto', 'GotoIf',
@@ -16,17 +19,36 @@ export const functions = new Set([
   'ISNULL', 'LEN', 'MATH', 'RAND', 'REGEX', 'STRFTIME', 'TIMEOUT', 'TOLOWER', 'TOUPPER', 'URIENCODE'
 ])
 
+/** No list allows these: they reach the shell, the file system, the network, or run what a text says. */
+export const never = new Set([
+  'System', 'TrySystem', 'AGI', 'EAGI', 'DeadAGI', 'AsyncAGI', 'ExternalIVR', 'Exec', 'TryExec', 'JACK', 'MinivmNotify', 'Originate',
+  'SHELL', 'CURL', 'FILE', 'EVAL', 'DB', 'ENV', 'STAT', 'DUNDILOOKUP', 'ODBC', 'REALTIME'
+])
+
 /** What a caller (or whoever sends us SIP) chooses. It may be logged and compared, but it never leads anywhere. */
-const callersWords = /\$\{(EXTEN|CALLERID|CALLERIDNUM|CALLERIDNAME|DNID|RDNIS|SIPDOMAIN|PJSIP_HEADER)\b/
-const leading = new Set(['Dial', 'Goto', 'GotoIf', 'Gosub', 'GosubIf', 'GotoIfTime', 'Background', 'Playback'])
+const callersWords = /\$\{(EXTEN|CALLERID|CALLERIDNUM|CALLERIDNAME|DNID|RDNIS|SIPDOMAIN|PJSIP_HEADER|SIP_HEADER)\b/
+const leading = new Set(['Dial', 'Goto', 'GotoIf', 'Gosub', 'GosubIf', 'GotoIfTime', 'Background', 'Playback', 'Read', 'MusicOnHold'])
+const jumps = /^(Goto|Gosub|GotoIf|GosubIf|GotoIfTime)$/
+
+export interface LintOptions {
+  /** Contexts that other files define. */
+  elsewhere?: Iterable<string>
+  /** What may be used beyond our own lists (lint-allow.ts). */
+  allow?: { applications: readonly string[], functions: readonly string[] }
+  /** The plan's lines as Dial knows them, e.g. `PJSIP/bpbd-1@gateway`: nothing else may be dialled. Left out, that is not looked at. */
+  lines?: ReadonlySet<string>
+}
 
 type Find = (line: number, place: string, sentence: string, suggestion?: string) => void
 
-/**
- * Checks all rendered files (by name), dialplans (`extensions*.conf`) in full. `elsewhere` names contexts that other
- * files define. Findings are faults whose line is the rendered file's.
- */
-export function lint(files: ReadonlyMap<string, string>, { elsewhere = [] as Iterable<string> } = {}): Fault[] {
+interface Rules {
+  contexts: ReadonlySet<string>
+  applications: ReadonlySet<string>
+  functions: ReadonlySet<string>
+}
+
+/** Checks all rendered files (by name), dialplans (`extensions*.conf`) in full. Findings are faults whose line is the rendered file's. */
+export function lint(files: ReadonlyMap<string, string>, { elsewhere = [], allow, lines }: LintOptions = {}): Fault[] {
   const faults: Fault[] = []
   const findIn = (file: string): Find => (line, path, sentence, suggestion) => {
     faults.push({ severity: 'error', file, line, column: 1, path, sentence, suggestion })
@@ -36,8 +58,17 @@ export function lint(files: ReadonlyMap<string, string>, { elsewhere = [] as Ite
   const dialplans = [...files].filter(([file]) => /^extensions.*\.conf$/.test(file))
     .map(([file, text]) => ({ find: findIn(file), ...parseDialplan(text) }))
   const contexts = new Set([...elsewhere, ...dialplans.flatMap(dialplan => [...dialplan.contexts])])
-  for (const { statements, find } of dialplans) for (const statement of statements) look(statement, contexts, find)
-  return faults
+  const rules: Rules = { contexts, applications: applications.union(new Set(allow?.applications)), functions: functions.union(new Set(allow?.functions)) }
+  for (const { find, ...dialplan } of dialplans) {
+    for (const statement of dialplan.statements) look(statement, rules, find)
+    for (const { line, context, sentence, suggestion } of wrongWays(dialplan, contexts.difference(dialplan.contexts))) find(line, `[${context}]`, sentence, suggestion)
+    if (lines) for (const { line, context, target } of strangers(steps(dialplan), lines)) find(line, `[${context}]`, `dials ${quote(target)}, which is no line of the plan`, 'write the line into plan.yaml, and take it from there')
+    for (const { line, context, app, args } of steps(dialplan)) {
+      const fault = app === 'GotoIfTime' ? timeFault(splitArguments(args, '?')[0]!) : undefined
+      if (fault) find(line, `[${context}]`, fault, 'hours, days, dates, months: 08:00-16:00,mon-fri,*,*')
+    }
+  }
+  return faults.sort(byPlace)
 }
 
 function anyFile(text: string, find: Find) {
@@ -49,43 +80,47 @@ function anyFile(text: string, find: Find) {
   })
 }
 
-function look(statement: Statement, contexts: Set<string>, find: Find) {
+function look(statement: Statement, rules: Rules, find: Find) {
   const { line, context, word, value } = statement
   const place = `[${context}]`
-  if (context === 'general' || context === 'globals') return functionsIn(value, line, place, find)
-  if (word === 'include') return known(value, contexts, line, place, find)
+  if (context === 'general' || context === 'globals') return functionsIn(value, rules, line, place, find)
+  if (word === 'include') return known(value, rules.contexts, line, place, find)
   if (word !== 'exten' && word !== 'same') return find(line, place, `has ${quote(word || value)}`, 'contexts hold exten, same and include')
   const does = step(statement)
   if (!does) return find(line, place, `cannot be read: ${quote(value)}`, 'write "exten => 10,1,App(…)" or "same => n,App(…)"')
-  functionsIn(value, line, place, find)
-  application(does, contexts, line, place, find)
+  functionsIn(value, rules, line, place, find)
+  application(does, rules, line, place, find)
 }
 
-function application({ app, args }: { app: string, args: string }, contexts: Set<string>, line: number, place: string, find: Find) {
-  if (!applications.has(app)) return find(line, place, `runs ${app}, which is not among the known applications`, didYouMean(app, applications) ?? 'see src/dialplan/lint.ts')
-  if (leading.has(app) && callersWords.test(args)) {
+function application({ app, args }: { app: string, args: string }, rules: Rules, line: number, place: string, find: Find) {
+  if (!rules.applications.has(app)) return find(line, place, `runs ${app}, which is not among the known applications`, never.has(app) ? 'it is never allowed' : didYouMean(app, rules.applications) ?? 'whoever may, allows it in asterisk-config/lint-allow.yaml')
+  if (leading.has(app) && callersWords.test(jumps.test(app) ? labels(app, args).join() : args)) {
     find(line, place, `${app} is led by what the caller sent`, 'compare it with what is in the plan, and go to a fixed place')
   }
   if (app === 'ExecIf') {
     for (const branch of branches(args)) {
       const inner = call(branch)
-      if (inner) application(inner, contexts, line, place, find)
+      if (inner) application(inner, rules, line, place, find)
       else find(line, place, `cannot be read: ${quote(branch)}`, 'write "ExecIf(condition?App(…):App(…))"')
     }
   }
   if (app === 'Dial' && /\$\{(?!ARG\d)/.test(splitArguments(args)[0]!)) {
     find(line, place, 'Dial takes its line from a variable', 'only lines written out, or the ARGs of a Gosub, may be dialled')
   }
-  for (const target of targets(app, args)) known(target, contexts, line, place, find)
+  if (!callersWords.test(args) && labels(app, args).some(label => /\$[{[]/.test(label.replace(/(\d)\(.*$/s, '$1')))) {
+    find(line, place, `${app} goes where a variable says`, 'compare it with what is in the plan, and go to a fixed place')
+  }
+  for (const target of targets(app, args)) known(target, rules.contexts, line, place, find)
 }
+
+const labels = (app: string, args: string) => app === 'Goto' || app === 'Gosub' ? [args] : /^(GotoIf|GosubIf|GotoIfTime)$/.test(app) ? branches(args) : []
 
 /** Contexts that an application leads to; those made from variables are left out. */
 function targets(app: string, args: string): string[] {
-  const labels = app === 'Goto' || app === 'Gosub' ? [args] : /^(GotoIf|GosubIf|GotoIfTime)$/.test(app) ? branches(args) : []
-  const jumps = labels.map(label => splitArguments(label)).filter(parts => parts.length >= 3).map(parts => parts[0]!)
+  const contexts = labels(app, args).map(label => splitArguments(label)).filter(parts => parts.length >= 3).map(parts => parts[0]!)
   // Dial's options that run dialplan: U(context^…), b(context^exten^priority), B, F, G
   const subroutines = [...args.matchAll(/[UbBFG]\(([A-Za-z][\w-]*)\^?/g)].map(([, context]) => context!)
-  return [...jumps, ...(app === 'Dial' || app === 'Gosub' ? subroutines : [])].filter(context => !context.includes('${'))
+  return [...contexts, ...(app === 'Dial' || app === 'Gosub' ? subroutines : [])].filter(context => !context.includes('${'))
 }
 
 /** `then` and `else` out of `condition?then:else`. */
@@ -94,21 +129,25 @@ function branches(args: string): string[] {
   return splitArguments(rest.join('?'), ':').map(branch => branch.trim()).filter(Boolean)
 }
 
-function known(context: string, contexts: Set<string>, line: number, place: string, find: Find) {
+function known(context: string, contexts: ReadonlySet<string>, line: number, place: string, find: Find) {
   const name = splitArguments(context)[0]!.trim()
   if (!contexts.has(name)) find(line, place, `leads to the context ${quote(name)}, which does not exist`, didYouMean(name, contexts))
 }
 
 /** Functions are read as ${NAME(…)} and written as Set(NAME(…)=…). A name that is itself computed could be any. */
-function functionsIn(value: string, line: number, place: string, find: Find) {
+function functionsIn(value: string, rules: Rules, line: number, place: string, find: Find) {
   const read = [...value.matchAll(/\$\{([^}(:$]*)([({:}$]|$)/g)]
   for (const [, name = '', next] of read) {
     if (next === '$' || !/^\w+$/.test(name)) find(line, place, 'has a variable whose name is computed', 'name it')
-    else if (next === '(') allowed(name, line, place, find)
+    else if (next === '(') allowed(name, rules, line, place, find)
   }
-  for (const [, name = ''] of value.matchAll(/\bSet\(([A-Za-z_]\w*)\(/g)) allowed(name, line, place, find)
+  if (/\bSet\([^=]*[$]/.test(value)) find(line, place, 'sets a variable whose name is computed', 'name it')
+  for (const [, expression = ''] of value.matchAll(/\$\[((?:[^\][]|\[[^\]]*\])*)\]/g)) {
+    if (callersWords.test(expression.replace(/\$\{(FILTER|REGEX|LEN)\((?:[^{}]|\{[^{}]*\})*\)\}/g, ''))) find(line, place, 'has what the caller sent in an expression, unfiltered', 'let only known letters through first: Set(X=${FILTER(0-9+,${CALLERID(num)})})')
+  }
+  for (const [, name = ''] of value.matchAll(/\bSet\(([A-Za-z_]\w*)\(/g)) allowed(name, rules, line, place, find)
 }
 
-function allowed(name: string, line: number, place: string, find: Find) {
-  if (!functions.has(name)) find(line, place, `uses ${name}(), which is not among the known functions`, didYouMean(name, functions) ?? 'see src/dialplan/lint.ts')
+function allowed(name: string, rules: Rules, line: number, place: string, find: Find) {
+  if (!rules.functions.has(name)) find(line, place, `uses ${name}(), which is not among the known functions`, never.has(name) ? 'it is never allowed' : didYouMean(name, rules.functions) ?? 'whoever may, allows it in asterisk-config/lint-allow.yaml')
 }

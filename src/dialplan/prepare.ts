@@ -1,12 +1,13 @@
 /** All that lies between the PBX admin's folder and what Asterisk loads: read, render, lint, speak, measure. */
-import { readFile } from 'node:fs/promises'
 import { formatFault, type Fault } from '../plan/faults.ts'
-import type { Plan } from '../plan/plan.ts'
-import { readPlan } from '../plan/read.ts'
+import { loadPlan } from '../plan/load.ts'
+import { agencies, type Plan } from '../plan/plan.ts'
 import { durations, firstChoice, type Durations } from './length.ts'
 import { lint } from './lint.ts'
+import { readAllowed } from './lint-allow.ts'
 import { catalogue } from './prompts.ts'
 import { render } from './render.ts'
+import { traced } from './trace.ts'
 import { synthesise, type Synthesis } from './synthesise.ts'
 import type { Site } from './view.ts'
 
@@ -17,6 +18,8 @@ export interface Preparation extends Pick<Synthesis, 'run' | 'progress' | 'voice
   /** Where the sounds go: <sounds>/<language>/<prompt>.alaw and .ulaw. */
   sounds: string
   site: Site
+  /** What templates may use beyond the lint's own lists: asterisk-config/lint-allow.yaml. */
+  allow?: string
 }
 
 export interface Prepared {
@@ -42,13 +45,14 @@ export class NotPrepared extends Error {
  * Nothing but sounds is written. Throws what went wrong first: `PlanFaults`, `TemplateFaults`, `SynthesisFailed`, or
  * `NotPrepared` (findings of the lint, menus that are too long); the message of each is fit for an admin's terminal.
  */
-export async function prepare({ planFile, templates, prompts, sounds, site, ...speech }: Preparation): Promise<Prepared> {
+export async function prepare({ planFile, templates, prompts, sounds, site, allow, ...speech }: Preparation): Promise<Prepared> {
   const texts = await catalogue(prompts)
-  const { plan, faults } = readPlan(await readFile(planFile), { file: planFile, prompts: texts.prompts })
+  const { plan, faults } = await loadPlan(planFile, texts.prompts)
 
   const files = await render(templates, plan, site)
-  const findings = lint(files, { elsewhere: ['last-resort'] })       // asterisk-config/last-resort.conf
-  if (findings.length > 0) throw new NotPrepared(findings)
+  const lines = new Set(agencies(plan).flatMap(({ lines }) => lines.map(({ number, trunk }) => `PJSIP/${number}@${trunk}`)))
+  const findings = lint(files, { elsewhere: ['last-resort'], lines, ...allow ? { allow: await readAllowed(allow) } : {} })       // asterisk-config/last-resort.conf
+  if (findings.length > 0) throw new NotPrepared(await traced(findings, templates, plan, site, files))
 
   await synthesise({ folder: prompts, out: sounds, languages: plan.languages, ...speech })
   const lengths = await durations(sounds, plan.languages)

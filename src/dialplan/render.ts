@@ -4,7 +4,7 @@
  */
 import { readdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { Liquid, type LiquidError } from 'liquidjs'
+import type { Liquid, LiquidError } from 'liquidjs'
 import { byPlace, didYouMean, formatFault, quote, type Fault } from '../plan/faults.ts'
 import type { Plan } from '../plan/plan.ts'
 import { view, type Site } from './view.ts'
@@ -31,17 +31,18 @@ export class TemplateFaults extends Error {
 
 /**
  * Renders every `<name>.liquid` in the folder, to a Map from `<name>` to its text. `site` is what the machine adds
- * to the plan; templates see it as `site` (view.ts lists all they see). Throws `TemplateFaults`.
+ * to the plan; templates see it as `site` (view.ts lists all they see). `change` is done to each template's text first
+ * (trace.ts). Throws `TemplateFaults`.
  */
-export async function render(folder: string, plan: Plan, site: Site): Promise<Map<string, string>> {
-  const engine = liquid()
+export async function render(folder: string, plan: Plan, site: Site, change = (text: string) => text): Promise<Map<string, string>> {
+  const engine = await liquid()
   const scope = view(plan, site)
   const rendered = new Map<string, string>()
   const faults: Fault[] = []
   for (const file of (await readdir(folder)).filter(name => name.endsWith('.liquid')).sort()) {
     const path = join(folder, file)
     try {
-      const body: string = engine.renderSync(engine.parse(await readFile(path, 'utf8'), path), scope)
+      const body: string = engine.renderSync(engine.parse(change(await readFile(path, 'utf8')), path), scope)
       const heading = `; rendered from templates/${file} and plan ${plan.version}; do not edit`
       rendered.set(file.slice(0, -'.liquid'.length), `${heading}\n${body.trimEnd()}\n`)
     } catch (error) {
@@ -55,7 +56,9 @@ export async function render(folder: string, plan: Plan, site: Site): Promise<Ma
   return rendered
 }
 
-function liquid(): Liquid {
+/** Loaded where it is used: the service renders only when the plan changes. */
+async function liquid(): Promise<Liquid> {
+  const { Liquid } = await import('liquidjs')
   const engine = new Liquid({
     strictVariables: true, strictFilters: true, ownPropertyOnly: true, catchAllErrors: true, outputEscape: checked,
     templates: {}, renderLimit: 5000, memoryLimit: 1e7

@@ -4,9 +4,10 @@
  *   city, version, languages[]                     version: the plan's, 12 hex digits
  *   trunks[]    name, role, address, port, codecs[]
  *   numbers[]   did, language, entry, entryKind     entryKind, kind, silenceKind: 'menu' or 'agency'
- *               human                               the agency that silence leads to
+ *               human                               the agency, open at all times, that silence leads to
  *   menus[]     name, greeting, prompt, patience, tries, keys[] { digit, to, kind }, silence, silenceKind, wrongKey
  *   agencies[]  id, name, connecting, sorry, lines[] { id, trunk, number, ringTime, capacity, acceptKey }
+ *                                                   opening hours and overflow are not here: the service alone knows them
  *   prompts     wrongKey, nextLine, sorry, accept
  *   site        what this machine adds (addresses, ports, folders), as the caller of `render` gives it
  *
@@ -30,14 +31,15 @@ export function view(plan: Plan, site: Site) {
       name: id, greeting, ...menu, silenceKind: kind(menu.silence),
       keys: [...keys].map(([digit, to]) => ({ digit, to, kind: kind(to) }))
     })),
-    agencies: agencies(plan).map(agency => ({
-      ...agency, lines: agency.lines.map(line => ({ ...line, acceptKey: line.acceptKey ?? null }))
+    agencies: agencies(plan).map(({ id, name, connecting, sorry, lines }) => ({
+      id, name, connecting, sorry, lines: lines.map(line => ({ ...line, acceptKey: line.acceptKey ?? null }))
     }))
   }
 }
 
-/** The agency that a caller comes to who presses nothing; the check has seen to it that there is one. */
+/** The agency that a caller comes to who presses nothing, at any hour; the check has seen to it that there is one. */
 function humanBehind(plan: Plan, entry: string): string {
   const node = plan.nodes.get(entry)!
-  return node.kind === 'agency' ? node.id : humanBehind(plan, node.silence)
+  const next = node.kind === 'menu' ? node.silence : node.closed
+  return next === undefined ? node.id : humanBehind(plan, next)
 }

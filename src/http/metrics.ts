@@ -1,5 +1,5 @@
 /** What Prometheus reads at /metrics: figures only, no number, no call. */
-import { collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client'
+import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom-client'
 import type { Step } from '../calls/story.ts'
 
 /** What is looked up when somebody reads the metrics. A figure that cannot be had now is left out. */
@@ -23,6 +23,8 @@ export interface Instant {
   /** Calls in the service's care: deciding, ringing or talking. */
   calls: number
   linksLost: number
+  /** What Asterisk has refused since the start, by reason: a fixed set of them. */
+  refused: Readonly<Record<string, number>>
 }
 
 export class Metrics {
@@ -50,6 +52,14 @@ export class Metrics {
     now('store_pending_steps', 'Steps of calls that wait for the store.', at => at.pendingSteps)
     now('calls_in_care', 'Calls that the service decides about, or waits for.', at => at.calls)
     now('ari_links_lost_total', 'How often the link to Asterisk was lost.', at => at.linksLost)
+
+    new Counter({
+      name: 'satunomor_refused_total', help: 'Requests that Asterisk refused since the start of the service, by reason; GET /api/refusals says whose.', labelNames: ['why'], registers,
+      collect() {
+        this.reset()
+        for (const [why, count] of Object.entries(instant().refused)) this.inc({ why }, count)
+      }
+    })
 
     const calls = new Gauge({ name: 'satunomor_calls_total', help: 'Calls on record that have ended, by disposition.', labelNames: ['disposition'], registers })
     const owed = new Gauge({ name: 'satunomor_outbox_depth', help: 'Follow-ups that are owed and not made yet.', registers })

@@ -1,12 +1,15 @@
-/** For whoever operates the service: the figures, and the audit. */
+/** For whoever operates the service: the audit, and who was refused. */
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import { Type } from 'typebox'
+import type { LastHour } from '../asterisk/refusals.ts'
 import type { AuditReport } from '../audit.ts'
 import { moment } from './calls.ts'
-import { Fault } from './schemas.ts'
+import { Fault, NoQuery } from './schemas.ts'
 
 export interface OperationsOptions {
   audit: (from: number, to: number) => Promise<AuditReport>
+  /** Who was refused in the last hour: so many addresses, most refused first. */
+  refused: (limit: number) => LastHour
 }
 
 const Period = Type.Object({
@@ -28,7 +31,20 @@ const Report = Type.Object({
   balanced: Type.Boolean({ description: 'The sums are the same, and nothing is in the three lists.' })
 })
 
-export const operationsRoutes: FastifyPluginAsyncTypebox<OperationsOptions> = async (app, { audit }) => {
+const figure = (description: string) => Type.Integer({ description })
+const Refused = Type.Object({
+  since: figure('The beginning of the hour, Unix ms.'),
+  count: figure('Requests that Asterisk refused since then, as far as the service lived.'),
+  sources: Type.Array(Type.Object({
+    address: Type.String({ description: 'The IP address that the request came from; that of a UDP packet can be forged.' }),
+    count: figure('How many.'),
+    why: Type.Record(Type.String(), Type.Integer(), { description: 'How many for which reason: `unknown-address` (SIP of an address in no trunk), `wrong-password` (the same, guessing one), `acl`, `login` (Asterisk\'s manager interface), `other`.' }),
+    first: figure('The first of them, Unix ms.'), last: figure('The last of them, Unix ms.')
+  }), { description: 'Most refused first, at most 100.' }),
+  elsewhere: figure('Refusals whose address was not kept: more than 1,000 others came in the same minute.')
+})
+
+export const operationsRoutes: FastifyPluginAsyncTypebox<OperationsOptions> = async (app, { audit, refused }) => {
   app.get('/audit', {
     schema: {
       summary: 'Whether every call is accounted for', tags: ['operations'], security: [{ token: [] }], querystring: Period,
@@ -38,4 +54,11 @@ export const operationsRoutes: FastifyPluginAsyncTypebox<OperationsOptions> = as
     const to = query.to === undefined ? Date.now() : moment('to', query.to)
     return audit(query.from === undefined ? to - 24 * 3600_000 : moment('from', query.from), to)
   })
+
+  app.get('/refusals', {
+    schema: {
+      summary: 'Who was refused in the last hour', tags: ['operations'], security: [{ token: [] }], querystring: NoQuery,
+      response: { 200: Refused, 401: Fault }
+    }
+  }, async () => refused(100))
 }

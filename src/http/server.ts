@@ -8,6 +8,7 @@ import { callRoutes, type CallsOptions } from './calls.ts'
 import { answer, answerFaults } from './faults.ts'
 import { bearer, protect } from './guard.ts'
 import type { Metrics } from './metrics.ts'
+import { planRoutes, type PlanOptions } from './plan.ts'
 import { operationsRoutes, type OperationsOptions } from './operations.ts'
 import { Health, Readiness } from './schemas.ts'
 
@@ -21,10 +22,13 @@ export interface HttpOptions extends CallsOptions {
   /** Prometheus' page, and the audit of a period. */
   metrics?: Metrics
   audit?: OperationsOptions['audit']
+  refused?: OperationsOptions['refused']
+  /** How the service plan changes. */
+  changes?: PlanOptions['changes']
 }
 
 /** The app, ready to `listen` or `inject`. It reads no environment and opens no port by itself. */
-export async function httpServer({ records, live, token, log, ready, version, metrics, audit }: HttpOptions) {
+export async function httpServer({ records, live, token, log, ready, version, metrics, audit, refused, changes }: HttpOptions) {
   const app = fastify({
     loggerInstance: quiet(log),
     logController: new LogController({ disableRequestLogging: true }),
@@ -74,7 +78,8 @@ export async function httpServer({ records, live, token, log, ready, version, me
 
   await app.register(async api => {
     api.addHook('onRequest', bearer(token))
-    if (audit) await api.register(operationsRoutes, { audit })
+    if (audit && refused) await api.register(operationsRoutes, { audit, refused })
+    if (changes) await api.register(planRoutes, { changes })
     await api.register(callRoutes, { records, ...live ? { live } : {} })
   }, { prefix: '/api' })
 

@@ -2,6 +2,7 @@
  * What the schema cannot see: names that lead nowhere, silence that reaches no human, prompts without a text.
  * Each check stands alone and takes what is there of the plan; add yours to the list.
  */
+import { closable, exceptionDays, hoursReferences, overflowEnds, timetables } from './check-hours.ts'
 import type { Draft, Path, Report } from './draft.ts'
 import { didYouMean, quote } from './faults.ts'
 import { dialRefusal, domestic, looksLikeTelephone } from './telephone.ts'
@@ -11,7 +12,9 @@ export type PromptCatalogue = ReadonlyMap<string, ReadonlyMap<string, unknown>>
 
 type Check = (plan: Draft, report: Report) => void
 
-export const checks: Check[] = [places, trunks, references, nodeNames, lines, silenceEndsAtAHuman]
+export const checks: Check[] = [
+  places, trunks, references, nodeNames, lines, endsAtAHuman, hoursReferences, timetables, closable, exceptionDays, overflowEnds
+]
 
 /** The time zone and the languages are known to the world. */
 function places({ timezone, languages, numbers }: Draft, report: Report) {
@@ -89,36 +92,45 @@ function lines(plan: Draft, report: Report) {
   }
 }
 
-/** Whoever cannot press a key (rotary dial, shaking hands) reaches a human by waiting. */
-function silenceEndsAtAHuman({ menus = new Map(), agencies = new Map() }: Draft, report: Report) {
+/** Whoever cannot press a key (rotary dial, shaking hands) reaches a human by waiting, at night and on holidays, too. */
+function endsAtAHuman({ menus = new Map(), agencies = new Map() }: Draft, report: Report) {
   const reported = new Set<string>()
-  for (const name of menus.keys()) {
+  const onward = (node: string): string | undefined => menus.get(node)?.silence ?? agencies.get(node)?.closed
+  for (const name of [...menus.keys(), ...agencies.keys()]) {
     const way = [name]
-    let next = menus.get(name)?.silence
-    while (next !== undefined && !agencies.has(next) && menus.has(next) && !way.includes(next)) {
+    let next = onward(name)
+    while (next !== undefined && !way.includes(next)) {
       way.push(next)
-      next = menus.get(next)?.silence
+      next = onward(next)
     }
-    if (next === undefined || !way.includes(next) || way.some(menu => reported.has(menu))) continue
-    way.forEach(menu => reported.add(menu))
+    if (next === undefined || way.some(node => reported.has(node))) continue
+    way.forEach(node => reported.add(node))
     const circle = [...way, next].slice(0, 12).join(' → ')
-    report(['menus', name, 'silence'], `never reaches an agency (${circle})`, 'who presses nothing must end at a human')
+    if (!way.some(node => agencies.has(node))) report(['menus', name, 'silence'], `never reaches an agency (${circle})`, 'who presses nothing must end at a human')
+    else report(agencies.has(name) ? ['agencies', name, 'closed'] : ['menus', name, 'silence'], `may never end at a human (${circle})`, 'one of these agencies must be open at all times')
   }
 }
 
 /** Warns of nodes that no number leads to. Only worth saying of a plan that is otherwise whole. */
 export function unreachable(plan: Draft, report: Report) {
   const reached = new Set<string>()
-  const toVisit = [...plan.numbers?.values() ?? []].map(number => number?.entry)
+  const toVisit = [...plan.numbers?.values() ?? [], plan.siaga].map(begins => begins?.entry)
   for (let node = toVisit.pop(); toVisit.length > 0 || node !== undefined; node = toVisit.pop()) {
     if (node === undefined || reached.has(node)) continue
     reached.add(node)
     const menu = plan.menus?.get(node)
     if (menu) toVisit.push(menu.silence, ...menu.keys?.values() ?? [])
+    const { closed, overflow } = plan.agencies?.get(node) ?? {}
+    toVisit.push(closed, overflow?.busy, overflow?.dead)
   }
   for (const kind of ['menus', 'agencies'] as const) {
     for (const name of plan[kind]?.keys() ?? []) {
       if (!reached.has(name)) report([kind, name], 'is reached by no number and no key', undefined, 'warning')
+    }
+  }
+  for (const kind of ['hours', 'holidays'] as const) {
+    for (const name of plan[kind]?.keys() ?? []) {
+      if (![...plan.agencies?.values() ?? []].some(agency => agency?.[kind] === name)) report([kind, name], 'is used by no agency', undefined, 'warning')
     }
   }
 }
@@ -145,6 +157,8 @@ function* nodeReferences(plan: Draft): Generator<[Path, string]> {
     for (const [key, node] of menu?.keys ?? []) if (node !== undefined) yield [['menus', name, 'keys', key], node]
     if (menu?.silence !== undefined) yield [['menus', name, 'silence'], menu.silence]
   }
+  if (plan.siaga?.entry !== undefined) yield [['siaga', 'entry'], plan.siaga.entry]
+  for (const [name, agency] of plan.agencies ?? []) if (agency?.closed !== undefined) yield [['agencies', name, 'closed'], agency.closed]
 }
 
 function* allLines({ agencies }: Draft) {

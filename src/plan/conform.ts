@@ -1,4 +1,5 @@
 /** Holds a YAML node against the schema: reports every difference, fills in defaults, and hands back what conforms. */
+import { DateTime } from 'luxon'
 import { isMap, isScalar, isSeq, type ParsedNode } from 'yaml'
 import { parseDuration } from './duration.ts'
 import type { Path, Report } from './draft.ts'
@@ -16,7 +17,7 @@ export interface Rule {
   uniqueItems?: boolean
   pattern?: string
   enum?: string[]
-  format?: 'duration'
+  format?: 'duration' | 'date'
   minimum?: number
   maximum?: number
   atLeast?: string
@@ -95,7 +96,7 @@ function scalar(text: string, rule: Rule, path: Path, to: Reporting) {
   if (rule.pattern && !new RegExp(rule.pattern, 'u').test(text)) {
     return void to.report(path, `is ${quote(text)}; it must be ${expected(rule)}`)
   }
-  const value = rule.format === 'duration' ? parseDuration(text) : rule.type === 'integer' ? integer(text) : text
+  const value = rule.format === 'duration' ? parseDuration(text) : rule.format === 'date' ? existing(text) : rule.type === 'integer' ? integer(text) : text
   if (value === undefined) return void to.report(path, `is ${quote(text)}; it must be ${expected(rule)}`)
   const [least, most] = bounds(rule)
   if (typeof value === 'number' && (value < least || value > most)) {
@@ -123,6 +124,11 @@ function bounds(rule: Rule): [number, number] {
     rule.minimum ?? parseDuration(rule.atLeast ?? '') ?? -Infinity,
     rule.maximum ?? parseDuration(rule.atMost ?? '') ?? Infinity
   ]
+}
+
+/** The date as it is written, if the calendar has it. */
+function existing(date: string): string | undefined {
+  return /^\d{4}-\d{2}-\d{2}$/.test(date) && DateTime.fromISO(date, { zone: 'utc' }).isValid ? date : undefined
 }
 
 function integer(text: string): number | undefined {

@@ -1,11 +1,12 @@
 /** The service plan as the rest of the program walks it: every name resolves, every default is filled in, frozen. */
 import type { Duration } from './duration.ts'
-import type { Line, PlanFile, Prompts, Trunk } from './schema.ts'
+import type { Calendar } from './holidays.ts'
+import type { Exception, Line, Period, PlanFile, Prompts, Trunk } from './schema.ts'
 
-export type { Line, Prompts, Trunk } from './schema.ts'
+export type { Exception, Line, Period, Prompts, Trunk } from './schema.ts'
 
 export interface Plan {
-  /** The first 12 hex digits of the SHA-256 of the plan's text. */
+  /** The first 12 hex digits of the SHA-256 of the plan's text, and of the holiday files' that it names. */
   version: string
   city: string
   timezone: string
@@ -16,7 +17,16 @@ export interface Plan {
   numbers: ReadonlyMap<string, Entry>
   /** Menus and agencies by their one name. */
   nodes: ReadonlyMap<string, Node>
+  /** Timetables by name. */
+  hours: ReadonlyMap<string, readonly Period[]>
+  /** Calendars by name. */
+  holidays: ReadonlyMap<string, Calendar>
+  exceptions: readonly Exception[]
+  /** Surge mode: where calls begin while it is on. */
+  siaga?: { entry: string }
   prompts: Prompts
+  /** How long calls are watched after an apply, and how many may fail meanwhile. */
+  apply: { watch: Duration, failed: number }
 }
 
 export interface Entry { language: string, entry: string }
@@ -46,20 +56,28 @@ export interface AgencyNode {
   connecting: string
   sorry: string
   lines: readonly Line[]
+  /** Of `plan.hours`; open at all times without. */
+  hours?: string
+  /** Of `plan.holidays`. */
+  holidays?: string
+  /** The node where callers go while it is closed; there is one if it ever is. */
+  closed?: string
+  /** The agencies that take its callers after its last line. */
+  overflow?: { busy?: string, dead?: string }
 }
 
 export const menus = (plan: Plan) => [...plan.nodes.values()].filter(node => node.kind === 'menu')
 export const agencies = (plan: Plan) => [...plan.nodes.values()].filter(node => node.kind === 'agency')
 
 /** Makes the plan out of a file that has passed every check. */
-export function finish(file: PlanFile, version: string): Plan {
+export function finish(file: PlanFile, calendars: ReadonlyMap<string, Calendar>, version: string): Plan {
   const nodes = new Map<string, Node>()
   for (const [id, menu] of file.menus) nodes.set(id, { kind: 'menu', id, wrongKey: file.prompts.wrongKey, ...menu })
   for (const [id, agency] of file.agencies) nodes.set(id, { kind: 'agency', id, sorry: file.prompts.sorry, ...agency })
   const numbers = new Map<string, Entry>()
   for (const [did, number] of file.numbers) numbers.set(did, { language: file.languages[0]!, ...number })
-  const { city, timezone, languages, trunks, prompts } = file
-  return freeze({ version, city, timezone, languages, trunks, numbers, nodes, prompts })
+  const { city, timezone, languages, trunks, hours = new Map(), exceptions = [], siaga, prompts, apply } = file
+  return freeze({ version, city, timezone, languages, trunks, numbers, nodes, hours, holidays: calendars, exceptions, prompts, apply, ...siaga ? { siaga } : {} })
 }
 
 /** Freezes all the way down; a Map, which `Object.freeze` leaves open, refuses its writers. */

@@ -4,17 +4,28 @@ import { checks, missingPrompts, unreachable, type PromptCatalogue } from './che
 import { conform, type Rule } from './conform.ts'
 import type { Draft } from './draft.ts'
 import { byPlace, PlanFaults, type Fault } from './faults.ts'
+import { readCalendars, type HolidayTexts } from './holidays.ts'
 import { finish, type Plan } from './plan.ts'
 import { PlanFile } from './schema.ts'
 import { openSource } from './source.ts'
 
+export interface PlanContext {
+  /** Only for the faults' places. */
+  file: string
+  /** Which prompts exist; without it they are not looked for. */
+  prompts?: PromptCatalogue
+  /** The holiday files that the plan may name. */
+  holidays?: HolidayTexts
+  /** Unix time in ms: calendars that are about to end are warned of. */
+  now?: number
+}
+
 /**
- * Takes the plan's text (or bytes, which are checked to be UTF-8). `file` is only for the faults' places; `prompts`
- * says which prompts exist, and without it they are not looked for. The faults returned are warnings.
+ * Takes the plan's text (or bytes, which are checked to be UTF-8). The faults returned are warnings.
  * Throws `PlanFaults`, and nothing else.
  */
 export function readPlan(
-  text: string | Uint8Array, { file, prompts }: { file: string, prompts?: PromptCatalogue }
+  text: string | Uint8Array, { file, prompts, holidays = new Map(), now = Date.now() }: PlanContext
 ): { plan: Plan, faults: Fault[] } {
   const source = openSource(text, file)
   if (source.faults.length > 0) throw new PlanFaults(source.faults.sort(byPlace))
@@ -22,10 +33,12 @@ export function readPlan(
   const draft = (conform(source.root, PlanFile as Rule, [], source) ?? {}) as Draft
   for (const check of checks) check(draft, source.report)
   if (prompts) missingPrompts(draft, prompts, source.report)
-  if (source.faults.length === 0) unreachable(draft, source.report)
+  const { calendars, faults: inCalendars } = readCalendars(draft, holidays, source.report, now)
+  if (source.faults.every(fault => fault.severity === 'warning')) unreachable(draft, source.report)
 
-  const faults = source.faults.sort(byPlace)
+  const faults = [...source.faults, ...inCalendars].sort(byPlace)
   if (faults.some(fault => fault.severity === 'error')) throw new PlanFaults(faults)
-  const version = createHash('sha256').update(source.text).digest('hex').slice(0, 12)
-  return { plan: finish(draft as PlanFile, version), faults }
+  const hash = createHash('sha256').update(source.text)
+  for (const name of new Set([...draft.holidays?.values() ?? []].flat())) hash.update(holidays.get(name!)!.text)
+  return { plan: finish(draft as PlanFile, calendars, hash.digest('hex').slice(0, 12)), faults }
 }

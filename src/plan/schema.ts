@@ -1,36 +1,9 @@
 /**
  * What may stand in the service plan (dialplan/plan.yaml). One schema gives the checker its rules and the code its
  * types. A new section is a new property here; what concerns several sections at once goes into check.ts.
- *
- * Beside JSON Schema's own words, `expects` says in a fault's sentence what should stand there. A property with a
- * `default` may be left out.
  */
-import { Type, type Static, type TSchema } from 'typebox'
-import type { Duration } from './duration.ts'
-
-const name = { pattern: '^[a-z0-9-]{1,40}$', expects: 'a name of at most 40 small letters, digits and hyphens' }
-const prompt = { ...name, expects: `${name.expects}: the prompt's file name without .txt` }
-
-/** A map whose keys are chosen by the plan's author. */
-function named<S extends TSchema>(keys: { pattern: string, expects: string }, item: S, description: string) {
-  return Type.Unsafe<ReadonlyMap<string, Static<S>>>({
-    type: 'object', patternProperties: { [keys.pattern]: item }, keys: keys.expects, description
-  } as TSchema)
-}
-
-/** A length of time, written with its unit: `20 s`, `500 ms`, `2 min`. Milliseconds once read. */
-function duration(options: { default: string, atLeast: string, atMost: string, description: string }) {
-  return Type.Unsafe<Duration>({
-    type: 'string', format: 'duration', expects: 'a time with its unit, as in "20 s", "500 ms" or "2 min"', ...options
-  } as TSchema)
-}
-
-function oneOf<const Words extends string[]>(words: Words, description: string) {
-  return Type.Unsafe<Words[number]>({ type: 'string', enum: words, description } as TSchema)
-}
-
-/** A name that some other part of the plan must have; check.ts looks for it. */
-const reference = (description: string) => Type.String({ description })
+import { Type, type Static } from 'typebox'
+import { date, duration, name, named, oneOf, prompt, reference, text, time } from './schema-words.ts'
 
 const language = Type.String({ pattern: '^[a-z]{2}$', expects: 'a language code of two small letters, as in "id"' })
 
@@ -87,12 +60,36 @@ const Line = Type.Object({
 })
 
 const Agency = Type.Object({
-  name: Type.String({
-    pattern: '^[^\\p{C}]{1,80}$', expects: 'a text of 1 to 80 letters on one line', description: 'For people to read'
-  }),
+  name: text('For people to read'),
   connecting: Type.String({ ...prompt, description: 'Heard by the caller while the first line rings' }),
   sorry: Type.Optional(Type.String({ ...prompt, description: 'Heard when nobody answered; prompts.sorry if left out' })),
-  lines: Type.Array(Line, { minItems: 1, description: 'Tried in this order' })
+  lines: Type.Array(Line, { minItems: 1, description: 'Tried in this order' }),
+  hours: Type.Optional(reference('The timetable (of `hours`) by which it is open; at all times if left out')),
+  holidays: Type.Optional(reference('The calendar (of `holidays`) on whose days it is closed; none if left out')),
+  closed: Type.Optional(reference('The node where its callers go while it is closed; it must end at a human')),
+  overflow: Type.Optional(Type.Object({
+    busy: Type.Optional(reference('The agency that takes its callers when a line of it works, and none was picked up')),
+    dead: Type.Optional(reference('The agency that takes its callers when all of its lines are out of order'))
+  }, { description: 'Where callers go after its last line; to an apology if left out' }))
+})
+
+export const weekdays = ['mon', 'tue', 'wed', 'thu', 'fri', 'sat', 'sun'] as const
+const Period = Type.Object({
+  days: Type.Array(oneOf([...weekdays], 'A day of the week'), {
+    minItems: 1, uniqueItems: true, description: 'The days on which the period begins'
+  }),
+  from: time('The first minute that is open'),
+  to: time('The first minute that is closed again; one before `from` is of the next day')
+})
+
+const Exception = Type.Object({
+  date: date('The day, or the first of several'),
+  until: Type.Optional(date('The last of the days; the same day if left out')),
+  agencies: Type.Array(reference('An agency'), { minItems: 1, uniqueItems: true, description: 'Whom it concerns' }),
+  is: oneOf(['open', 'closed'], 'Instead of what timetable and holidays say of the day'),
+  from: Type.Optional(time('Where it is open: the first minute; 00:00 if left out')),
+  to: Type.Optional(time('Where it is open: the first minute that is closed again; 24:00 if left out')),
+  reason: text('For people to read')
 })
 
 const Prompts = Type.Object({
@@ -105,8 +102,18 @@ const Prompts = Type.Object({
   })
 })
 
+const Apply = Type.Object({
+  watch: duration({
+    default: '2 min', atLeast: '1 s', atMost: '60 min', description: 'How long calls are watched after an apply; 2 min if left out'
+  }),
+  failed: Type.Integer({
+    minimum: 0, maximum: 1000, default: 3,
+    description: 'More calls than these ended by our fault meanwhile, and it is rolled back; 3 if left out'
+  })
+}, { default: { watch: 120_000, failed: 3 }, description: 'When an edit is taken back by itself; 2 min and 3 calls if left out' })
+
 export const PlanFile = Type.Object({
-  city: Type.String({ pattern: '^[^\\p{C}]{1,80}$', expects: 'a text of 1 to 80 letters on one line' }),
+  city: text('The city, for people to read'),
   timezone: Type.String({ description: 'As the IANA database calls it, e.g. Asia/Jakarta' }),
   languages: Type.Array(language, {
     minItems: 1, uniqueItems: true, description: 'Every prompt exists in each; the first is the default'
@@ -116,11 +123,22 @@ export const PlanFile = Type.Object({
     Entry, 'What citizens dial (DID)'),
   menus: named(name, Menu, 'Questions, by node'),
   agencies: named(name, Agency, 'Who answers, by node'),
-  prompts: Prompts
+  hours: Type.Optional(named(name, Type.Array(Period, { minItems: 1, description: 'Open in all of these, else closed' }),
+    'Timetables, by name; times are of the plan’s time zone')),
+  holidays: Type.Optional(named(name, Type.Array(reference('A file of holidays/, without .yaml'), { minItems: 1, uniqueItems: true, description: 'The files that make it up' }),
+    'Calendars of holidays, by name')),
+  exceptions: Type.Optional(Type.Array(Exception, { description: 'Days on which an agency is open or closed otherwise' })),
+  siaga: Type.Optional(Type.Object({
+    entry: reference('The node where all calls begin while it is on')
+  }, { description: 'Surge mode, for floods and the like: npx satunomor switch siaga' })),
+  prompts: Prompts,
+  apply: Apply
 })
 
 /** The plan as written, once it conforms: defaults filled in, durations in ms, author's names as Maps. */
 export type PlanFile = Static<typeof PlanFile>
 export type Trunk = Static<typeof Trunk>
 export type Line = Static<typeof Line>
+export type Period = Static<typeof Period>
+export type Exception = Static<typeof Exception>
 export type Prompts = Static<typeof Prompts>

@@ -1,13 +1,16 @@
 /** PostgreSQL for Kysely: a small pool whose every wait has an end, and whose BIGINTs are numbers. */
 import { PostgresDialect, type Dialect } from 'kysely'
-import { Pool, types } from 'pg'
+import type { Pool } from 'pg'
 import type { Logger } from 'pino'
 import { plainly } from './faults.ts'
 
 const int8 = 20
 
-/** The dialect for `postgres://…`. Nothing is connected until the first query. Waits: 3 s to connect, 10 s a query. */
-export function postgres(url: string, log: Logger): Dialect {
+/** The dialect for `postgres://…`. Nothing is loaded or connected until the first query. Waits: 3 s to connect, 10 s a query. */
+export const postgres = (url: string, log: Logger): Dialect => new PostgresDialect({ pool: () => poolFor(url, log) })
+
+async function poolFor(url: string, log: Logger): Promise<Pool> {
+  const { default: { Pool, types } } = await import('pg')
   const pool = new Pool({
     connectionString: url,
     application_name: 'satunomor',
@@ -26,7 +29,7 @@ export function postgres(url: string, log: Logger): Dialect {
   // statements of a transaction; unheard, either would end the process.
   pool.on('error', () => {})
   pool.on('connect', client => client.on('error', error => log.warn(plainly(error), 'a connection to postgresql was lost')))
-  return new PostgresDialect({ pool })
+  return pool
 }
 
 /** The server and database without user and password, for logs and for naming watermarks. */

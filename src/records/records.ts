@@ -3,6 +3,7 @@ import { CamelCasePlugin, Kysely, Migrator, sql, type Transaction } from 'kysely
 import type { Logger } from 'pino'
 import type { Disposition, Step } from '../calls/story.ts'
 import { lines, tell, type LineTry } from '../calls/tell.ts'
+import { stepsOf, storeCalls, storeSteps } from './bulk.ts'
 import { fromCursor, toCursor } from './cursor.ts'
 import { plainly } from './faults.ts'
 import { migrations, type StoreKind } from './migrations.ts'
@@ -87,8 +88,8 @@ export class Records implements AsyncDisposable {
     await this.db.transaction().execute(async db => {
       if (this.#kind === 'postgres') await sql`select pg_advisory_xact_lock(${writersLock})`.execute(db)
       if (rows.length > 0) {
-        await db.insertInto('steps').values(rows).onConflict(conflict => conflict.columns(['callId', 'key']).doNothing()).execute()
-        await retell(db, [...new Set(rows.map(row => row.callId))], plan, outbox)
+        await storeSteps(db, this.#kind, rows)
+        await retell(db, this.#kind, [...new Set(rows.map(row => row.callId))], plan, outbox)
       }
       for (const { name, value } of marks) {
         await db.insertInto('watermarks').values({ name, value })
@@ -177,15 +178,12 @@ export class Records implements AsyncDisposable {
   }
 }
 
-async function retell(db: Transaction<Tables>, ids: string[], plan: (callId: string) => string | null, outbox: boolean) {
-  const rows = await db.selectFrom('steps').selectAll().where('callId', 'in', ids).execute()
+async function retell(db: Transaction<Tables>, kind: StoreKind, ids: string[], plan: (callId: string) => string | null, outbox: boolean) {
+  const rows = await stepsOf(db, kind, ids)
   const told = Map.groupBy(rows.map(toStep), step => step.callId).values().map(tell).filter(call => call !== null)
   const calls = [...told].map(call => ({ ...call, plan: plan(call.callId) }))
   if (calls.length === 0) return
-  await db.insertInto('calls').values(calls).onConflict(conflict => conflict.column('callId').doUpdateSet(({ ref, fn }) => ({
-    ...Object.fromEntries(Object.keys(calls[0]!).map(column => [column, ref(`excluded.${column as keyof StoredCall}`)])),
-    plan: fn.coalesce('calls.plan', 'excluded.plan')
-  }))).execute()
+  await storeCalls(db, kind, calls)
 
   const owed = outbox ? calls.filter(call => missed.includes(call.disposition)) : []
   if (owed.length === 0) return

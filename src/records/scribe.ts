@@ -1,7 +1,7 @@
 /**
  * Write-behind in front of the store: noting a step costs a call nothing, and an outage of the store loses nothing.
  *
- * Steps wait in memory, in order, and go to the store in one transaction within 50 ms. A store that is locked, full
+ * Steps wait in memory, in order, and go to the store in one transaction within 200 ms. A store that is locked, full
  * or away is tried again for ever. Above `bound` waiting steps only the trivial ones (what was played and pressed:
  * no disposition depends on them) are left out, and the log says how many; everything else is kept whatever it costs.
  */
@@ -18,7 +18,7 @@ export interface ScribeOptions {
   bound?: number
 }
 
-const promptly = 50
+const promptly = 200
 const longestPause = 5_000
 const batchSize = 500
 const trivial: ReadonlySet<Kind> = new Set(['key', 'silence', 'played'])

@@ -3,7 +3,7 @@
  * nobody but itself, and the service's loop (calls, the heartbeat) goes on.
  */
 import { openSync, closeSync } from 'node:fs'
-import { DatabaseSync, type SQLInputValue } from 'node:sqlite'
+import { DatabaseSync, type SQLInputValue, type StatementSync } from 'node:sqlite'
 import { parentPort, workerData } from 'node:worker_threads'
 
 export type Question = { id: number, sql: string, parameters: SQLInputValue[] } | 'close'
@@ -16,6 +16,8 @@ export interface Answer {
 
 const port = parentPort!
 let database: DatabaseSync | undefined
+/** Statements by their text: the same few come all the time. */
+const prepared = new Map<string, StatementSync>()
 
 // Opened by the first question that succeeds in it: a file that could not be opened yet is tried again by the next.
 function open({ file, patience }: { file: string, patience: number }): DatabaseSync {
@@ -34,7 +36,9 @@ function ask({ sql, parameters }: Exclude<Question, 'close'>): Omit<Answer, 'id'
   database ??= open(workerData)
   // A full disk has ended the transaction already; saying so again would hide why.
   if (sql === 'rollback' && !database.isTransaction) return { rows: [] }
-  const statement = database.prepare(sql)
+  const statement = prepared.get(sql) ?? database.prepare(sql)
+  if (prepared.size > 100) prepared.clear()
+  prepared.set(sql, statement)
   if (statement.columns().length > 0) return { rows: statement.all(...parameters) }
   return { rows: [], changes: statement.run(...parameters).changes }
 }
@@ -43,6 +47,7 @@ function ask({ sql, parameters }: Exclude<Question, 'close'>): Omit<Answer, 'id'
 const broken = new Set([10, 11, 14, 26])
 
 function close() {
+  prepared.clear()
   try {
     database?.close()
   } finally {

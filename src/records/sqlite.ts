@@ -89,7 +89,9 @@ class SqliteConnection implements DatabaseConnection {
   }
 
   #start() {
-    const thread = new Worker(new URL('./sqlite-thread.ts', import.meta.url), { workerData: { file: this.#file, patience: lockPatience } })
+    const thread = new Worker(new URL('./sqlite-thread.ts', import.meta.url), {
+      workerData: { file: this.#file, patience: lockPatience }, resourceLimits: { maxYoungGenerationSizeMb: 2 }
+    })
     let reason = new Error('the thread that holds the SQLite file has ended')
     thread.on('message', (answer: Answer) => {
       this.#waiting.get(answer.id)?.resolve(answer)

@@ -20,7 +20,7 @@ export interface Watermark { name: string, value: string }
 /** Work that the store owes somebody: made in the transaction that gave reason for it, done at least once. */
 export interface OutboxItem { id: number, topic: string, callId: string, payload: unknown, madeAt: number }
 
-type StepRow = { callId: string, key: string, at: number, witness: string, kind: string, facts: string }
+export type StepRow = { callId: string, key: string, at: number, witness: string, kind: string, facts: string }
 
 export const toRow = ({ callId, key, at, witness, kind, facts }: Step): StepRow =>
   ({ callId: text(callId), key: text(key), at: Math.round(at), witness, kind, facts: JSON.stringify(facts, cleanly) })

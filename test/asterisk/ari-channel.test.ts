@@ -2,7 +2,7 @@
 import { afterEach, expect, test } from 'vitest'
 import { AriChannel } from '../../src/asterisk/ari-channel.ts'
 import { AriEvents } from '../../src/asterisk/ari-events.ts'
-import { AsteriskAway, Gone } from '../../src/asterisk/ari-link.ts'
+import { AsteriskAway, Gone } from '../../src/asterisk/ari-errors.ts'
 import { Hangup } from '../../src/calls/channel.ts'
 import { eventually } from '../parts/city.ts'
 
@@ -73,10 +73,10 @@ test('nothing is played for a key that was there before', async () => {
   expect(link.asked).toEqual([])
 })
 
-test.for(['answer', 'remember', 'play', 'ring', 'fallBack'] as const)('%s on a channel that is gone is a hang-up, and leaves no listener', async verb => {
+test.for(['remember', 'play', 'ring', 'fallBack'] as const)('%s on a channel that is gone is a hang-up, and leaves no listener', async verb => {
   const { link, channel, events } = stage()
   link.does = fail(new Gone('Channel not found'))
-  const does = { answer: () => channel.answer(), remember: () => channel.remember('menu:utama'), play: () => channel.play(['x'], on), ring: () => channel.ring('bpbd'), fallBack: () => channel.fallBack() }
+  const does = { remember: () => channel.remember('menu:utama'), play: () => channel.play(['x'], on), ring: () => channel.ring('bpbd'), fallBack: () => channel.fallBack() }
   await expect(does[verb]()).rejects.toThrow(Hangup)
   expect(channel.hungUp.reason).toBeInstanceOf(Hangup)
   expect(channel.inHand).toBe(false)
@@ -86,10 +86,10 @@ test.for(['answer', 'remember', 'play', 'ring', 'fallBack'] as const)('%s on a c
   expect(link.asked).toEqual([])
 })
 
-test.for(['answer', 'remember', 'play', 'ring'] as const)('%s ends at once when the caller hangs up, though Asterisk does not answer', async verb => {
+test.for(['remember', 'play', 'ring'] as const)('%s ends at once when the caller hangs up, though Asterisk does not answer', async verb => {
   const { link, channel, events } = stage()
   link.does = never
-  const does = { answer: () => channel.answer(), remember: () => channel.remember('menu:utama'), play: () => channel.play(['x'], on), ring: () => channel.ring('bpbd') }
+  const does = { remember: () => channel.remember('menu:utama'), play: () => channel.play(['x'], on), ring: () => channel.ring('bpbd') }
   const asked = does[verb]()
   channel.ended(16)
   await expect(asked).rejects.toMatchObject({ name: 'Hangup', q850: 16 })

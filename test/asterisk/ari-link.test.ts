@@ -1,6 +1,7 @@
 import { pino } from 'pino'
 import { afterEach, expect, test, vi } from 'vitest'
-import { AriLink, AsteriskAway, Gone, type AriLinkOptions } from '../../src/asterisk/ari-link.ts'
+import { AsteriskAway, Gone } from '../../src/asterisk/ari-errors.ts'
+import { AriLink, type AriLinkOptions } from '../../src/asterisk/ari-link.ts'
 import { milliseconds } from '../../src/plan/duration.ts'
 import { eventually } from '../parts/city.ts'
 import { FakeAri } from './fake-ari.ts'

@@ -1,11 +1,12 @@
 /** The ledger read as it is written: whole lines, once, through torn ones, rotation and restarts. */
-import { appendFile, mkdtemp, rename, rm, truncate, writeFile } from 'node:fs/promises'
+import { appendFile, copyFile, mkdtemp, rename, rm, truncate, utimes, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { pino } from 'pino'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { Ledger, type Watermark } from '../../src/asterisk/ledger.ts'
 import type { Step } from '../../src/calls/story.ts'
+import { Records } from '../../src/records/records.ts'
 import { eventually } from '../parts/city.ts'
 
 let folder: string
@@ -37,7 +38,7 @@ function reading(from?: Watermark, failing = () => false) {
   })
   ledger.open()
   open.push(ledger)
-  return { ledger, complaints, calls: () => steps.map(({ callId }) => callId), mark: () => mark, has: (n: number) => eventually(`${n} steps`, async () => steps.length >= n) }
+  return { ledger, complaints, steps, calls: () => steps.map(({ callId }) => callId), mark: () => mark, has: (n: number) => eventually(`${n} steps`, async () => steps.length >= n) }
 }
 
 test('what is written is read, also when the file comes later, and a line only when it is whole', async () => {
@@ -72,6 +73,56 @@ test('rotated, the rest of the old file is read before the new one', async () =>
   await second.has(2)
   expect(second.calls()).toEqual(['b', 'c'])
   expect(second.complaints).toEqual([])
+})
+
+test('rotated more than once while nobody read, each file is read in its turn', async () => {
+  await writeFile(file, line('a'))
+  const first = reading()
+  await first.has(1)
+  await first.ledger.close()
+  await appendFile(file, line('b'))
+  await rename(file, `${file}.2026-01-02`)
+  await utimes(`${file}.2026-01-02`, 1000, 1000)
+  await writeFile(`${file}.2026-01-01b`, line('c'))               // the names say nothing
+  await utimes(`${file}.2026-01-01b`, 2000, 2000)
+  await writeFile(file, line('d'))
+  const second = reading(first.mark())
+  await second.has(3)
+  expect(second.calls()).toEqual(['b', 'c', 'd'])
+})
+
+test('a torn end of a rotated file holds up nothing', async () => {
+  await writeFile(file, line('a') + line('torn').slice(0, -10))
+  const it = reading()
+  await it.has(1)
+  await rename(file, `${file}.1`)
+  await writeFile(file, line('b'))
+  await it.has(2)
+  expect(it.calls()).toEqual(['a', 'b'])
+  expect(it.complaints).toEqual(['a rotated file of the ledger ends in a torn line; it is passed over'])
+})
+
+test('read again from its beginning, from a copy, and behind a torn line, it changes nothing in the store', async () => {
+  const call = ['CHAN_START', 'ANSWER', 'ANSWER', 'HANGUP', 'LINKEDID_END'].map(type => line('a', type)).join('')     // one line twice
+  await writeFile(file, call)
+  const records = await Records.open({ file: join(folder, 'records.sqlite') }, pino({ level: 'silent' }))
+  try {
+    const told = async () => ({ whole: await records.get('a'), ...await records.list({ limit: 10 }), owed: await records.pendingOutbox(10) })
+    const readAll = async (steps: number) => {
+      const it = reading()
+      await it.has(steps)
+      await records.append(it.steps)
+      return told()
+    }
+    const once = await readAll(5)
+    expect(once.whole!.steps.map(({ kind }) => kind)).toEqual(['arrived', 'picked', 'hangup', 'ended'])
+    expect(await readAll(5)).toEqual(once)
+    await copyFile(file, `${file}.copy`)
+    await writeFile(file, line('torn').slice(0, 25) + call)
+    expect(await readAll(10)).toEqual(once)
+  } finally {
+    await records[Symbol.asyncDispose]()
+  }
 })
 
 test('a line that a killed Asterisk left half does not cost the next one; one that says nothing is told', async () => {

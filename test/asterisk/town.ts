@@ -2,7 +2,7 @@
 import { openCity, type City, type CityOptions } from '../parts/city.ts'
 import { Proxy } from '../parts/proxy.ts'
 import { secretsIn } from '../../src/secrets.ts'
-import { places } from '../../src/prepare.ts'
+import { places } from '../../src/settings.ts'
 
 export interface Town extends AsyncDisposable {
   city: City

@@ -4,7 +4,8 @@
  *
  *   npm run bench                          all of it, some 12 minutes
  *   npm run bench -- --quick               one rate of each, 2 calls a second: does it work? Nothing is written.
- *   npm run bench -- --only rates,search   parts of it: rates, cel, live, search, many
+ *   npm run bench -- --only rates,search   parts of it: rates, cel, live, search, many; held
+ *                                          (calls held at once, with sound both ways: some 20 minutes more)
  *   npm run bench -- --rates 40,80 --seconds 10
  *   npm run bench -- --profile             the service's --cpu-prof at 40 a second, into var/bench-profile/
  */
@@ -16,16 +17,18 @@ import { project } from '../../setup/project.mjs'
 import { makeRoot } from '../../setup/root.mjs'
 import { steps } from '../../setup/steps.mjs'
 import { openExchange, type App, type Exchange } from './exchange.ts'
+import { hold, isWhole, type Held } from './held.ts'
 import { isCalm, isClean, measure, type Figures } from './measure.ts'
 import type { Variant } from './places.ts'
 import { row, write, type Results, type Searched } from './report.ts'
+import { heldRow } from './report-held.ts'
 import { openAgency } from './telephones.ts'
 
 const { values: options } = parseArgs({ options: {
   quick: { type: 'boolean', default: false }, profile: { type: 'boolean', default: false },
-  only: { type: 'string', default: 'rates,cel,live,search' }, rates: { type: 'string', default: '5,20,40,80' }, seconds: { type: 'string', default: '15' }
+  only: { type: 'string' }, rates: { type: 'string', default: '5,20,40,80' }, seconds: { type: 'string', default: '15' }
 } })
-const parts = new Set(options.only.split(','))
+const parts = new Set((options.only ?? (options.quick ? 'rates,held' : 'rates,cel,live,search')).split(','))
 const seconds = Number(options.seconds)
 const say = (line: string) => { process.stderr.write(`${line}\n`) }
 
@@ -66,8 +69,35 @@ async function search(exchange: Exchange, agencyPid: number, variant: Variant, k
   return { clean: highest(isClean), calm: highest(isCalm), tried }
 }
 
+/** Levels upwards, to the first that is not whole. The service is ready anew at each, so that its memory is that of these calls. */
+async function holdMore(exchange: Exchange, variant: Variant): Promise<Held[]> {
+  const tried: Held[] = []
+  for (const calls of options.quick ? [1, 5] : [1, 50, 100, 200, 300, 400, 500]) {
+    const held = await withApp(exchange, variant, app => hold(exchange, variant, calls, app))
+    say(heldRow(held))
+    tried.push(held)
+    if (!isWhole(held)) break
+  }
+  return tried
+}
+
+/** ms until it is ready, each time that it was killed and started again. */
+async function restart(exchange: Exchange, times: number): Promise<number[]> {
+  const took: number[] = []
+  for (let n = 0; n <= times; n++) {
+    const app = await exchange.startService()
+    if (n > 0) took.push(app.readyAfter)             // the first was not killed before
+    app.child.process.kill('SIGKILL')
+    await app.child.ended
+    await app.stop()
+  }
+  say(`ready ${took.map(ms => Math.round(ms)).join(', ')} ms after kill -9 and a start`)
+  return took
+}
+
 /** After each part: what was measured stays, should a later part not come to its end. */
 async function save(results: Results) {
+  if (options.quick) return
   await mkdir(join(project, 'var'), { recursive: true })
   await writeFile(join(project, 'var', 'bench.json'), JSON.stringify(results, null, 2))
   await write(results, join(project, 'docs', 'bench.md'))
@@ -78,9 +108,18 @@ async function bench() {
     at: new Date().toISOString(), command: ['npm run bench', ...process.argv.slice(2).length > 0 ? ['--', ...process.argv.slice(2)] : []].join(' '),
     machine: { cores: cpus().length, model: cpus()[0]?.model ?? '', memory: Math.round(totalmem() / 2 ** 30) }, seconds, rates: [], search: {}
   }
-  {
+  if (parts.has('held')) {
+    results.held = []
+    for (const variant of ['dialplan', 'service', 'ari'] as const) {
+      await using exchange = await open()                                     // Asterisk's memory, too, is that of this variant's calls
+      if (variant === 'service') results.ready = await restart(exchange, 3)
+      results.held.push(...await holdMore(exchange, variant))
+      await save(results)
+    }
+  }
+  if ([...parts].some(part => part !== 'held')) {
     await using exchange = await open()
-    const agency = await openAgency(exchange.folder)
+    const { child: agency } = await openAgency(exchange.folder)
     await using _ = { [Symbol.asyncDispose]: () => agency.stop(2000) }
     const agencyPid = agency.process.pid!
     if (options.quick) {
@@ -115,13 +154,13 @@ async function bench() {
   }
   if (results.cel) {
     await using exchange = await open({ cel: false })
-    const agency = await openAgency(exchange.folder)
+    const { child: agency } = await openAgency(exchange.folder)
     await using _ = { [Symbol.asyncDispose]: () => agency.stop(2000) }
     await run(exchange, agency.process.pid!, 'dialplan', 5, { seconds: 2 })
     results.cel.off = { dialplan: await run(exchange, agency.process.pid!, 'dialplan', 40), fallback: await run(exchange, agency.process.pid!, 'fallback', 40) }
   }
   await save(results)
-  say(`\ndocs/bench.md and var/bench.json are written`)
+  if (!options.quick) say(`\ndocs/bench.md and var/bench.json are written`)
 }
 
 const told = new AbortController()

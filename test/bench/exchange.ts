@@ -6,11 +6,12 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { Child, dyingWithUs, until } from '../../setup/children.mjs'
 import { asterisk, asteriskFolders, redis } from '../../setup/parts.mjs'
+import { nodeEnv } from '../../setup/packages.mjs'
 import { project } from '../../setup/project.mjs'
 import { inRoot } from '../../setup/root.mjs'
-import { makeReady, places, toolsInRoot } from '../../src/prepare.ts'
+import { makeReady } from '../../src/prepare.ts'
 import { secretsIn } from '../../src/secrets.ts'
-import { readSettings } from '../../src/settings.ts'
+import { places, readSettings } from '../../src/settings.ts'
 import { addresses, variants } from './places.ts'
 
 export interface LoopDelay { p50: number, p99: number, max: number }
@@ -20,6 +21,8 @@ export interface App {
   child: Child
   /** Besides: what runs with it. */
   beside: Child[]
+  /** ms from its start until it is ready for calls (asked every 50 ms). */
+  readyAfter: number
   loopDelay(): Promise<LoopDelay | undefined>
   stop(): Promise<void>
 }
@@ -67,12 +70,12 @@ export async function openExchange({ cel = true }: { cel?: boolean } = {}): Prom
   const token = 'bench-bench-bench-bench'
   const env = {
     SATUNOMOR_STATE: state, SATUNOMOR_PLAN: planFile, SATUNOMOR_SIP_ADDRESS: at, SATUNOMOR_HTTP_ADDRESS: at,
-    REDIS_URL: `redis://${at}:6389`, SATUNOMOR_LOG: 'info', SATUNOMOR_TOKEN: token, NODE_ENV: 'production'
+    REDIS_URL: `redis://${at}:6389`, SATUNOMOR_LOG: 'info', SATUNOMOR_TOKEN: token, NODE_ENV: 'production', SATUNOMOR_TOOLS: 'root', SATUNOMOR_SOUNDS: sounds
   }
   const settings = readSettings(env, project)
   const asteriskFolder = join(state, 'asterisk')
   const owner = asteriskFolders(asteriskFolder)
-  await makeReady({ settings, owner, run: toolsInRoot, sounds })
+  await makeReady({ settings, owner })
   const edit = async (name: string, change: (text: string) => string) => {
     const file = join(asteriskFolder, 'etc', name)
     await writeFile(file, change(await readFile(file, 'utf8')))
@@ -104,25 +107,26 @@ export async function openExchange({ cel = true }: { cel?: boolean } = {}): Prom
       return [line.slice(0, cut), Number(line.slice(cut + 1))] as const
     }))
   }
-  const quietFlags = '--disable-warning=ExperimentalWarning'
   const parts = opened.move()
   return {
     pid: exchange.process.pid!, folder, ledger: settings.asterisk.cel, metrics,
     async startService(nodeFlags = []) {
       const output = openSync(join(folder, 'service.log'), 'a')
-      const run = (name: string, program: string, flags: string[] = []) => new Child(name, dyingWithUs([process.execPath, [quietFlags, ...flags, join(project, program)]]), { output, cwd: project, env })
+      const run = (name: string, program: string, flags: string[] = []) => new Child(name, dyingWithUs([process.execPath, [...flags, join(project, program)]]), { output, cwd: project, env: { ...nodeEnv, ...env } })
+      const started = performance.now()
       const child = run('the service', 'src/main.ts', nodeFlags)
       const watchdog = run('the watchdog', 'src/watchdog.ts')
       parts.defer(async () => { await watchdog.stop(); await child.stop() })
       closeSync(output)
       await until(child, async () => (await fetch(`http://${at}:8080/readyz`)).ok)
+      const readyAfter = performance.now() - started
       // What was written to the ledger while it was away is read before anything is measured.
       await until(child, async () => {
         const figures = await metrics()
         return figures.get('satunomor_ledger_lag_bytes') === 0 && figures.get('satunomor_store_pending_steps') === 0
       })
       return {
-        child, beside: [watchdog],
+        child, beside: [watchdog], readyAfter,
         async loopDelay() {
           const figures = await metrics()
           const of = (name: string) => (figures.get(`satunomor_nodejs_eventloop_lag_${name}_seconds`) ?? NaN) * 1000
@@ -134,12 +138,13 @@ export async function openExchange({ cel = true }: { cel?: boolean } = {}): Prom
     async startAriApp() {
       const output = openSync(join(folder, 'ari-app.log'), 'a')
       const place = `http://${at}:8081`
-      const child = new Child('the ARI app', dyingWithUs([process.execPath, [quietFlags, join(project, 'test', 'bench', 'ari-app.ts'), `http://${at}:8088`, 'satunomor', password, at, '8081']]), { output, cwd: project })
+      const started = performance.now()
+      const child = new Child('the ARI app', dyingWithUs([process.execPath, [join(project, 'test', 'bench', 'ari-app.ts'), `http://${at}:8088`, 'satunomor', password, at, '8081']]), { output, cwd: project, env: nodeEnv })
       parts.defer(() => child.stop())
       closeSync(output)
       await until(child, async () => (await fetch(place)).ok)
       return {
-        child, beside: [],
+        child, beside: [], readyAfter: performance.now() - started,
         loopDelay: async () => await (await fetch(place)).json() as LoopDelay,
         stop: () => child.stop()
       }

@@ -77,7 +77,7 @@ export async function measure({ exchange, variant, rate, seconds, app, leaves = 
   const after = await reading()
   const loopDelay = await app?.loopDelay()
   const seen = await observer.calls()
-  const counts = await callers.counts().catch(() => ({ created: 0, succeeded: 0, failed: calls, retransmitted: 0 }))
+  const counts = await callers.counts().catch(() => ({ succeeded: 0, retransmitted: 0 }))
 
   const spent = <K extends 'asterisk' | 'app' | 'agency' | 'beside'>(key: K) => after[key] - before[key]
   const elapsed = after.at - before.at
@@ -124,9 +124,10 @@ function most(answered: number[], leaves: number) {
   return highest
 }
 
-const sizeOf = (file: string) => stat(file).then(({ size }) => size, () => 0)
+export const sizeOf = (file: string) => stat(file).then(({ size }) => size, () => 0)
 
-async function occurrences(file: string, from: number, what: string): Promise<number> {
+/** How often something stands in a file, from a byte of it on. */
+export async function occurrences(file: string, from: number, what: string): Promise<number> {
   const length = await sizeOf(file) - from
   if (length <= 0) return 0
   await using handle = await open(file)

@@ -1,6 +1,7 @@
 /**
  * Sees the calls of a run pass on the loopback, beside everybody's way: a packet socket with a filter in the kernel that
- * lets through INVITEs, 200s and the ends of keys (RFC 4733), at the kernel's own times. Its work is some 5 packets a call.
+ * lets through INVITEs, 200s, the ends of keys (RFC 4733) and stamped frames (pcap.ts), at the kernel's own times. Its work is
+ * some 5 packets a call, and the stamped ones.
  */
 import { closeSync, openSync } from 'node:fs'
 import { readFile } from 'node:fs/promises'
@@ -8,7 +9,11 @@ import { join } from 'node:path'
 import { Child, until } from '../../setup/children.mjs'
 import { inRoot } from '../../setup/root.mjs'
 import { project } from '../../setup/project.mjs'
-import { addresses, keyPayloadType } from './places.ts'
+import { stamp } from './pcap.ts'
+import { addresses, callersMedia, keyPayloadType } from './places.ts'
+
+/** When a stamped frame passed: said by the caller, to the agency, echoed by it, back to the caller. */
+export type Passing = Partial<Record<'said' | 'arrived' | 'echoed' | 'returned', number>>
 
 /** What was seen of one caller's call: monotonic enough, in ms of the machine's clock. */
 export interface Seen {
@@ -21,6 +26,8 @@ export interface Seen {
   /** The INVITE at the agency, and the agency's 200. */
   agencyInvite?: number
   agencyAnswered?: number
+  /** Its stamped frames, by their index. */
+  frames: Map<number, Passing>
 }
 
 /** Instructions of Linux's socket filter (BPF), on a packet that begins with its IP header. */
@@ -30,15 +37,16 @@ function filter(): string {
   const network = ((a << 24) | (b << 16) | (c << 8)) >>> 0
   const [loadWord, loadHalf, loadByte, equals, anyBit, and, give] = [0x20, 0x28, 0x30, 0x15, 0x45, 0x54, 0x06]
   const program: [code: number, yes: number, no: number, k: number][] = [
-    [loadByte, 0, 0, 9], [equals, 0, 17, 17],                       // UDP
-    [loadWord, 0, 0, 0xfffff004], [equals, 15, 0, 4],               // not the copy on its way out
-    [loadWord, 0, 0, 16], [and, 0, 0, 0xffffff00], [equals, 0, 12, network],
-    [loadHalf, 0, 0, 24], [equals, 5, 0, 24],                       // 4 bytes on RTP: a key
-    [loadWord, 0, 0, 28], [equals, 9, 0, word('INVI')], [equals, 0, 7, word('SIP/')],
-    [loadWord, 0, 0, 36], [equals, 6, 5, word('200 ')],
+    [loadByte, 0, 0, 9], [equals, 0, 19, 17],                       // UDP
+    [loadWord, 0, 0, 0xfffff004], [equals, 17, 0, 4],               // not the copy on its way out
+    [loadWord, 0, 0, 16], [and, 0, 0, 0xffffff00], [equals, 0, 14, network],
+    [loadHalf, 0, 0, 24], [equals, 7, 0, 24],                       // 4 bytes on RTP: a key
+    [loadWord, 0, 0, 28], [equals, 11, 0, word('INVI')], [equals, 0, 2, word('SIP/')],
+    [loadWord, 0, 0, 36], [equals, 8, 7, word('200 ')],
+    [loadWord, 0, 0, 40], [equals, 7, 5, word(stamp)],              // the first word on RTP
     [loadByte, 0, 0, 29], [and, 0, 0, 0x7f], [equals, 0, 2, keyPayloadType],
     [loadByte, 0, 0, 41], [anyBit, 1, 0, 0x80],                     // the end of it
-    [give, 0, 0, 0], [give, 0, 0, 0xffff]
+    [give, 0, 0, 0], [give, 0, 0, 0xffff], [give, 0, 0, 46]         // of sound the headers and the stamp
   ]
   return Buffer.concat(program.map(([code, yes, no, k]) => {
     const instruction = Buffer.alloc(8)
@@ -55,7 +63,7 @@ export async function observe(folder: string): Promise<{ calls(): Promise<Seen[]
   const file = join(folder, 'observed.txt')
   const output = openSync(file, 'w')
   const program = inRoot({
-    command: ['perl', '/srv/satunomor/observe.pl', filter()], binds: [{ from: join(project, 'test', 'bench'), to: '/srv/satunomor', readOnly: true }]
+    command: ['perl', '/srv/satunomor/observe.pl', filter(), addresses.carrier, String(callersMedia)], binds: [{ from: join(project, 'test', 'bench'), to: '/srv/satunomor', readOnly: true }]
   })
   const child = new Child('the observer', program, { output, errors: 'inherit' })
   closeSync(output)
@@ -68,7 +76,7 @@ export async function observe(folder: string): Promise<{ calls(): Promise<Seen[]
   }
 }
 
-/** By the caller's number; a key belongs to whoever last called with that media port. */
+/** By the caller's number; sound and keys by the ports that Asterisk has for the two legs of a call. */
 function correlate(text: string): Seen[] {
   const calls = new Map<string, Seen>()
   const byPort = new Map<number, Seen>()
@@ -80,31 +88,46 @@ function correlate(text: string): Seen[] {
     const packet = Buffer.from(hex, 'hex')
     const address = (offset: number) => packet.subarray(offset, offset + 4).join('.')
     const [from, to] = [address(12), address(16)]
+    const call = byPort.get(packet.readUInt16BE(from === addresses.asterisk ? 20 : 22))
     if (packet.readUInt16BE(24) === 24) {
-      const call = byPort.get(packet.readUInt16BE(20))
       if (call) call.key ??= at
+      continue
+    }
+    if (packet.toString('latin1', 40, 44) === stamp) {
+      if (call) note(call, packet.readUInt16BE(44), from === addresses.carrier ? 'said' : to === addresses.gateway ? 'arrived' : from === addresses.gateway ? 'echoed' : 'returned', at)
       continue
     }
     const message = packet.subarray(28).toString('latin1')
     const dialog = /^call-id: *(\S+)/im.exec(message)?.[1] ?? ''
+    const port = Number(/^m=audio (\d+)/m.exec(message)?.[1])
     if (message.startsWith('INVITE')) {
       const number = /^from:[^\n]*sip:\+?([0-9]+)@/im.exec(message)?.[1] ?? ''
       if (to === addresses.asterisk && from === addresses.carrier && !calls.has(number)) {
-        const call: Seen = { number, invite: at }
+        const call: Seen = { number, invite: at, frames: new Map() }
         calls.set(number, call)
         byDialog.set(dialog, call)
-        byPort.set(Number(/^m=audio (\d+)/m.exec(message)?.[1]), call)
       } else if (to === addresses.gateway) {
         const call = calls.get(number)
         if (!call) continue
         call.agencyInvite ??= at
         byDialog.set(dialog, call)
+        byPort.set(port, call)
       }
     } else if (/^cseq: *\d+ INVITE/im.test(message)) {
       const call = byDialog.get(dialog)
-      if (call && from === addresses.asterisk) call.answered ??= at
-      if (call && from === addresses.gateway) call.agencyAnswered ??= at
+      if (!call) continue
+      if (from === addresses.gateway) call.agencyAnswered ??= at
+      else {
+        call.answered ??= at
+        byPort.set(port, call)
+      }
     }
   }
   return [...calls.values()]
+}
+
+function note({ frames }: Seen, index: number, passed: keyof Passing, at: number) {
+  const passing = frames.get(index) ?? {}
+  passing[passed] ??= at
+  frames.set(index, passing)
 }

@@ -4,17 +4,21 @@ import { keyPayloadType, script, voicePayloadType } from './places.ts'
 const frame = 20                     // ms
 const samples = 160                  // in a frame, 8 kHz
 
-/** A pcap of `script`: PCMA frames, the key 1 in between, PCMA again. */
-export function spokenWithKey(): Buffer {
+/** The first bytes of a frame that can be known again wherever it passes; two more say which frame it is. */
+export const stamp = 'held'
+
+/** A pcap of `script`, for a call that ends after `leaves` ms: PCMA frames, the key 1 in between, PCMA again; every `stampEvery`th frame is stamped. */
+export function spokenWithKey(leaves: number, stampEvery = Infinity): Buffer {
   const packets: { at: number, rtp: Buffer }[] = []
   const voice = Buffer.alloc(samples, 0xd5)      // silence in A-law, with a tone laid over it, so that it is sound
   for (let n = 0; n < samples; n++) voice[n] = 0xd5 ^ (n % 8 < 4 ? 0x30 : 0xb0)
   let sequence = 0
   const add = (at: number, type: number, timestamp: number, payload: Buffer, marker = false) => packets.push({ at, rtp: rtp({ type, sequence: ++sequence, timestamp, payload, marker }) })
-  for (let at = 0; at < script.leaves - 100; at += frame) {
-    const timestamp = at / frame * samples
+  for (let at = 0; at < leaves - 100; at += frame) {
+    const frames = at / frame
+    const timestamp = frames * samples
     const pressed = at - script.keyAt
-    if (pressed < 0 || pressed >= script.keyFor + 3 * frame) add(at, voicePayloadType, timestamp, voice)
+    if (pressed < 0 || pressed >= script.keyFor + 3 * frame) add(at, voicePayloadType, timestamp, frames % stampEvery === 0 ? stamped(voice, frames) : voice)
     else {
       const over = pressed >= script.keyFor
       const length = Math.min(pressed + frame, script.keyFor) / frame * samples
@@ -22,6 +26,13 @@ export function spokenWithKey(): Buffer {
     }
   }
   return Buffer.concat([header(), ...packets.map(({ at, rtp }) => record(at, ethernet(rtp)))])
+}
+
+function stamped(voice: Buffer, index: number) {
+  const marked = Buffer.from(voice)
+  marked.write(stamp)
+  marked.writeUInt16BE(index, stamp.length)
+  return marked
 }
 
 function rtp({ type, sequence, timestamp, payload, marker }: { type: number, sequence: number, timestamp: number, payload: Buffer, marker: boolean }) {

@@ -1,5 +1,7 @@
 /** Where the bench's parts stand, and the words that they share. */
 export const addresses = { asterisk: '127.77.60.1', carrier: '127.77.60.2', gateway: '127.77.60.3' }
+/** The port where all callers want their sound. */
+export const callersMedia = 30000
 
 /** What is compared, and the number that reaches it. */
 export const variants = {

@@ -1,7 +1,10 @@
 /** The bench's figures as people read them: docs/bench.md. */
 import { readFile, writeFile } from 'node:fs/promises'
-import type { Figures } from './measure.ts'
+import type { Held } from './held.ts'
+import { quantiles, type Figures } from './measure.ts'
 import { variants, type Variant } from './places.ts'
+import { heldText, readyText } from './report-held.ts'
+import { letter, one } from './table.ts'
 
 /** The highest rates at which no call failed (`clean`), and at which the key did its work within 100 ms (p95) besides (`calm`). */
 export interface Searched { clean: number, calm: number, tried: Figures[] }
@@ -16,11 +19,12 @@ export interface Results {
   cel?: Record<'on', Record<'dialplan' | 'fallback', Figures>> & Partial<Record<'off', Record<'dialplan' | 'fallback', Figures>>>
   live?: Figures
   many?: Figures
+  held?: Held[]
+  /** ms from the service's start until it was ready, each time that it was killed and started again. */
+  ready?: number[]
 }
 
-const one = (value: number) => Number.isFinite(value) ? value.toFixed(1) : '–'
 const total = ({ asteriskCpu, appCpu, besideCpu }: Figures) => asteriskCpu + appCpu + besideCpu
-const letter = (variant: Variant) => variants[variant].words.slice(0, 3)
 
 /** One line for whoever watches. */
 export const row = (f: Figures) => `${letter(f.variant)} ${f.rate}/s (made ${one(f.madeRate)}): ${f.calls} calls, ${f.failed} failed, ${f.byFallback} by fallback, ` +
@@ -49,7 +53,7 @@ export async function write(results: Results, file: string) {
 }
 
 function text(results: Results): string {
-  const { machine, rates, cel, live, many, search } = results
+  const { machine, rates, cel, live, many, search, held, ready } = results
   const lines = [
     '', `Measured ${results.at.slice(0, 16).replace('T', ' ')} UTC with \`${results.command}\` on ${machine.cores} cores (${machine.model.trim()}), ${machine.memory} GB, SIPp on the same cores.`, ''
   ]
@@ -73,11 +77,13 @@ function text(results: Results): string {
         return `| ${variants[variant].words} | ${one(on)} | ${one(off)} | ${one(on - off)} ms (${Math.round((on / off - 1) * 100)} %) |`
       }), '')
   }
+  if (held) lines.push(...heldText(held))
+  if (ready) lines.push(...readyText(ready))
   lines.push('## Targets', '', '| target | measured | |', '|---|---|---|', ...targets(results).map(([target, measured, met]) => `| ${target} | ${measured} | ${met === undefined ? 'not measured' : met ? 'met' : '**not met**'} |`), '')
   return lines.join('\n')
 }
 
-function targets({ rates, search, live, many }: Results): [string, string, boolean | undefined][] {
+function targets({ rates, search, live, many, ready }: Results): [string, string, boolean | undefined][] {
   const at = (rate: number, variant: Variant) => rates.find(f => f.rate === rate && f.variant === variant)
   const rows: [string, string, boolean | undefined][] = []
   const [a, b] = [at(40, 'dialplan'), at(40, 'service')]
@@ -90,6 +96,8 @@ function targets({ rates, search, live, many }: Results): [string, string, boole
   const [sa, sb] = [search.dialplan, search.service]
   rows.push(['highest clean rate at least 0.8 × (a)', sa && sb ? `${sb.clean} against ${sa.clean} a second` : '', sa && sb ? sb.clean >= 0.8 * sa.clean : undefined])
   rows.push(['… and the highest calm one', sa && sb ? `${sb.calm} against ${sa.calm} a second` : '', sa && sb ? sb.calm >= 0.8 * sa.calm : undefined])
+  const median = ready ? quantiles(ready).p50 : NaN
+  rows.push(['ready in under 3 s from the start', ready ? `${(median / 1000).toFixed(2)} s (median of ${ready.length})` : '', ready ? median < 3000 : undefined])
   rows.push(['service\'s RSS under 150 MB with 300 live calls', live?.appRss ? `${one(live.appRss.highest)} MB with ${live.liveCalls}` : '', live?.appRss ? live.liveCalls >= 300 && live.appRss.highest < 150 : undefined])
   rows.push(['… and flat over 10,000 calls', many?.appRss ? `${one(many.appRss.before)} → ${one(many.appRss.after)} MB over ${many.calls}` : '', many?.appRss ? many.calls >= 10_000 && many.appRss.after < many.appRss.before * 1.25 : undefined])
   return rows

@@ -46,11 +46,21 @@ describe('docker compose up', () => {
     }
   })
 
+  test('parts that freeze are killed by their health checks, and started again', { timeout: 240_000 }, async () => {
+    const parts = ['service', 'asterisk', 'redis']
+    // The first process is the init; its child is the part.
+    const freeze = 'for s in /proc/[0-9]*/status; do grep -q "^PPid:[[:space:]]*1$" $s && p=${s#/proc/} && kill -STOP ${p%/status}; done'
+    for (const part of parts) await program('docker', ['exec', await container(part), 'sh', '-c', freeze])
+    await Promise.all(parts.map(part => eventually(`${part} is started again`, async () => (await inspect(part)).RestartCount > 0 || undefined, 180_000)))
+    await ready()
+    expect(await compose('run', '--rm', 'call', '--press', '2')).toMatch(/line bpbd-1 answered/i)
+  })
+
   test('stopped, each part ends by itself; started again, it knows its records', async () => {
     await compose('stop')
     for (const part of ['service', 'watchdog', 'telephones', 'asterisk', 'redis']) expect({ part, code: (await inspect(part)).State.ExitCode }).toEqual({ part, code: 0 })
     await up()
-    expect((await api('calls') as { calls: unknown[] }).calls).toHaveLength(2)
+    expect((await api('calls') as { calls: unknown[] }).calls).toHaveLength(3)
   })
 
   test('down, it leaves nothing behind', async () => {
@@ -65,6 +75,10 @@ describe('docker compose up', () => {
 /** Up, and ready: a call made now would be served. What the parts said comes along when it is not. */
 async function up() {
   await compose('up', '--detach')
+  await ready()
+}
+
+async function ready() {
   await eventually('/readyz says 200', async () => {
     const answer = await fetch('http://127.0.0.1:8080/readyz')
     if (!answer.ok) throw new Error(await answer.text())
@@ -79,15 +93,20 @@ async function api(path: string): Promise<unknown> {
 }
 
 interface Container {
+  RestartCount: number
   State: { ExitCode: number }
   Config: { User: string }
   HostConfig: { CapDrop: string[] | null, CapAdd: string[] | null, ReadonlyRootfs: boolean, SecurityOpt: string[] | null }
 }
 
-async function inspect(part: string): Promise<Container> {
+async function container(part: string): Promise<string> {
   const { stdout: id } = await program('docker', ['ps', '--all', '--quiet',
     '--filter', `label=com.docker.compose.project=${city}`, '--filter', `label=com.docker.compose.service=${part}`])
-  const { stdout } = await program('docker', ['inspect', id.trim()])
+  return id.trim()
+}
+
+async function inspect(part: string): Promise<Container> {
+  const { stdout } = await program('docker', ['inspect', await container(part)])
   return (JSON.parse(stdout) as [Container])[0]
 }
 

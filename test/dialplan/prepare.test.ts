@@ -9,7 +9,7 @@ const texts = Object.fromEntries([...townPrompts].flatMap(([language, names]) =>
 const speaks = (length: number): Run => async () => Buffer.alloc(length * 8000)
 
 async function admin(files: Record<string, string> = {}) {
-  const desk = await folder({ 'plan.yaml': town, 'templates/extensions.conf.liquid': '[a]\nexten => s,1,NoOp({{ site.x }})\n', ...texts, ...files })
+  const desk = await folder({ 'plan.yaml': town, 'templates/extensions.conf.liquid': '[a]\nexten => s,1,NoOp({{ site.x }})\n same => n,Hangup()\n', ...texts, ...files })
   const preparation: Preparation = {
     planFile: `${desk.path}/plan.yaml`, templates: `${desk.path}/templates`, prompts: `${desk.path}/prompts`,
     sounds: `${desk.path}/sounds`, site: { x: 'hello' }, run: speaks(2)
@@ -20,7 +20,7 @@ async function admin(files: Record<string, string> = {}) {
 it('a whole folder becomes files, sounds and lengths', async () => {
   await using desk = await admin()
   const { plan, files, lengths, warnings } = await prepare(desk.preparation)
-  expect(files.get('extensions.conf')).toContain(`plan ${plan.version}; do not edit\n[a]\nexten => s,1,NoOp(hello)\n`)
+  expect(files.get('extensions.conf')).toContain(`plan ${plan.version}; do not edit\n[a]\nexten => s,1,NoOp(hello)\n same => n,Hangup()\n`)
   expect(lengths.get('en')?.get('sambutan')).toBe(2000)
   expect(warnings).toEqual([])
 })

@@ -4,7 +4,7 @@ import { describe, expect, it } from 'vitest'
 import { render, TemplateFaults } from '../../src/dialplan/render.ts'
 import type { Site } from '../../src/dialplan/view.ts'
 import { readPlan } from '../../src/plan/read.ts'
-import { town } from '../plan/town.ts'
+import { town, townWith } from '../plan/town.ts'
 import { folder } from './folder.ts'
 
 const { plan } = readPlan(town, { file: 'plan.yaml' })
@@ -40,6 +40,13 @@ describe('a template', () => {
     expect(await write('{% for line in agencies[0].lines %}{{ line.number }}@{{ line.trunk }}{% if line.acceptKey %}+{{ line.acceptKey }}{% endif %} {% endfor %}'))
       .toBe('bpbd-1@gateway 0721556@carrier+1')
     expect(await write('{{ trunks[0].codecs | list }} {{ numbers[0].entryKind }}-{{ numbers[0].entry }}')).toBe('alaw,ulaw menu-utama')
+  })
+
+  it('knows the human of a number, who is there at any hour', async () => {
+    const hours = townWith(['    name: BPBD\n', '    name: BPBD\n    hours: kantor\n    closed: posko\n'], ['prompts:\n', 'hours:\n  kantor: [{ days: [mon], from: 08:00, to: 16:00 }]\nprompts:\n'])
+    await using templates = await folder({ 'a.conf.liquid': '{% for number in numbers %}{{ number.did }} {{ number.entry }} {{ number.human }} {% endfor %}' })
+    const files = await render(templates.path, readPlan(hours, { file: 'plan.yaml' }).plan, {})
+    expect(files.get('a.conf')).toContain('\n112 utama posko +62721555 bpbd posko')
   })
 
   it('writes names for people in comments', async () => {

@@ -35,6 +35,7 @@ export class FakeExchange {
   arrives(number: string): FakeChannel {
     const channel = new FakeChannel(this, `fake-${++this.#calls}`, number)
     channel.writes('arrived', { did: '112', trunk: 'carrier', cli: number })
+    channel.writes('picked', {})
     return channel
   }
 }
@@ -59,11 +60,6 @@ export class FakeChannel implements Channel {
   }
 
   // — what a call needs —
-  async answer() {
-    this.#there()
-    this.writes('picked', {})
-  }
-
   async play(prompts: readonly Prompt[], stop: AbortSignal) {
     if (stop.aborted) return
     this.#there()
@@ -106,7 +102,7 @@ export class FakeChannel implements Channel {
     const node = this.#exchange.plan.nodes.get(agency)
     if (node?.kind !== 'agency') throw new Error(`no context [agency-${agency}]`)
     this.writes('agency', { agency })
-    let status = 'CHANUNAVAIL'
+    let status = ''
     for (const { id, ringTime } of node.lines) {
       const line = this.#exchange.lines.get(id)!
       this.writes('line', { agency, line: id })
@@ -123,7 +119,8 @@ export class FakeChannel implements Channel {
         return
       }
       this.writes('line-outcome', { agency, line: id, outcome, q850: null })
-      status = outcome === 'busy' ? 'BUSY' : outcome === 'full' ? 'FULL' : outcome === 'noanswer' ? 'NOANSWER' : 'CHANUNAVAIL'
+      const now = outcome === 'busy' ? 'BUSY' : outcome === 'full' ? 'FULL' : outcome === 'noanswer' ? 'NOANSWER' : 'CHANUNAVAIL'
+      if (now !== 'CHANUNAVAIL' || status === '') status = now
     }
     this.#inHand = true
     this.#exchange.onReturned(this.callId, agency, status)

@@ -2,7 +2,7 @@
 import { rename } from 'node:fs/promises'
 import { DatabaseSync } from 'node:sqlite'
 import { setTimeout as pause } from 'node:timers/promises'
-import { places } from '../../src/prepare.ts'
+import { places } from '../../src/settings.ts'
 import { eventually } from '../parts/city.ts'
 import type { Ground } from './ground.ts'
 import type { MomentName } from './moments.ts'

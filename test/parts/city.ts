@@ -11,11 +11,12 @@ import { Ear, loadPrompts } from '../../demo/ear.ts'
 import { Softphone, type IncomingCall, type OutgoingCall } from '../../demo/softphone.ts'
 import { Child, dyingWithUs, until } from '../../setup/children.mjs'
 import { asterisk, asteriskFolders, redis } from '../../setup/parts.mjs'
+import { nodeEnv } from '../../setup/packages.mjs'
 import { project } from '../../setup/project.mjs'
 import { serve, type Service } from '../../src/main.ts'
-import { makeReady, places, toolsInRoot } from '../../src/prepare.ts'
+import { makeReady } from '../../src/prepare.ts'
 import { secretsIn } from '../../src/secrets.ts'
-import { readSettings } from '../../src/settings.ts'
+import { places, readSettings } from '../../src/settings.ts'
 import type { StoredCall } from '../../src/records/tables.ts'
 import { launch, type Running } from './launch.ts'
 
@@ -31,6 +32,8 @@ export interface City extends AsyncDisposable {
   ear: Ear
   state: string
   address: string
+  /** The settings of its parts, as the environment of a program of ours. */
+  env: Record<string, string>
   /** Dials 112. */
   dial(options?: Partial<Parameters<Softphone['dial']>[0]>): OutgoingCall
   /** What a line does when it is rung; until told otherwise it answers at once. */
@@ -94,12 +97,13 @@ export async function openCity(
 
   const everyone = {
     SATUNOMOR_STATE: state, SATUNOMOR_PLAN: planFile, SATUNOMOR_SIP_ADDRESS: at(1),
-    SATUNOMOR_HTTP_ADDRESS: at(1), REDIS_URL: `redis://${at(1)}:6389`, SATUNOMOR_LOG: process.env['SATUNOMOR_LOG'] ?? 'silent', ...env
+    SATUNOMOR_HTTP_ADDRESS: at(1), REDIS_URL: `redis://${at(1)}:6389`, SATUNOMOR_LOG: process.env['SATUNOMOR_LOG'] ?? 'silent',
+    SATUNOMOR_TOOLS: 'root', SATUNOMOR_SOUNDS: sounds, ...env
   }
   const settings = readSettings(everyone, project)
   const folder = join(state, 'asterisk')
   const owner = asteriskFolders(folder)
-  const speaking = spoken.then(() => makeReady({ settings, owner, run: toolsInRoot, sounds }))
+  const speaking = spoken.then(() => makeReady({ settings, owner }))
   spoken = speaking.then(() => {}, () => {})
   await speaking
   // The last resort's gateway stands in a static file: it is this city's here.
@@ -147,7 +151,7 @@ export async function openCity(
     get service() { return theService() },
     get redis() { return redisRunning },
     get asterisk() { return running },
-    carrier, gateway, ear, state, address: at(1), calls,
+    carrier, gateway, ear, state, address: at(1), calls, env: everyone,
     dial: options => carrier.dial({ to: `sip:112@${at(1)}:5060`, from: '+627215550112', ...options }),
     line: (id, does) => { behaviours.set(id, does) },
     rung: (id, from) => eventually(`line ${id} is rung`, async () =>
@@ -160,7 +164,7 @@ export async function openCity(
     startRedis: async () => { redisRunning = await launchRedis() },
     serve: startService,
     async run(program) {
-      const child = new Child(program, dyingWithUs([process.execPath, [join(project, program)]]), { env: { ...everyone, ...serviceEnv }, cwd: project, output: 'ignore' })
+      const child = new Child(program, dyingWithUs([process.execPath, [join(project, program)]]), { env: { ...nodeEnv, ...everyone, ...serviceEnv }, cwd: project, output: 'ignore' })
       services.defer(() => child.stop())
       if (program === 'src/main.ts') await until(child, async () => (await fetch(`http://${at(1)}:8080/readyz`)).ok)
       return child

@@ -1,10 +1,11 @@
 /** The links to a real Asterisk, cut, stuck and refused; and what that means to a caller (src/asterisk/). */
-import Ari from 'ari-client'
 import { EventEmitter } from 'node:events'
 import { pino } from 'pino'
 import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vitest'
 import { AmiLink } from '../../src/asterisk/ami-link.ts'
-import { AriLink, AsteriskAway } from '../../src/asterisk/ari-link.ts'
+import { ariClient } from '../../src/asterisk/ari-client.ts'
+import { AsteriskAway } from '../../src/asterisk/ari-errors.ts'
+import { AriLink } from '../../src/asterisk/ari-link.ts'
 import { pause } from '../../src/calls/time.ts'
 import { milliseconds, seconds } from '../../src/plan/duration.ts'
 import type { Service } from '../../src/main.ts'
@@ -71,8 +72,8 @@ describe('the links alone', () => {
 
   beforeAll(async () => {
     town = await openTown(21)
-    const { connect } = Ari
-    vi.spyOn(Ari, 'connect').mockImplementation(async (...args: Parameters<typeof connect>) => {
+    const { connect } = ariClient
+    vi.spyOn(ariClient, 'connect').mockImplementation(async (...args: Parameters<typeof connect>) => {
       const client = await connect(...args)
       clients.push(client as unknown as EventEmitter)
       return client
@@ -198,8 +199,8 @@ describe('the service', () => {
 
   beforeAll(async () => {
     town = await openTown(22)
-    const { connect } = Ari
-    vi.spyOn(Ari, 'connect').mockImplementation(async (...args: Parameters<typeof connect>) => {
+    const { connect } = ariClient
+    vi.spyOn(ariClient, 'connect').mockImplementation(async (...args: Parameters<typeof connect>) => {
       const client = await connect(...args)
       clients.push(client as unknown as EventEmitter)
       return client

@@ -9,7 +9,7 @@ beforeAll(async () => { city = await openCity({ number: 6, withService: false })
 afterAll(() => city?.[Symbol.asyncDispose]())
 
 test('with an empty dialplan 112 rings the fixed lines, one after the other', async () => {
-  await writeFile(join(city.state, 'asterisk', 'etc', 'satunomor', 'extensions.conf'), '; nothing is left of it\n')
+  await writeFile(join(city.state, 'asterisk', 'etc', 'plan', 'current', 'extensions.conf'), '; nothing is left of it\n')
   await city.restartAsterisk()
   city.line('posko-1', call => call.refuse(480))
   const call = city.dial({ from: '+627215550170' })

@@ -38,7 +38,7 @@ test('a call is told step by step, in order, with its times', async () => {
   city.line('bpbd-2', call => call.answer())
   const { call, steps, lines } = await called('2', { number: '+627215550131', until: async () => (await city.rung('bpbd-2')).answered })
   expect(steps.map(({ kind }: any) => kind)).toEqual([
-    'arrived', 'taken', 'picked', 'menu', 'key', 'agency', 'line', 'line-outcome', 'line', 'connected', 'hangup', 'ended'])
+    'arrived', 'picked', 'taken', 'menu', 'key', 'agency', 'line', 'line-outcome', 'line', 'connected', 'hangup', 'ended'])
   expect(call).toMatchObject({ did: '112', trunk: 'carrier', cli: '+627215550131', agency: 'bpbd', line: 'bpbd-2', disposition: 'answered', endedBy: 'caller', q850: 16 })
   expect(lines).toMatchObject([{ line: 'bpbd-1', outcome: 'busy', q850: 17 }, { line: 'bpbd-2', outcome: 'answered' }])
   const times = steps.map(({ at }: any) => at)

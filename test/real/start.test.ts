@@ -57,7 +57,7 @@ async function ours(): Promise<string[]> {
   return names.filter(name => name !== '' && !name.startsWith('grep') && !name.startsWith('sh -c grep'))
 }
 
-test.skipIf(withContainers)('a city starts, a call goes through, and SIGTERM leaves nothing behind', async () => {
+test.skipIf(withContainers)('a city starts, a call goes through, and SIGTERM leaves nothing behind', { timeout: 180_000 }, async () => {
   const city = start()
   await city.serving
   expect(city.said()).toContain('112 is served')
@@ -88,9 +88,44 @@ test.skipIf(withContainers)('a city starts, a call goes through, and SIGTERM lea
   expect((await run('sh', ['-c', 'mount'])).stdout).not.toContain(state)
 })
 
-test.skipIf(withContainers)('a second start sets up nothing twice, shows no token, and a wrong plan stops it with file, line and column', async () => {
+/** Our process that runs this. */
+async function processOf(program: string): Promise<number> {
+  const { stdout } = await run('sh', ['-c', 'grep -lsF -e "$1" /proc/[0-9]*/environ | cut -d/ -f3', 'sh', state])
+  for (const pid of stdout.split('\n').filter(Boolean)) {
+    if ((await readFile(`/proc/${pid}/cmdline`, 'utf8').catch(() => '')).replaceAll('\0', ' ').includes(program)) return Number(pid)
+  }
+  throw new Error(`nobody runs ${program}`)
+}
+
+test.skipIf(withContainers)('what freezes is killed and started again, and what runs beside it is left alone', { timeout: 120_000 }, async () => {
   const city = start({ SATUNOMOR_PHONES: 'off' })
   await city.serving
+  const parts = { service: 'src/main.ts', exchange: 'asterisk -f', watchdog: 'src/watchdog.ts' }
+  const before = { service: await processOf(parts.service), exchange: await processOf(parts.exchange), watchdog: await processOf(parts.watchdog) }
+  for (const pid of [before.service, before.exchange]) process.kill(pid, 'SIGSTOP')
+  // Both at once: neither waits for the other.
+  for (const name of ['the service', 'Asterisk']) {
+    await eventually(`${name} is started again`, async () => new RegExp(`${name} HAS NOT ANSWERED for \\d+ s[^]*${name} ended \\(SIGKILL\\); it is started again`).test(city.said()), 60_000)
+  }
+  await eventually('a call made now would be served', async () => (await fetch(`http://${at(1)}:8080/readyz`)).ok, 30_000)
+  expect(await processOf(parts.service)).not.toBe(before.service)
+  expect(await processOf(parts.exchange)).not.toBe(before.exchange)
+  expect(await processOf(parts.watchdog)).toBe(before.watchdog)
+
+  city.child.kill('SIGTERM')
+  expect(await city.ended).toBe(0)
+  expect(await ours()).toEqual([])
+  // Asterisk was started last, and is yet stopped after the service, which drains by it.
+  const log = await readFile(join(state, 'log', 'service.log'), 'utf8')
+  const draining = log.slice(log.lastIndexOf('"draining: '))
+  expect(draining).toContain('"the service has stopped"')
+  expect(draining).not.toContain('link')
+})
+
+test.skipIf(withContainers)('a second start sets up nothing twice, shows no token; with a wrong plan 112 is served by the version that was live', async () => {
+  const city = start({ SATUNOMOR_PHONES: 'off' })
+  await city.serving
+  expect(city.said()).toContain('version 1, plan')
   expect(city.said()).toContain('0 prompts made')
   expect(city.said()).not.toContain((await readFile(join(state, 'token'), 'utf8')).trim())
   city.child.kill('SIGINT')
@@ -98,8 +133,16 @@ test.skipIf(withContainers)('a second start sets up nothing twice, shows no toke
 
   const wrong = join(state, 'wrong.yaml')
   await writeFile(wrong, (await readFile(join(state, 'plan.yaml'), 'utf8')).replace('2: bpbd', '2: bpdb'))
-  const refused = start({ SATUNOMOR_PLAN: wrong })
-  expect(await refused.ended).toBe(1)
-  expect(refused.said()).toMatch(/wrong\.yaml:\d+:\d+ menus\.utama\.keys\.2: .*did you mean "bpbd"/)
+  const kept = start({ SATUNOMOR_PLAN: wrong })
+  await kept.serving
+  expect(kept.said()).toMatch(/wrong\.yaml:\d+:\d+ menus\.utama\.keys\.2: .*did you mean "bpbd"/)
+  expect(kept.said()).toContain('THE EDITED PLAN IS NOT LIVE. Version 1 ')
+  expect(kept.said()).toContain('112 is served')
+  kept.child.kill('SIGINT')
+  expect(await kept.ended).toBe(0)
   expect(await ours()).toEqual([])
+
+  const fresh = start({ SATUNOMOR_PLAN: wrong, SATUNOMOR_STATE: join(state, 'fresh') })          // nothing was live before
+  expect(await fresh.ended).toBe(1)
+  expect(fresh.said()).toMatch(/wrong\.yaml:\d+:\d+ menus\.utama\.keys\.2: .*did you mean "bpbd"/)
 })

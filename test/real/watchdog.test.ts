@@ -3,7 +3,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest
 import type { Child } from '../../setup/children.mjs'
 import type { OutgoingCall } from '../../demo/softphone.ts'
 import { Records } from '../../src/records/records.ts'
-import { places } from '../../src/prepare.ts'
+import { places } from '../../src/settings.ts'
 import { pino } from 'pino'
 import { eventually, openCity, type City } from '../parts/city.ts'
 import { hearsBytes, voice } from './stage.ts'

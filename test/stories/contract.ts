@@ -4,7 +4,7 @@ import { Hangup, type Channel, type Returned } from '../../src/calls/channel.ts'
 
 /** An exchange where a caller is taken by the test itself, in place of the switchboard. */
 export interface Bench extends AsyncDisposable {
-  /** Somebody dials; resolves when the call is in the service's hands. */
+  /** Somebody dials; resolves when the call is in the service's hands, answered. */
   caller(): Promise<Handled>
   /** All lines of Halo Wali Kota (`wali-kota`: hallo-1) do so from now on. */
   lines(behaviour: 'answers' | 'busy'): void
@@ -34,21 +34,15 @@ export function contract(open: () => Promise<Bench>) {
     else channel.hungUp.addEventListener('abort', () => resolve(channel.hungUp.reason), { once: true })
   })
 
-  async function answeredCaller() {
-    const caller = await bench.caller()
-    await caller.channel.answer()
-    return caller
-  }
-
   test('prompts are played one after the other, and play resolves after the last', async () => {
-    const { channel, hangsUp } = await answeredCaller()
+    const { channel, hangsUp } = await bench.caller()
     await channel.play(['tidak-valid', 'tidak-valid'], never)
     hangsUp()
     expect(await gone(channel)).toBeInstanceOf(Hangup)
   })
 
   test('play ends as soon as it is stopped, and something else can be played at once', async () => {
-    const { channel, hangsUp } = await answeredCaller()
+    const { channel, hangsUp } = await bench.caller()
     const stop = new AbortController()
     const played = channel.play(['menu-utama', 'menu-utama', 'menu-utama'], stop.signal)
     stop.abort()
@@ -59,14 +53,14 @@ export function contract(open: () => Promise<Bench>) {
   })
 
   test('play that is stopped before it began plays nothing', async () => {
-    const { channel, hangsUp } = await answeredCaller()
+    const { channel, hangsUp } = await bench.caller()
     await channel.play(['menu-utama'], AbortSignal.abort())
     hangsUp()
     await gone(channel)
   })
 
   test('keys are heard while a prompt plays, in order', async () => {
-    const { channel, presses, hangsUp } = await answeredCaller()
+    const { channel, presses, hangsUp } = await bench.caller()
     const digits: string[] = []
     const three = new AbortController()
     channel.onDigit(digit => { if (digits.push(digit) === 3) three.abort() })
@@ -79,18 +73,18 @@ export function contract(open: () => Promise<Bench>) {
   })
 
   test('a caller who hangs up ends the prompt, and every further verb is a Hangup', async () => {
-    const { channel, hangsUp } = await answeredCaller()
+    const { channel, hangsUp } = await bench.caller()
     const played = channel.play(['menu-utama'], channel.hungUp)
     hangsUp()
     await played.catch(error => expect(error).toBeInstanceOf(Hangup))
     await gone(channel)
-    for (const verb of [() => channel.answer(), () => channel.play(['sambutan'], never), () => channel.remember('menu:utama'), () => channel.ring('wali-kota')]) {
+    for (const verb of [() => channel.play(['sambutan'], never), () => channel.remember('menu:utama'), () => channel.ring('wali-kota')]) {
       await expect(verb()).rejects.toBeInstanceOf(Hangup)
     }
   })
 
   test('hanging up a caller who is gone is no fault', async () => {
-    const { channel, hangsUp } = await answeredCaller()
+    const { channel, hangsUp } = await bench.caller()
     hangsUp()
     await gone(channel)
     await channel.hangUp()
@@ -98,7 +92,7 @@ export function contract(open: () => Promise<Bench>) {
 
   test('a call that is given to the dialplan is still there, and comes back when nobody answers', async () => {
     bench.lines('busy')
-    const { channel, returned, hangsUp } = await answeredCaller()
+    const { channel, returned, hangsUp } = await bench.caller()
     await channel.ring('wali-kota')
     expect(await returned).toMatchObject({ agency: 'wali-kota', status: 'BUSY' })
     expect(channel.hungUp.aborted).toBe(false)
@@ -110,7 +104,7 @@ export function contract(open: () => Promise<Bench>) {
 
   test.each(['caller', 'agency'])('the end of a conversation is heard, when the %s hangs up', async who => {
     bench.lines('answers')
-    const { channel, talking, hangsUp, agencyHangsUp } = await answeredCaller()
+    const { channel, talking, hangsUp, agencyHangsUp } = await bench.caller()
     await channel.ring('wali-kota')
     await talking()
     expect(channel.hungUp.aborted).toBe(false)
@@ -120,7 +114,7 @@ export function contract(open: () => Promise<Bench>) {
   })
 
   test('we can hang up', async () => {
-    const { channel } = await answeredCaller()
+    const { channel } = await bench.caller()
     await channel.hangUp()
     expect(await gone(channel)).toBeInstanceOf(Hangup)
   })

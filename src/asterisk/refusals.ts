@@ -1,0 +1,97 @@
+/**
+ * Who was refused, and why: counted out of Asterisk's security events (AMI, class `security`; facts by address and minute, for
+ * an hour). A SIP request of a stranger brings one event of these: challenged (401), or its answer to a challenge was wrong.
+ */
+import { refusalEvents } from '../dialplan/lay-out.ts'
+import type { AmiMessage } from './ami-link.ts'
+
+/**
+ * unknown-address: SIP of an address that is in no trunk · wrong-password: the same, guessing a password (nobody has one) ·
+ * acl: an address that may not speak to this part · login: somebody tried Asterisk's manager interface · other
+ */
+export const whys = ['unknown-address', 'wrong-password', 'acl', 'login', 'other'] as const
+export type Why = (typeof whys)[number]
+
+export interface Source {
+  /** An IP address, as Asterisk saw it; that of a UDP packet can be forged. */
+  address: string
+  count: number
+  why: Partial<Record<Why, number>>
+  /** Of the last hour, Unix ms. */
+  first: number
+  last: number
+}
+
+export interface LastHour {
+  /** Unix ms. */
+  since: number
+  count: number
+  /** Most refused first. */
+  sources: Source[]
+  /** Refusals whose address was not kept, because too many others had come in the same minute. */
+  elsewhere: number
+}
+
+/** Addresses that are kept of one minute: whoever forges one after the other costs no more memory than this. */
+const perMinute = 1_000
+const minutes = 60
+
+interface Minute { at: number, sources: Map<string, Source>, elsewhere: number }
+
+export class Refusals {
+  /** Since the start. */
+  readonly counts: Record<Why, number> = { 'unknown-address': 0, 'wrong-password': 0, acl: 0, login: 0, other: 0 }
+  readonly #minutes: Minute[] = []
+
+  /** Hears an event; one that tells of no refusal changes nothing. `now` is Unix ms. */
+  note(event: AmiMessage, now = Date.now()) {
+    const why = whyOf(event)
+    if (!why) return
+    this.counts[why]++
+    const minute = this.#minute(now)
+    const address = addressOf(event['remoteaddress'])
+    const known = minute.sources.get(address)
+    if (!known && minute.sources.size >= perMinute) minute.elsewhere++
+    else minute.sources.set(address, added(known, { address, count: 1, why: { [why]: 1 }, first: now, last: now }))
+  }
+
+  /** The last hour's, the `limit` addresses that were refused most. */
+  lastHour(limit: number, now = Date.now()): LastHour {
+    const since = now - minutes * 60_000
+    const recent = this.#minutes.filter(({ at }) => at > since - 60_000)
+    const sources = new Map<string, Source>()
+    for (const minute of recent) for (const source of minute.sources.values()) sources.set(source.address, added(sources.get(source.address), source))
+    const elsewhere = recent.reduce((sum, minute) => sum + minute.elsewhere, 0)
+    const all = [...sources.values()].sort((one, other) => other.count - one.count)
+    return { since, count: all.reduce((sum, { count }) => sum + count, elsewhere), sources: all.slice(0, limit), elsewhere }
+  }
+
+  #minute(now: number): Minute {
+    const at = now - now % 60_000
+    const newest = this.#minutes.at(-1)
+    if (newest?.at === at) return newest
+    const made = { at, sources: new Map<string, Source>(), elsewhere: 0 }
+    this.#minutes.push(made)
+    if (this.#minutes.length > minutes + 1) this.#minutes.shift()
+    return made
+  }
+}
+
+function added(to: Source | undefined, { address, count, why, first, last }: Source): Source {
+  if (!to) return { address, count, why: { ...why }, first, last }
+  for (const name of whys) if (why[name]) to.why[name] = (to.why[name] ?? 0) + why[name]
+  return Object.assign(to, { count: to.count + count, first: Math.min(to.first, first), last: Math.max(to.last, last) })
+}
+
+/** SIP's InvalidAccountID comes with each challenge besides. */
+function whyOf({ event = '', service }: AmiMessage): Why | undefined {
+  if (event === 'InvalidAccountID') return service === 'AMI' ? 'login' : undefined
+  if (!refusalEvents.includes(event)) return undefined
+  if (event === 'FailedACL') return 'acl'
+  if (service === 'AMI') return event === 'ChallengeSent' ? undefined : 'login'
+  if (event === 'ChallengeSent') return 'unknown-address'
+  return event === 'ChallengeResponseFailed' || event === 'InvalidPassword' ? 'wrong-password' : 'other'
+}
+
+/** `IPV4/UDP/192.0.2.1/5060` → `192.0.2.1` */
+const addressOf = (remote = '') => remote.split('/')[2] ?? 'unknown'

@@ -1,0 +1,118 @@
+/**
+ * The backup: all that a city cannot make again, into a folder, while everything runs.
+ *
+ *     npm run backup -- FOLDER
+ *
+ * The records as they are in one moment, then the ledger's files (which may have gone on a little), the secrets, the API's
+ * token, the service plan and the dialplan's folder. Ends with 0 when the backup is whole, with 1 and a reason when there is none.
+ */
+import { cp, mkdir, open, readdir, readFile, rm, stat } from 'node:fs/promises'
+import { dirname, join, resolve } from 'node:path'
+import { backup as copyDatabase, DatabaseSync } from 'node:sqlite'
+import { fileURLToPath } from 'node:url'
+import { ledgerFiles } from '../asterisk/ledger.ts'
+import { places, readSettings, type Settings } from '../settings.ts'
+import { copyForGood, NotDone, settle, sha256, writeManifest, type BackedUp, type Manifest } from './manifest.ts'
+
+/** Makes a backup in a folder that is empty or not there yet. Throws `NotDone`; then the folder is as it was before. */
+export async function makeBackup(settings: Pick<Settings, 'project' | 'state' | 'plan' | 'asterisk'>, folder: string): Promise<Manifest> {
+  const there = await readdir(folder).catch(error => {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined
+    throw new NotDone(`${folder} cannot be read as a folder (${(error as Error).message}): name another one`)
+  })
+  if (there && there.length > 0) throw new NotDone(`${folder} is not empty: a backup goes into a folder of its own, name another one`)
+  try {
+    return await fill(settings, folder)
+  } catch (error) {
+    for (const name of await readdir(folder).catch(() => [])) await rm(join(folder, name), { recursive: true, force: true })
+    if (!there) await rm(folder, { recursive: true, force: true })
+    if (error instanceof NotDone) throw error
+    const full = ['ENOSPC', 'EFBIG', 'EDQUOT'].includes((error as NodeJS.ErrnoException).code ?? '') || /disk is full|disk I\/O error/.test((error as Error).message)
+    throw new NotDone(`no backup was made in ${folder} (${(error as Error).message}): ${full ? 'there is no room for it, free some or name a folder on another disk' : 'mend that and try again'}`, { cause: error })
+  }
+}
+
+async function fill({ project, state, plan, asterisk }: Pick<Settings, 'project' | 'state' | 'plan' | 'asterisk'>, folder: string): Promise<Manifest> {
+  const at = new Date().toISOString()
+  const { records, secrets, token, switches } = places(state)
+  await mkdir(join(folder, 'ledger'), { recursive: true, mode: 0o700 })
+
+  // First the records, then the ledger: whatever the records do not have yet, the ledger has.
+  await copyRecords(records, join(folder, 'records.sqlite'))
+  for (const file of await ifThere(() => ledgerFiles(asterisk.cel)) ?? []) await copyLedger(file, join(folder, 'ledger', file.slice(dirname(asterisk.cel).length + 1)))
+  await ifThere(() => copyForGood(secrets, join(folder, 'secrets.json'), 0o600))
+  await ifThere(() => copyForGood(token, join(folder, 'token'), 0o600))
+  await ifThere(() => copyForGood(switches, join(folder, 'switches.json'), 0o600))
+  await copyForGood(plan, join(folder, 'plan.yaml'), 0o600)
+  await cp(join(project, 'dialplan'), join(folder, 'dialplan'), { recursive: true })
+
+  const files: BackedUp[] = []
+  for (const entry of await readdir(folder, { recursive: true, withFileTypes: true })) {
+    if (!entry.isFile()) continue
+    const path = join(entry.parentPath, entry.name)
+    const { size, mtimeMs } = await stat(path)
+    files.push({ path: path.slice(folder.length + 1), size, sha256: await sha256(path), writtenAt: Math.round(mtimeMs) })
+  }
+  const { version } = JSON.parse(await readFile(join(project, 'package.json'), 'utf8')) as { version: string }
+  const manifest: Manifest = { format: 1, version, at, files: files.sort((one, other) => one.path < other.path ? -1 : 1) }
+  await writeManifest(folder, manifest)
+  return manifest
+}
+
+/** The store as it is in one moment, however much is written to it meanwhile. */
+async function copyRecords(from: string, to: string) {
+  if (!await ifThere(() => stat(from))) throw new NotDone(`there are no records at ${from}: does SATUNOMOR_STATE name the folder of the service?`)
+  const database = new DatabaseSync(from, { readOnly: true, timeout: 10_000 })
+  try {
+    // A transaction that has read sees that moment to its end; without one, each write would have the copy begin anew.
+    database.exec('begin; select count(*) from sqlite_schema')
+    await copyDatabase(database, to)
+  } finally {
+    database.close()
+  }
+  const copy = new DatabaseSync(to)
+  try {
+    const [found] = copy.prepare('pragma quick_check').all() as [{ quick_check: string }]
+    if (found.quick_check !== 'ok') throw new NotDone(`the records at ${from} are damaged (${found.quick_check}): no backup was made; take the last one and restore it, the ledger has what came after it`)
+    copy.exec('pragma journal_mode = delete')            // one file, nothing beside it
+  } finally {
+    copy.close()
+  }
+  await settle(to, 0o600)
+}
+
+/** Whole lines only: the last one may just be being written. */
+async function copyLedger(from: string, to: string) {
+  const { mtime } = await stat(from)
+  await copyForGood(from, to, 0o600)
+  await using handle = await open(to, 'r+')
+  const { size } = await handle.stat()
+  const tail = Buffer.alloc(Math.min(size, 64 * 1024))
+  await handle.read(tail, 0, tail.length, size - tail.length)
+  await handle.truncate(size - tail.length + tail.lastIndexOf(0x0a) + 1)
+  await handle.utimes(mtime, mtime)
+  await handle.sync()
+}
+
+async function ifThere<T>(ask: () => Promise<T>): Promise<T | undefined> {
+  try {
+    return await ask()
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined
+    throw error
+  }
+}
+
+if (import.meta.main) {
+  try {
+    const [folder, ...more] = process.argv.slice(2)
+    if (!folder || more.length > 0) throw new NotDone('name the folder that the backup is to be made in: npm run backup -- /backup/2026-11-24')
+    // npm runs us in the project's folder; a path is meant from where the command was given.
+    const into = resolve(process.env['INIT_CWD'] ?? '.', folder)
+    const { files } = await makeBackup(readSettings(process.env, dirname(dirname(dirname(fileURLToPath(import.meta.url))))), into)
+    process.stdout.write(`The backup is whole: ${files.length} files, ${Math.ceil(files.reduce((sum, { size }) => sum + size, 0) / 1024)} kB in ${into}\n`)
+  } catch (error) {
+    process.stderr.write(`${(error as Error).message}\n`)
+    process.exitCode = 1
+  }
+}

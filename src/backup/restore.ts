@@ -1,0 +1,135 @@
+/**
+ * The restore: puts a backup back, while the service is stopped.
+ *
+ *     npm run restore -- FOLDER
+ *
+ * Records, secrets and token become what they were. Of the ledger only what is lost is put back, beside what is there: the
+ * service then reads all of it from its beginning, so that the calls after the backup are written down again. What was in the
+ * records' place is kept as `records.sqlite.before-…`. Ends with 0, or with 1 and a reason; then nothing was changed.
+ */
+import { chown, mkdir, readdir, rename, rm, stat, utimes } from 'node:fs/promises'
+import { basename, dirname, join, resolve } from 'node:path'
+import { DatabaseSync } from 'node:sqlite'
+import { fileURLToPath } from 'node:url'
+import { watermark } from '../asterisk/bookkeeper.ts'
+import { ledgerFiles } from '../asterisk/ledger.ts'
+import { places, readSettings, type Settings } from '../settings.ts'
+import { copyForGood, NotDone, readManifest, settleNames, sha256, type BackedUp } from './manifest.ts'
+
+export interface Restored {
+  /** When the backup was made, ISO 8601. */
+  at: string
+  /** What was put back, and where the records that were there are now. */
+  files: string[]
+  kept: string | undefined
+}
+
+/** Puts back the backup in `folder`. Throws `NotDone`. */
+export async function restore(settings: Pick<Settings, 'state' | 'http' | 'asterisk'>, folder: string): Promise<Restored> {
+  const { at, files } = await readManifest(folder)
+  const { state, asterisk } = settings
+  const { records, secrets, token, switches } = places(state)
+  await refuseWhileItRuns(settings, records)
+  await mkdir(state, { recursive: true, mode: 0o750 })
+  await mkdir(dirname(asterisk.cel), { recursive: true, mode: 0o750 })
+
+  const stamp = at.replace(/[-:]|\.\d+/g, '')
+  const back: { from: BackedUp, to: string, mode: number }[] = []
+  for (const from of files) {
+    if (from.path === 'records.sqlite') back.push({ from, to: records, mode: 0o600 })
+    if (from.path === 'secrets.json') back.push({ from, to: secrets, mode: 0o600 })
+    if (from.path === 'token') back.push({ from, to: token, mode: 0o600 })
+    if (from.path === 'switches.json') back.push({ from, to: switches, mode: 0o600 })
+  }
+  for (const from of await lostOf(files.filter(({ path }) => path.startsWith('ledger/')), asterisk.cel)) {
+    const name = basename(from.path)
+    // Never as the file that Asterisk writes: it would go on behind what is old.
+    const taken = name === basename(asterisk.cel) || (await readdir(dirname(asterisk.cel))).includes(name)
+    back.push({ from, to: join(dirname(asterisk.cel), taken ? `${name}.restored-${stamp}` : name), mode: 0o640 })
+  }
+
+  // All of it beside its place first: a disk that is full then changes nothing.
+  const staged = (to: string) => `${to}.restoring`
+  try {
+    for (const { from, to, mode } of back) await copyForGood(join(folder, from.path), staged(to), mode)
+    forgetWatermark(staged(records))
+    for (const { from, to } of back) {
+      const { uid, gid } = await stat(dirname(to))
+      await chown(staged(to), uid, gid)
+      await utimes(staged(to), from.writtenAt / 1000, from.writtenAt / 1000)
+    }
+  } catch (error) {
+    for (const { to } of back) await rm(staged(to), { force: true })
+    throw new NotDone(`${folder} could not be put back into ${state} (${(error as Error).message}): nothing was changed; mend that (is there room?) and try again`, { cause: error })
+  }
+  const kept = await moveAway(records)
+  for (const { to } of back) await rename(staged(to), to)
+  for (const place of new Set(back.map(({ to }) => dirname(to)))) await settleNames(place)
+  return { at, files: back.map(({ to }) => to), kept }
+}
+
+/** Its parts of the ledger that no file there begins with. */
+async function lostOf(ledger: BackedUp[], file: string): Promise<BackedUp[]> {
+  const lost: BackedUp[] = []
+  const there = await Promise.all((await ledgerFiles(file)).map(async path => ({ path, size: (await stat(path)).size })))
+  for (const part of ledger) {
+    const candidates = there.filter(({ size }) => size >= part.size)
+    const sums = await Promise.all(candidates.map(({ path }) => sha256(path, part.size)))
+    if (part.size > 0 && !sums.includes(part.sha256)) lost.push(part)
+  }
+  return lost
+}
+
+async function refuseWhileItRuns({ http }: Pick<Settings, 'http'>, records: string) {
+  const refusal = 'the service is running: stop it first (Ctrl-C, systemctl stop satunomor), then restore, then start it'
+  const answer = await fetch(`http://${http.host.includes(':') ? `[${http.host}]` : http.host}:${http.port}/healthz`, { signal: AbortSignal.timeout(2_000) }).catch(() => undefined)
+  if (answer) throw new NotDone(`${refusal} (it answers at ${http.host}:${http.port})`)
+  if (!await stat(records).catch(() => undefined)) return
+  const database = new DatabaseSync(records, { timeout: 0 })
+  try {
+    // Out of WAL, which SQLite does for nobody while another holds the file; what stood in the WAL is then in the file.
+    database.exec('pragma journal_mode = delete')
+  } catch (error) {
+    if (((error as { errcode?: number }).errcode ?? 0) === 5) throw new NotDone(`${refusal} (somebody has ${records} open)`)
+    // Damaged records are a reason to restore, not one against it.
+  } finally {
+    database.close()
+  }
+}
+
+/** The store's place in the ledger: none, so that all of it is read again. */
+function forgetWatermark(records: string) {
+  const database = new DatabaseSync(records)
+  try {
+    database.prepare('delete from watermarks where name = ?').run(watermark)
+  } finally {
+    database.close()
+  }
+}
+
+/** The records that are there, with what SQLite keeps beside them, under another name. */
+async function moveAway(records: string): Promise<string | undefined> {
+  const kept = `${records}.before-${new Date().toISOString().replace(/[-:]/g, '')}`
+  for (const suffix of ['-wal', '-shm', '']) {
+    await rename(`${records}${suffix}`, `${kept}${suffix}`).catch(error => { if (error.code !== 'ENOENT') throw error })
+  }
+  return await stat(kept).then(() => kept, () => undefined)
+}
+
+if (import.meta.main) {
+  try {
+    const [folder, ...more] = process.argv.slice(2)
+    if (!folder || more.length > 0) throw new NotDone('name the folder of the backup: npm run restore -- /backup/2026-11-24')
+    const from = resolve(process.env['INIT_CWD'] ?? '.', folder)
+    const { at, files, kept } = await restore(readSettings(process.env, dirname(dirname(dirname(fileURLToPath(import.meta.url))))), from)
+    process.stdout.write([
+      `Put back as it was at ${at}:`, ...files.map(file => `  ${file}`),
+      ...kept ? [`The records that were there are kept: ${kept}`] : [],
+      `The plan and the dialplan's folder are left as they are; as they were, they are in ${from} (plan.yaml, dialplan/).`,
+      'Start the service: it reads the ledger again. Then prove it: npm run audit -- --from …', ''
+    ].join('\n'))
+  } catch (error) {
+    process.stderr.write(`${(error as Error).message}\n`)
+    process.exitCode = 1
+  }
+}

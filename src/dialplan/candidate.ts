@@ -1,0 +1,101 @@
+/** What may become a version: the admin's folder, copied as it lies, checked whole, rendered, linted, spoken. */
+import { existsSync } from 'node:fs'
+import { copyFile, link, mkdir, readdir, readFile, writeFile } from 'node:fs/promises'
+import { dirname, join } from 'node:path'
+import type { Fault } from '../plan/faults.ts'
+import type { Plan } from '../plan/plan.ts'
+import { NotPrepared, prepare, type Preparation } from './prepare.ts'
+import { SynthesisFailed } from './synthesise.ts'
+import { sums } from './versions.ts'
+
+/** The PBX admin's folder: the plan's file, with its holidays/ and calls.yaml beside it where there are any, and two folders. */
+export interface Desk {
+  plan: string
+  templates: string
+  prompts: string
+}
+
+/** Holds the expected calls (calls.yaml) against a plan. */
+export type Expected = (text: string, file: string, plan: Plan) => Fault[]
+
+export interface Workshop extends Pick<Preparation, 'site' | 'run' | 'progress'> {
+  /** Extends what templates may use: asterisk-config/lint-allow.yaml. */
+  allow?: string
+  /** Sounds that were spoken before: what has not changed is taken from there. */
+  spoken?: string | undefined
+  /** Left out, expected calls are not looked at. */
+  expected?: Expected
+}
+
+export interface Candidate {
+  folder: string
+  plan: Plan
+  /** What Asterisk loads, by file name. */
+  files: Map<string, string>
+  warnings: Fault[]
+  source: string
+  rendered: string
+}
+
+/** Makes a candidate in a staged folder. Throws `NotPrepared`, or what the disk says; faults name the admin's own files. */
+export async function makeCandidate(desk: Desk, folder: string, { spoken, expected, ...workshop }: Workshop): Promise<Candidate> {
+  const copy = await copyOf(desk, join(folder, 'dialplan'))
+  const sounds = join(folder, 'sounds')
+  await mkdir(sounds)
+  if (spoken) await seed(spoken, sounds)
+  const named = (path: string) => (['plan', 'templates', 'prompts'] as const)
+    .reduce((text, part) => text.replaceAll(copy[part], desk[part]), path)
+    .replaceAll(dirname(copy.plan), dirname(desk.plan))
+  try {
+    const { plan, files, warnings } = await prepare({ planFile: copy.plan, templates: copy.templates, prompts: copy.prompts, sounds, ...workshop })
+    const calls = join(folder, 'dialplan', 'calls.yaml')
+    const unexpected = expected && existsSync(calls) ? expected(await readFile(calls, 'utf8'), calls, plan) : []
+    if (unexpected.length > 0) throw new NotPrepared(unexpected)
+    await mkdir(join(folder, 'etc'))
+    for (const [name, text] of files) await writeFile(join(folder, 'etc', name), text)
+    return { folder, plan, files, warnings: warnings.map(fault => ({ ...fault, file: named(fault.file) })), ...await sums(folder) }
+  } catch (error) {
+    const { faults } = error as { faults?: Fault[] }
+    if (faults) throw new NotPrepared(faults.map(fault => ({ ...fault, file: named(fault.file) })))
+    if (error instanceof SynthesisFailed) throw new SynthesisFailed(error.failures.map(named))
+    throw error
+  }
+}
+
+/** What is edited while we look at it is not looked at: the copy is what is checked, and what goes live. */
+async function copyOf(desk: Desk, to: string): Promise<Desk> {
+  const copy = { plan: join(to, 'plan.yaml'), templates: join(to, 'templates'), prompts: join(to, 'prompts') }
+  await mkdir(copy.templates, { recursive: true })
+  await mkdir(copy.prompts)
+  await copyFile(desk.plan, copy.plan)
+  const [beside, holidays] = [dirname(desk.plan), join(dirname(desk.plan), 'holidays')]
+  if (existsSync(join(beside, 'calls.yaml'))) await copyFile(join(beside, 'calls.yaml'), join(to, 'calls.yaml'))
+  if (existsSync(holidays)) {
+    await mkdir(join(to, 'holidays'))
+    for (const file of await readdir(holidays)) if (file.endsWith('.yaml')) await copyFile(join(holidays, file), join(to, 'holidays', file))
+  }
+  for (const file of await readdir(desk.templates)) if (file.endsWith('.liquid')) await copyFile(join(desk.templates, file), join(copy.templates, file))
+  for (const entry of await readdir(desk.prompts, { withFileTypes: true })) {
+    if (!entry.isDirectory()) continue
+    await mkdir(join(copy.prompts, entry.name))
+    for (const file of await readdir(join(desk.prompts, entry.name))) {
+      if (/\.(txt|wav|spoken)$/.test(file)) await copyFile(join(desk.prompts, entry.name, file), join(copy.prompts, entry.name, file))
+    }
+  }
+  return copy
+}
+
+/** Sounds of every language, linked where the disk can: they are replaced by renaming, never written to. */
+async function seed(from: string, to: string) {
+  for (const entry of await readdir(from, { withFileTypes: true })) {
+    if (!entry.isDirectory() || !/^[a-z]{2}$/.test(entry.name)) continue
+    await mkdir(join(to, entry.name))
+    for (const file of await readdir(join(from, entry.name))) {
+      if (/^manifest\.json$|\.[au]law$/.test(file)) await linkOrCopy(join(from, entry.name, file), join(to, entry.name, file))
+    }
+  }
+}
+
+export async function linkOrCopy(from: string, to: string) {
+  await link(from, to).catch(() => copyFile(from, to))
+}

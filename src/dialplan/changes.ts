@@ -1,0 +1,299 @@
+/**
+ * How the service plan changes: an edit of the admin's folder is made live whole, or not at all, and can be taken back.
+ * The running service does it, so that it follows at once; where none runs, the admin's command does.
+ */
+import type { Logger } from 'pino'
+import { formatFault } from '../plan/faults.ts'
+import type { Plan } from '../plan/plan.ts'
+import { loadPlan } from '../plan/load.ts'
+import { join } from 'node:path'
+import { mkdir, readdir } from 'node:fs/promises'
+import { compare } from './compare.ts'
+import { linkOrCopy, makeCandidate, type Candidate, type Desk, type Workshop } from './candidate.ts'
+import { lock } from './lock.ts'
+import { place, renderedFiles, type Live } from './place.ts'
+import { damaged, type Version, type Versions } from './versions.ts'
+
+/** The Asterisk that is running. */
+export interface Exchange {
+  /** Has it read these files (`extensions.conf`, …) again, and nothing else; calls go on. */
+  reload(files: readonly string[]): Promise<void>
+  /** What it says that it has loaded is not what it should have; undefined: it is. */
+  differs(from: { rendered: string, plan: Plan }): Promise<string | undefined>
+}
+
+export interface ChangesOptions {
+  versions: Versions
+  desk: Desk
+  workshop: Workshop
+  live: Live
+  /** Without one, whoever starts next loads what is live. */
+  exchange?: Exchange
+  /** Tries a candidate on an Asterisk of its own; throws what does not work. */
+  smoke?: (candidate: Candidate) => Promise<void>
+  /** The service walks this plan from now on. */
+  follow?: (plan: Plan) => void
+  /** An edit was made live: whoever watches over it does from now on. */
+  applied?: (version: Version, plan: Plan) => void
+  log: Logger
+}
+
+/** Who changes the plan and why: both are kept. */
+export interface Order {
+  who: string
+  why: string
+  /** Hears each step as it begins. */
+  tell?: (step: string) => void
+}
+
+/** It was not done, for a reason that whoever asked can do something about; nothing has changed. */
+export class NotApplied extends Error {
+  override name = 'NotApplied'
+  /** A word for programs. */
+  readonly reason: 'stale' | 'nothing' | 'failed'
+
+  constructor(reason: NotApplied['reason'], sentence: string, options?: ErrorOptions) {
+    super(sentence, options)
+    this.reason = reason
+  }
+}
+
+/** How long a call may stand in the dialplan that it began under, before it is answered or through with all lines. */
+const standing = 30 * 60_000
+
+export class Changes {
+  readonly #options: ChangesOptions
+
+  constructor(options: ChangesOptions) {
+    this.#options = options
+  }
+
+  get versions() { return this.#options.versions }
+
+  /** A candidate out of the admin's folder as it is now, checked whole; dispose it. Nothing that is live changes. Throws `NotPrepared`. */
+  async draft(): Promise<{ candidate: Candidate } & AsyncDisposable> {
+    const { versions, desk, workshop } = this.#options
+    await using staged = new AsyncDisposableStack()
+    const { folder } = staged.use(await versions.stage())
+    const current = await versions.current()
+    const candidate = await makeCandidate(desk, folder, { ...workshop, ...current ? { spoken: join(current.folder, 'sounds') } : {} })
+    const kept = staged.move()
+    return { candidate, [Symbol.asyncDispose]: () => kept.disposeAsync() }
+  }
+
+  /** What differs between two versions; `from` left out is what is live, `to` left out is the admin's folder. Throws as `draft` does. */
+  async diff(from?: number, to?: number): Promise<string> {
+    const { versions } = this.#options
+    const old = from === undefined ? await versions.current() : await versions.get(from)
+    if (!old) throw new NotApplied('nothing', 'no version is live yet: npm start makes one')
+    const before = { name: `version ${old.version}`, folder: old.folder }
+    if (to !== undefined) return compare(before, { name: `version ${to}`, folder: (await versions.get(to)).folder })
+    await using draft = await this.draft()
+    return await compare(before, { name: 'edited', folder: draft.candidate.folder })
+  }
+
+  /**
+   * Makes the admin's folder live. `base` is the version that the edit began from; left out, it is the one that this
+   * folder gave last; `smoke: false` leaves the smoke call out. Throws `Locked`, `NotPrepared`, `NotApplied`, or what the smoke call met: then nothing has changed.
+   */
+  async apply({ who, why, base, smoke: tried = true, tell = () => {} }: Order & { base?: number, smoke?: boolean }): Promise<Version> {
+    const { versions, desk, smoke } = this.#options
+    await mkdir(versions.folder, { recursive: true })
+    await using _ = await lock(versions.folder, { who, does: 'applies' })
+    await versions.sweep()
+    const current = await versions.current()
+    refuseStale(current, await versions.list(), desk, base)
+    tell('check')
+    await using draft = await this.draft()
+    const { candidate } = draft
+    if (current && current.source === candidate.source && current.rendered === candidate.rendered) {
+      throw new NotApplied('nothing', `there is nothing to apply: ${desk.plan} and its folders are what version ${current.version} is`)
+    }
+    if (smoke && tried) {
+      tell('smoke call')
+      await smoke(candidate)
+    }
+    const version = await this.#makeLive(candidate.folder, candidate.plan, { who, why, base: current?.version ?? null, restores: null, from: desk.plan }, tell)
+    this.#options.applied?.(version, candidate.plan)
+    return version
+  }
+
+  /** Makes live again what a version was: `to`, or the one before what is live now. Throws `Locked`, `NotApplied`. */
+  async rollBack({ who, why, to, tell = () => {} }: Order & { to?: number }): Promise<Version> {
+    const { versions } = this.#options
+    await mkdir(versions.folder, { recursive: true })
+    await using _ = await lock(versions.folder, { who, does: 'rolls back' })
+    await versions.sweep()
+    const all = await versions.list()
+    const current = await versions.current()
+    const target = to === undefined ? before(current, all) : await versions.get(to)
+    if (!current || !target) throw new NotApplied('nothing', 'there is no version to go back to')
+    if (target.version === current.version) throw new NotApplied('nothing', `version ${target.version} is live`)
+    tell('check')
+    const broken = await damaged(target)
+    if (broken.length > 0) throw new NotApplied('failed', `version ${target.version} is not whole any more (${broken.join(', ')}): go back to another one`)
+    await using staged = await versions.stage()
+    await copyOf(target, staged.folder)
+    return await this.#makeLive(staged.folder, await planOf(target), { who, why, base: current.version, restores: original(target, all).version, from: null }, tell)
+  }
+
+  /**
+   * At the set-up's start: what is live stays live; the admin's folder becomes a new version where it was edited and is
+   * without fault. Throws only where there is nothing to go on with.
+   */
+  async start({ who, tell = () => {}, warn }: { who: string, tell?: (step: string) => void, warn: (sentence: string) => void }): Promise<Version> {
+    const { versions, live } = this.#options
+    await mkdir(versions.folder, { recursive: true })
+    await using _ = await lock(versions.folder, { who, does: 'starts' })
+    await versions.sweep()
+    const all = await versions.list()
+    const kept = await lastWhole(await versions.current(), all, warn)
+    const version = await this.#edited(kept, all, { who, why: kept ? 'the folder was edited; applied at the start' : 'the first version', tell }, warn).catch(error => {
+      if (!kept) throw error
+      warn(`${(error as Error).message}\nTHE EDITED PLAN IS NOT LIVE. Version ${kept.version} (${kept.who}, ${kept.at}: ${kept.why}) stays live. Mend what the lines above name, then: npx satunomor apply --why "…"`)
+      return kept
+    })
+    await versions.makeCurrent(version)
+    await place(version, await this.#standingIn(version), live)
+    return version
+  }
+
+  /** The admin's folder as a new version, or the one that is kept where nothing was edited, or what was rolled back came again. */
+  async #edited(kept: Version | undefined, all: Version[], { who, why, tell = () => {} }: Order, warn: (sentence: string) => void): Promise<Version> {
+    const { versions, desk, smoke } = this.#options
+    tell('check')
+    await using draft = await this.draft()
+    const { candidate } = draft
+    for (const warning of candidate.warnings) warn(formatFault(warning))
+    if (kept?.source === candidate.source && kept.rendered === candidate.rendered) return kept
+    const refused = rolledBack(kept, all).find(({ source }) => source === candidate.source)
+    if (kept && refused) {
+      warn(`${desk.plan} is what version ${refused.version} was, which was rolled back: version ${kept.version} stays live. npx satunomor diff shows the difference; npx satunomor apply --base ${kept.version} --why "…" makes it live all the same.`)
+      return kept
+    }
+    if (kept && smoke) {
+      tell('smoke call')
+      await smoke(candidate)
+    }
+    return await versions.keep(candidate.folder, { plan: candidate.plan.version, who, why, base: kept?.version ?? null, restores: null, from: desk.plan })
+  }
+
+  /** After Asterisk started, or a service was killed in the middle of an apply: Asterisk has loaded what is live, or loads it now. */
+  async catchUp() {
+    const { versions, exchange, live, log } = this.#options
+    const current = await versions.current()
+    if (!current || !exchange || await exchange.differs({ rendered: current.rendered, plan: await planOf(current) }) === undefined) return
+    await using _ = await lock(versions.folder, { who: 'the service', does: 'catches up' })
+    log.warn({ version: current.version }, 'Asterisk has loaded another version than the live one: it is loaded now')
+    await place(current, await this.#standingIn(current), live)
+    await exchange.reload([...(await renderedFiles(current)).keys()])
+  }
+
+  async #makeLive(staged: string, plan: Plan, about: Omit<Parameters<Versions['keep']>[1], 'plan'>, tell: (step: string) => void): Promise<Version> {
+    const { versions, log, follow } = this.#options
+    const old = await versions.current()
+    tell('keep')
+    const fresh = await versions.keep(staged, { ...about, plan: plan.version })
+    try {
+      tell('swap')
+      await versions.makeCurrent(fresh)
+      follow?.(plan)              // before Asterisk does: a call that it sends to a new node is known here
+      await this.#load(fresh, plan, old, tell)
+    } catch (error) {
+      tell('put back')
+      if (old) await this.#putBack(old, fresh, error as Error)
+      await versions.remove(fresh)
+      throw new NotApplied('failed', `${(error as Error).message}: ${old ? `version ${old.version} is live as before` : 'nothing is live'}`, { cause: error })
+    }
+    log.info({ version: fresh.version, plan: plan.version, who: about.who, why: about.why, restores: about.restores }, 'a version of the plan was made live')
+    return fresh
+  }
+
+  async #putBack(old: Version, fresh: Version, why: Error) {
+    const { versions, follow } = this.#options
+    await versions.makeCurrent(old)
+    const plan = await planOf(old)
+    follow?.(plan)
+    try {
+      await this.#load(old, plan, fresh, () => {})
+    } catch (error) {
+      throw new NotApplied('failed', `${why.message}; version ${old.version} is live again, but Asterisk could not be told so (${(error as Error).message}): it is, as soon as Asterisk answers`, { cause: why })
+    }
+  }
+
+  /** Has Asterisk load a version: only the files that differ from those of `old` are read anew. */
+  async #load(version: Version, plan: Plan, old: Version | undefined, tell: (step: string) => void) {
+    const { live, exchange } = this.#options
+    tell('lay out')
+    await place(version, await this.#standingIn(version), live)
+    if (!exchange) return
+    const [mine, theirs] = [await renderedFiles(version), old ? await renderedFiles(old) : new Map<string, string>()]
+    tell('reload')
+    await exchange.reload([...mine.keys()].filter(name => name === 'extensions.conf' || body(mine.get(name)!) !== body(theirs.get(name) ?? '')))
+    tell('verify')
+    const differs = await exchange.differs({ rendered: version.rendered, plan })
+    if (differs !== undefined) throw new Error(`Asterisk did not load what was rendered (${differs})`)
+  }
+
+  /** The versions that calls may still stand in: those that were live within the last half hour, the newest first. */
+  async #standingIn({ version }: Version): Promise<Version[]> {
+    const all = (await this.#options.versions.list()).filter(one => one.version !== version).reverse()
+    return all.filter((_, at) => at === 0 || Date.now() - Date.parse(all[at - 1]!.at) < standing).slice(0, 40)
+  }
+}
+
+/** The plan of a version, as the service walks it. */
+export async function planOf({ folder }: Version): Promise<Plan> {
+  return (await loadPlan(join(folder, 'dialplan', 'plan.yaml'))).plan
+}
+
+/** A rendered file without its heading, which names the plan's version. */
+const body = (text: string) => text.slice(text.indexOf('\n'))
+
+function refuseStale(current: Version | undefined, all: Version[], desk: Desk, base: number | undefined) {
+  if (!current) return
+  const began = base ?? all.findLast(({ from }) => from === desk.plan)?.version
+  if (began === current.version) return
+  const what = `version ${current.version} is live (${current.who}, ${current.at}: ${current.why})`
+  throw new NotApplied('stale', began === undefined
+    ? `${what}, and ${desk.plan} has given no version yet: compare (npx satunomor diff), then say from which version the edit began: --base ${current.version}`
+    : `${what}, and this edit began from version ${began}: look at what was changed meanwhile (npx satunomor diff ${began} ${current.version}), take it over, then apply with --base ${current.version}`)
+}
+
+/** The version whose content this one has. */
+const original = (version: Version, all: Version[]): Version => all.find(one => one.version === version.restores) ?? version
+
+/** What was live before the content that is live now: whoever rolls back twice goes back twice. */
+function before(current: Version | undefined, all: Version[]): Version | undefined {
+  return current && all.find(({ version }) => version === original(current, all).base)
+}
+
+/** The versions that were rolled back on the way to what is live. */
+function rolledBack(current: Version | undefined, all: Version[]): Version[] {
+  if (!current || current.restores === null) return []
+  const left = all.find(({ version }) => version === current.base)
+  return left ? [left, ...rolledBack(left, all)] : []
+}
+
+/** What is live, or where the disk has harmed it, the newest version before that is whole. */
+async function lastWhole(current: Version | undefined, all: Version[], warn: (sentence: string) => void): Promise<Version | undefined> {
+  if (!current) return undefined
+  for (const version of all.filter(one => one.version <= current.version).reverse()) {
+    const broken = await damaged(version)
+    if (broken.length === 0) return version
+    warn(`version ${version.version} is not whole any more: ${broken.join(', ')} in ${version.folder}`)
+  }
+  return undefined
+}
+
+async function copyOf({ folder }: Version, to: string) {
+  for (const entry of await readdir(folder, { recursive: true, withFileTypes: true })) {
+    const path = join(entry.parentPath, entry.name)
+    const copy = join(to, path.slice(folder.length))
+    if (entry.isDirectory()) await mkdir(copy, { recursive: true })
+    else if (entry.name !== 'meta.json') {
+      await mkdir(join(copy, '..'), { recursive: true })
+      await linkOrCopy(path, copy)
+    }
+  }
+}

@@ -1,0 +1,46 @@
+/**
+ * Whoever changes what is live does it alone. The lock is the kernel's, on a file (SQLite takes it, also between
+ * containers on one volume): it is gone when its holder is, however that one ended, and so is never stale.
+ */
+import { readFile, rm, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { DatabaseSync } from 'node:sqlite'
+
+export interface Holder {
+  who: string
+  /** e.g. `applies`, `rolls back`. */
+  does: string
+  /** ISO 8601, UTC. */
+  since: string
+}
+
+/** Somebody else is at it; `holder` says who, where that is known already. */
+export class Locked extends Error {
+  override name = 'Locked'
+  readonly holder: Holder | undefined
+
+  constructor(holder: Holder | undefined) {
+    super(`${holder ? `${holder.who} ${holder.does} since ${holder.since}` : 'somebody else changes the plan'}: wait until that is done, then look at what it changed (npx satunomor versions) and try again`)
+    this.holder = holder
+  }
+}
+
+/** Takes the lock of a folder until it is disposed. Throws `Locked` at once where somebody else has it. */
+export async function lock(folder: string, { who, does }: Omit<Holder, 'since'>): Promise<AsyncDisposable> {
+  const held = new DatabaseSync(join(folder, 'lock'), { timeout: 0 })
+  const card = join(folder, 'lock.json')
+  try {
+    held.exec('BEGIN EXCLUSIVE')
+  } catch (error) {
+    held.close()
+    if ((error as { errcode?: number }).errcode !== 5) throw error             // SQLITE_BUSY
+    throw new Locked(await readFile(card, 'utf8').then(text => JSON.parse(text) as Holder, () => undefined))
+  }
+  await writeFile(card, JSON.stringify({ who, does, since: new Date().toISOString() } satisfies Holder))
+  return {
+    async [Symbol.asyncDispose]() {
+      await rm(card, { force: true })
+      held.close()
+    }
+  }
+}

@@ -1,0 +1,86 @@
+/** Lays a version out where Asterisk reads: its rendered files as a folder that one rename swaps in, its sounds file by file. */
+import { randomBytes } from 'node:crypto'
+import { chmod, chown, copyFile, mkdir, readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises'
+import { dirname, join } from 'node:path'
+import { seal } from './seal.ts'
+import { pointTo, sha256, type Version } from './versions.ts'
+
+/** Where Asterisk reads. */
+export interface Live {
+  /** `plan/` in Asterisk's /etc/asterisk: `plan/current/` has the files that the static ones include. */
+  etc: string
+  sounds: string
+}
+
+/**
+ * `before` are the versions that calls in progress may have begun under, the newest first: of their contexts those that
+ * are no more stay for them (seal.ts), and of their sounds none is taken away.
+ */
+export async function place(version: Version, before: readonly Version[], live: Live) {
+  await placeSounds(version, before[0], live.sounds)
+  const older = await Promise.all(before.map(async one => (await renderedFiles(one)).get('extensions.conf') ?? ''))
+  const files = laidOut(await renderedFiles(version), version.rendered, older)
+
+  await mkdir(live.etc, { recursive: true, mode: 0o750 })
+  const former = await readdir(live.etc)
+  const name = `${version.version}-${version.plan}.${randomBytes(3).toString('hex')}`
+  const folder = join(live.etc, name)
+  await mkdir(folder, { mode: 0o750 })
+  for (const [file, text] of files) await writeFile(join(folder, file), text, { mode: 0o640 })
+  for (const path of [folder, ...[...files.keys()].map(file => join(folder, file))]) await giveAway(path, live.etc)
+  await pointTo(join(live.etc, 'current'), name)
+  for (const old of former) if (old !== 'current') await rm(join(live.etc, old), { recursive: true, force: true })
+}
+
+/** What was rendered as Asterisk reads it: sealed, and with its checksum, which Asterisk tells whoever asks what it has loaded. */
+export function laidOut(files: ReadonlyMap<string, string>, rendered: string, older: readonly string[] = []): Map<string, string> {
+  return new Map([...files].map(([name, text]) =>
+    [name, name === 'extensions.conf' ? `${seal(text, older)}\n[globals]\nSN_RENDERED=${rendered}\n` : text]))
+}
+
+/** By name, e.g. `extensions.conf`. */
+export async function renderedFiles({ folder }: Pick<Version, 'folder'>): Promise<Map<string, string>> {
+  const names = (await readdir(join(folder, 'etc'))).sort()
+  return new Map(await Promise.all(names.map(async name => [name, await readFile(join(folder, 'etc', name), 'utf8')] as const)))
+}
+
+/** What Asterisk reads belongs to its group, as the folder does that the set-up made for it. */
+async function giveAway(path: string, as: string) {
+  const { gid } = await stat(as)
+  await chmod(path, (await stat(path)).isDirectory() ? 0o750 : 0o640)
+  await chown(path, -1, gid)
+}
+
+/** A sound that is being played goes on: its file is replaced, not written to. */
+async function placeSounds(version: Version, before: Version | undefined, to: string) {
+  const wanted = soundsOf(version)
+  const languages = [...new Set([...wanted.keys()].map(path => dirname(path)))]
+  for (const language of languages) {
+    await mkdir(join(to, language), { recursive: true, mode: 0o755 })
+    const mine = [...wanted].filter(([path]) => dirname(path) === language)
+    const changed: string[] = []
+    for (const [path, sum] of mine) if (!path.endsWith('/manifest.json') && sum !== await sumOf(join(to, path))) changed.push(path)
+    const manifest = `${language}/manifest.json`
+    if (changed.length > 0) await rm(join(to, manifest), { force: true })       // it tells the truth at any moment, or nothing
+    for (const path of changed) await replace(join(version.folder, 'sounds', path), join(to, path))
+    if (wanted.get(manifest) !== await sumOf(join(to, manifest))) await replace(join(version.folder, 'sounds', manifest), join(to, manifest))
+    if (!before) continue
+    const kept = soundsOf(before)
+    for (const file of await readdir(join(to, language))) {
+      const path = `${language}/${file}`
+      if (/\.[au]law$/.test(file) && !wanted.has(path) && !kept.has(path)) await rm(join(to, path), { force: true })
+    }
+  }
+}
+
+const soundsOf = ({ files }: Version) => new Map(Object.entries(files)
+  .filter(([path]) => path.startsWith('sounds/')).map(([path, sum]) => [path.slice('sounds/'.length), sum]))
+
+const sumOf = async (path: string) => readFile(path).then(sha256, () => undefined)
+
+async function replace(from: string, to: string) {
+  const fresh = `${to}.${randomBytes(3).toString('hex')}.new`
+  await copyFile(from, fresh)
+  await chmod(fresh, 0o644)
+  await rename(fresh, to)
+}

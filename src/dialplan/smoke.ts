@@ -1,0 +1,157 @@
+/**
+ * Tries a candidate where it harms nobody: a throw-away Asterisk, with addresses, ports and folders of its own on the
+ * loopback, loads it, and every number of the plan is dialled there. No service runs, so what answers is the fallback.
+ */
+import { randomBytes, randomInt } from 'node:crypto'
+import { mkdir, mkdtemp, readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { Ear, loadPrompts } from '../../demo/ear.ts'
+import { Softphone } from '../../demo/softphone.ts'
+import { Child, dyingWithUs, until } from '../../setup/children.mjs'
+import { asterisk, asteriskFolders } from '../../setup/parts.mjs'
+import { inRoot } from '../../setup/root.mjs'
+import type { Plan } from '../plan/plan.ts'
+import type { Candidate } from './candidate.ts'
+import { layOut, type Site } from './lay-out.ts'
+import { laidOut } from './place.ts'
+import { render } from './render.ts'
+
+/** What did not work, each in a sentence. Nothing has changed. */
+export class SmokeFailed extends Error {
+  override name = 'SmokeFailed'
+}
+
+export interface Smoke {
+  /** The project's asterisk-config/. */
+  config: string
+  /** Where Asterisk's program is. */
+  tools: 'here' | 'root'
+}
+
+/** Where Debian's Asterisk has what it only reads. */
+const shared = { data: '/usr/share/asterisk', sounds: '/usr/share/asterisk/sounds' }
+/** A greeting, or the line of an agency, must be there within so many ms. */
+const patience = 10_000
+/** Calls at once. */
+const atOnce = 5
+/** What Asterisk complains of when it cannot make sense of what it loads. */
+const complaint = /(WARNING|ERROR)\[\d+\](?:\[[^\]]*\])? (pbx_config|pbx|config|config_options|res_pjsip|sorcery|res_musiconhold)\b/
+
+/** Throws `SmokeFailed`, or what kept Asterisk from being started. */
+export async function smoke({ plan, folder, rendered }: Candidate, { config, tools }: Smoke) {
+  await using opened = new AsyncDisposableStack()
+  const at = `127.${randomInt(128, 255)}.${randomInt(1, 255)}.`
+  const here = await mkdtemp(join(tmpdir(), 'satunomor-smoke-'))
+  opened.defer(() => rm(here, { recursive: true, force: true }))
+  const site: Site = { address: `${at}1`, port: 5060, ariPort: 8088, amiPort: 5038, rtp: [10000, 10999], sounds: tools === 'root' ? shared.sounds : join(here, 'data', 'sounds') }
+  const tried = onLoopback(plan, at)
+  const gateway = `${at}254`
+
+  const start = tools === 'root' ? inOurRoot(here, join(folder, 'sounds')) : await onThisMachine(here, join(folder, 'sounds'))
+  const ari = randomBytes(24).toString('base64url')
+  const secrets = { ari, ami: randomBytes(24).toString('base64url'), watchdog: randomBytes(24).toString('base64url') }
+  const etc = join(here, 'etc')
+  await layOut({ config, site, secrets, to: etc, ...start.owner ? { owner: start.owner } : {} })
+  await start.finish?.()
+  // The last resort's way out leads to our gateway, too: a trial never rings anybody.
+  await edit(join(etc, 'pjsip.conf'), text => text.replace(/^contact = sip:.*$/gm, `contact = sip:${gateway}:5060`))
+  const files = laidOut(await render(join(folder, 'dialplan', 'templates'), tried, { ...site }), rendered)
+  await mkdir(join(etc, 'plan', 'current'), { recursive: true, mode: 0o755 })
+  for (const [name, text] of files) await writeFile(join(etc, 'plan', 'current', name), text, { mode: 0o644 })
+
+  const messages = () => readFile(join(here, 'log', 'messages.log'), 'utf8').catch(() => '')
+  const child = new Child('the trial\'s Asterisk', start.command, { output: 'ignore' })
+  opened.defer(() => child.stop())
+  try {
+    await until(child, async () => await loaded(`${at}1`, ari) === rendered, 20_000)
+  } catch (error) {
+    throw new SmokeFailed(`an Asterisk of its own did not load what was rendered (${(error as Error).message})${tail(await messages())}`)
+  }
+  const complaints = (await messages()).split('\n').filter(line => complaint.test(line))
+  if (complaints.length > 0) throw new SmokeFailed(`an Asterisk of its own complains of what was rendered:\n${complaints.slice(0, 10).join('\n')}`)
+
+  const rung = new Map<string, () => void>()
+  for (const address of new Set([gateway, ...[...tried.trunks.values()].filter(({ role }) => role === 'agencies').map(({ address }) => address)])) {
+    const phone = opened.use(await Softphone.open({ address, port: 5060 }))
+    phone.onCall(call => { rung.get(call.from)?.(); return call.answer() })
+  }
+  const carrier = [...tried.trunks.values()].find(({ role }) => role === 'carrier')!
+  const caller = opened.use(await Softphone.open({ address: carrier.address, port: 5060 }))
+  const ears = new Map<string, Ear>()
+  for (const language of plan.languages) ears.set(language, new Ear(await loadPrompts(join(folder, 'sounds', language))))
+
+  const failures: string[] = []
+  const toDial = [...plan.numbers].map(([did, { language }], index) => ({ did, ear: ears.get(language)!, from: `+627215550${100 + index % 100}` }))
+  const dialAll = async () => {
+    for (let next = toDial.shift(); next; next = toDial.shift()) {
+      const failure = await dial(caller, `sip:${next.did}@${at}1:5060`, next, rung)
+      if (failure) failures.push(`a call to ${next.did} on an Asterisk of its own ${failure}`)
+    }
+  }
+  await Promise.all(Array.from({ length: atOnce }, dialAll))
+  if (failures.length > 0) throw new SmokeFailed(`${failures.join('\n')}${tail(await messages())}`)
+}
+
+/** Undefined when the caller hears one of the prompts, or an agency's line is rung for them. */
+async function dial(caller: Softphone, to: string, { from, ear }: { from: string, ear: Ear }, rung: Map<string, () => void>): Promise<string | undefined> {
+  const reached = Promise.withResolvers<string | undefined>()
+  rung.set(from, () => reached.resolve(undefined))
+  const call = caller.dial({ to, from })
+  call.onFrame(() => { if (ear.heardOn(call).length > 0) reached.resolve(undefined) })
+  void call.answered.catch((refused: Error) => reached.resolve(`is ${refused.message}`))
+  void call.ended.then(() => reached.resolve('was hung up before anything was heard'))
+  const timer = setTimeout(() => reached.resolve(`hears no prompt and rings no line within ${patience / 1000} s`), patience)
+  const failure = await reached.promise
+  clearTimeout(timer)
+  await call.hangUp()
+  rung.delete(from)
+  return failure
+}
+
+/** The same plan with each trunk at an address of the trial's. */
+function onLoopback(plan: Plan, at: string): Plan {
+  const trunks = new Map([...plan.trunks].map(([name, trunk], index) => [name, { ...trunk, address: `${at}${index + 2}`, port: 5060 }] as const))
+  return { ...plan, trunks }
+}
+
+interface Start {
+  command: [string, string[]]
+  owner?: { uid: number, gid: number }
+  finish?: () => Promise<void>
+}
+
+function inOurRoot(folder: string, sounds: string): Start {
+  const owner = asteriskFolders(folder)
+  return { command: inRoot(asterisk({ folder, sounds })), owner }
+}
+
+/** In a container Asterisk is at hand, and runs as we do. */
+async function onThisMachine(folder: string, sounds: string): Promise<Start> {
+  for (const name of ['etc', 'log/cel-custom', 'lib', 'spool', 'run', 'data']) await mkdir(join(folder, name), { recursive: true })
+  // Its own documentation, without which it does not load its modules, and our sounds.
+  for (const name of await readdir(shared.data)) if (name !== 'sounds') await symlink(join(shared.data, name), join(folder, 'data', name))
+  await symlink(sounds, join(folder, 'data', 'sounds'))
+  const directories = { astetcdir: 'etc', astvarlibdir: 'lib', astdbdir: 'lib', astkeydir: 'lib', astdatadir: 'data', astspooldir: 'spool', astrundir: 'run', astlogdir: 'log' }
+  const lines = Object.entries(directories).map(([key, name]) => `${key} => ${join(folder, name)}`)
+  return {
+    command: dyingWithUs(['asterisk', ['-f', '-C', join(folder, 'etc', 'asterisk.conf')]]),
+    finish: () => edit(join(folder, 'etc', 'asterisk.conf'), text => `[directories]\n${lines.join('\n')}\n\n${text}`)
+  }
+}
+
+/** What the trial's Asterisk says that it has loaded; it says nothing before it is fully booted. */
+async function loaded(address: string, password: string): Promise<string | undefined> {
+  const response = await fetch(`http://${address}:8088/ari/asterisk/variable?variable=SN_RENDERED`, { headers: { authorization: `Basic ${btoa(`satunomor:${password}`)}` }, signal: AbortSignal.timeout(2000) })
+  return response.ok ? (await response.json() as { value: string }).value : undefined
+}
+
+async function edit(file: string, change: (text: string) => string) {
+  await writeFile(file, change(await readFile(file, 'utf8')))
+}
+
+/** The last of what Asterisk complained of, for whoever must find out why. */
+function tail(messages: string): string {
+  const lines = messages.split('\n').filter(line => /WARNING|ERROR/.test(line)).slice(-5)
+  return lines.length > 0 ? `\nIts log says:\n${lines.join('\n')}` : ''
+}

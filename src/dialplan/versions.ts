@@ -1,0 +1,176 @@
+/**
+ * The versions of the service plan that were made live, each whole in a folder of its own, and which one is live:
+ *
+ *   versions/7-6c3dfb93a378/   meta.json   who, when, why, from which version, every file's checksum
+ *                              dialplan/   the admin's folder as it was: plan.yaml, templates/, prompts/
+ *                              etc/        what was rendered of it
+ *                              sounds/     what callers hear: <language>/<prompt>.alaw and .ulaw
+ *   versions/current           a link to the one that is live; it is swapped by one rename
+ *
+ * A version is never edited. Whoever is killed in between leaves a folder that no link names, or none.
+ */
+import { createHash, randomBytes } from 'node:crypto'
+import { chmod, mkdir, open, readdir, readFile, readlink, rename, rm, stat, symlink, writeFile } from 'node:fs/promises'
+import { join, relative } from 'node:path'
+
+export interface Meta {
+  /** Counted from 1. */
+  version: number
+  /** The version of plan.yaml: `Plan.version`. */
+  plan: string
+  /** ISO 8601, UTC. */
+  at: string
+  who: string
+  why: string
+  /** The version that was live when this one was made; null for the first. */
+  base: number | null
+  /** The version whose content this is, where somebody rolled back. */
+  restores: number | null
+  /** The plan's file that it was made from; null after a rollback. */
+  from: string | null
+  /** Checksum of all that is in dialplan/, and of all that is in etc/. */
+  source: string
+  rendered: string
+  /** SHA-256 of each file, by its path in the folder. */
+  files: Record<string, string>
+}
+
+export interface Version extends Meta {
+  folder: string
+}
+
+export class Versions {
+  readonly folder: string
+
+  constructor(folder: string) {
+    this.folder = folder
+  }
+
+  /** All that there are, the oldest first; also those that were made and never came to be live. */
+  async list(): Promise<Version[]> {
+    const names = await readdir(this.folder).catch(absent)
+    const versions = await Promise.all((names ?? []).filter(name => /^\d+-[0-9a-f]{12}$/.test(name)).map(name => this.#read(name)))
+    return versions.sort((a, b) => a.version - b.version)
+  }
+
+  /** Throws where there is no such version, saying which there are. */
+  async get(version: number): Promise<Version> {
+    const all = await this.list()
+    return all.find(one => one.version === version)
+      ?? fail(`there is no version ${version}: ${all.length > 0 ? `there are ${all[0]!.version} to ${all.at(-1)!.version}` : 'there is none yet'}`)
+  }
+
+  /** The one that is live; undefined before there is any. */
+  async current(): Promise<Version | undefined> {
+    const name = await readlink(join(this.folder, 'current')).catch(absent)
+    return name === undefined ? undefined : this.#read(name)
+  }
+
+  /** A new folder to make a version in; it is removed when disposed, if it has not been kept. */
+  async stage(): Promise<{ folder: string } & AsyncDisposable> {
+    await mkdir(this.folder, { recursive: true })
+    const folder = join(this.folder, `.staging-${process.pid}-${randomBytes(4).toString('hex')}`)
+    await mkdir(folder)
+    return { folder, [Symbol.asyncDispose]: () => rm(folder, { recursive: true, force: true }) }
+  }
+
+  /** Removes what others left who were killed. Only with the lock. */
+  async sweep() {
+    for (const name of await readdir(this.folder)) {
+      if (name.startsWith('.staging-') || name.endsWith('.new')) await rm(join(this.folder, name), { recursive: true, force: true })
+    }
+  }
+
+  /** A staged folder becomes a version: all of it is on the disk before its name is. Only with the lock. */
+  async keep(staged: string, about: Omit<Meta, 'version' | 'at' | 'files' | 'source' | 'rendered'>): Promise<Version> {
+    const files = await checksums(staged)
+    const version = ((await this.list()).at(-1)?.version ?? 0) + 1
+    const meta: Meta = {
+      version, at: new Date().toISOString(), ...about,
+      source: checksumOf(files, 'dialplan/'), rendered: checksumOf(files, 'etc/'), files
+    }
+    await writeFile(join(staged, 'meta.json'), `${JSON.stringify(meta, null, 2)}\n`)
+    await Promise.all([...Object.keys(files), 'meta.json'].map(file => seal(join(staged, file))))
+    await Promise.all([...new Set(Object.keys(files).map(file => join(staged, file, '..')).concat(staged))].map(flush))
+    const name = `${version}-${meta.plan}`
+    await rename(staged, join(this.folder, name))
+    await flush(this.folder)
+    return { ...meta, folder: join(this.folder, name) }
+  }
+
+  /** From here on this one is live for whoever starts. Only with the lock. */
+  async makeCurrent({ version, plan }: Pick<Version, 'version' | 'plan'>) {
+    await pointTo(join(this.folder, 'current'), `${version}-${plan}`)
+  }
+
+  /** Takes back a version that did not come to be live. Only with the lock. */
+  async remove({ folder }: Version) {
+    const gone = join(this.folder, `.staging-gone-${randomBytes(4).toString('hex')}`)
+    await rename(folder, gone)
+    await rm(gone, { recursive: true, force: true })
+  }
+
+  async #read(name: string): Promise<Version> {
+    const folder = join(this.folder, name)
+    try {
+      return { ...JSON.parse(await readFile(join(folder, 'meta.json'), 'utf8')) as Meta, folder }
+    } catch (error) {
+      throw new Error(`${join(folder, 'meta.json')} cannot be read (${(error as Error).message}): put the folder back from a backup`, { cause: error })
+    }
+  }
+}
+
+/** The files of a version that are not as they were when it was made; empty: it is whole. */
+export async function damaged({ folder, files }: Version): Promise<string[]> {
+  const now = await checksums(folder)
+  return [...new Set([...Object.keys(files), ...Object.keys(now)])].filter(file => files[file] !== now[file]).sort()
+}
+
+/** SHA-256 of each file below a folder (but meta.json), by its path there, in order. */
+async function checksums(folder: string): Promise<Record<string, string>> {
+  const entries = await readdir(folder, { recursive: true, withFileTypes: true })
+  const paths = entries.filter(entry => entry.isFile()).map(entry => relative(folder, join(entry.parentPath, entry.name))).filter(path => path !== 'meta.json').sort()
+  return Object.fromEntries(await Promise.all(paths.map(async path => [path, sha256(await readFile(join(folder, path)))] as const)))
+}
+
+/** One checksum for all the files below a place. */
+export function checksumOf(files: Record<string, string>, place: string): string {
+  return sha256(Object.entries(files).filter(([path]) => path.startsWith(place)).map(entry => entry.join(' ')).join('\n')).slice(0, 16)
+}
+
+/** What `keep` would write down of a staged folder. */
+export async function sums(staged: string): Promise<{ source: string, rendered: string }> {
+  const files = await checksums(staged)
+  return { source: checksumOf(files, 'dialplan/'), rendered: checksumOf(files, 'etc/') }
+}
+
+/** A symbolic link, swapped: whoever looks finds the old or the new one. */
+export async function pointTo(link: string, target: string) {
+  const fresh = `${link}.${randomBytes(4).toString('hex')}.new`
+  await symlink(target, fresh)
+  await rename(fresh, link)
+  await flush(join(link, '..'))
+}
+
+/** Nobody writes to it any more, and it is on the disk; what an older version has, too, is there already. */
+async function seal(file: string) {
+  if ((await stat(file)).nlink > 1) return
+  await chmod(file, 0o444)
+  await flush(file)
+}
+
+/** What was written to a file, or which files a folder has, is on the disk. */
+async function flush(path: string) {
+  await using handle = await open(path, 'r')
+  await handle.sync()
+}
+
+export const sha256 = (data: Buffer | string) => createHash('sha256').update(data).digest('hex')
+
+function absent(error: NodeJS.ErrnoException): undefined {
+  if (error.code !== 'ENOENT') throw error
+}
+
+function fail(sentence: string): never {
+  throw new Error(sentence)
+}

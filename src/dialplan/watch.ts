@@ -1,0 +1,57 @@
+/** After an apply: should calls end that should not, the version before is made live again, and it is said. */
+import type { Logger } from 'pino'
+import { pause } from '../calls/time.ts'
+import { milliseconds, seconds } from '../plan/duration.ts'
+import type { Plan } from '../plan/plan.ts'
+import type { Changes } from './changes.ts'
+import type { Version } from './versions.ts'
+
+export interface WatchOptions {
+  changes: () => Pick<Changes, 'rollBack' | 'versions'>
+  /** How many calls have ended by our fault since then (Unix ms), counted up to `most`. */
+  failedSince: (at: number, most: number) => Promise<number>
+  log: Logger
+}
+
+export class Watch {
+  readonly #options: WatchOptions
+  #over = new AbortController()
+  #watching: Promise<void> = Promise.resolve()
+
+  constructor(options: WatchOptions) {
+    this.#options = options
+  }
+
+  /** Watches from now on over this version, and no longer over another. */
+  over(version: Version, { apply }: Plan) {
+    this.#over.abort()
+    this.#over = new AbortController()
+    this.#watching = this.#watch(version, apply, this.#over.signal)
+  }
+
+  async close() {
+    this.#over.abort()
+    await this.#watching
+  }
+
+  async #watch(version: Version, { watch, failed }: Plan['apply'], stop: AbortSignal) {
+    const { failedSince, changes, log } = this.#options
+    const began = Date.parse(version.at)
+    const end = performance.now() + watch
+    while (!stop.aborted && performance.now() < end) {
+      await pause(milliseconds(Math.min(seconds(1), end - performance.now())), stop)
+      if (stop.aborted) return
+      try {
+        const count = await failedSince(began, failed + 1)
+        if (count <= failed) continue
+        log.error({ version: version.version, failed: count }, 'calls end that should not since this version is live: it is rolled back')
+        if ((await changes().versions.current())?.version !== version.version) return
+        await changes().rollBack({ who: 'Satunomor', why: `${count} calls failed since version ${version.version} was made live; ${failed} is the most (apply.failed in the plan)` })
+        return
+      } catch (error) {
+        log.error({ err: error, version: version.version }, 'the calls since the last apply could not be watched, or it could not be rolled back: again in a second')
+      }
+    }
+    if (!stop.aborted) log.info({ version: version.version }, 'the version has stood its time')
+  }
+}

@@ -1,0 +1,51 @@
+/** When agencies open and close, in the order of time: what an admin looks through before a week of holidays. */
+import { DateTime } from 'luxon'
+import { dayOf, opening, type Opening } from './hours.ts'
+import { agencies, type AgencyNode, type Plan } from './plan.ts'
+import { noSwitches, type Switches } from './switches.ts'
+
+export interface Change {
+  /** Unix time in ms. */
+  at: number
+  agency: string
+  /** What it is from now on, and what it was. */
+  now: Opening
+  before: Opening
+}
+
+/** The changes after `from` until `to` (Unix times in ms), of all agencies. */
+export function changes(plan: Plan, from: number, to: number, switches = noSwitches): Change[] {
+  return agencies(plan).flatMap(agency => changesOf(plan, agency, from, to, switches)).sort((a, b) => a.at - b.at)
+}
+
+function changesOf(plan: Plan, agency: AgencyNode, from: number, to: number, switches: Switches): Change[] {
+  const found: Change[] = []
+  let before = opening(plan, agency, from, switches)
+  for (const at of moments(plan, agency, from, to, switches)) {
+    const now = opening(plan, agency, at, switches)
+    if (now.open !== before.open || now.because !== before.because || now.what !== before.what) found.push({ at, agency: agency.id, now, before })
+    before = now
+  }
+  return found
+}
+
+/** Every moment at which something could change: midnights, the ends of the day's periods and of those of its eve, and of a switch. */
+function moments(plan: Plan, agency: AgencyNode, from: number, to: number, { closed }: Switches): number[] {
+  const moments = new Set<number>()
+  const shut = closed.get(agency.id)
+  if (shut) moments.add(shut.until)
+  const last = DateTime.fromMillis(to, { zone: plan.timezone })
+  let midnight = DateTime.fromMillis(from, { zone: plan.timezone }).startOf('day')
+  while (midnight <= last) {
+    const next = midnight.plus({ days: 1 }).startOf('day')           // in Santiago, 00:00 is skipped once a year
+    const date = DateTime.utc(midnight.year, midnight.month, midnight.day)
+    const minutes = dayOf(plan, agency, date).periods.flatMap(({ from, to }) => [from, to])
+    const eve = dayOf(plan, agency, date.minus({ days: 1 })).periods.map(({ to }) => to - 1440)
+    // On the day on which the clock is set, what it shows does not tell the moment: any minute could be the one.
+    const clockIsSet = next.diff(midnight).as('hours') !== 24
+    if (clockIsSet) for (let at = midnight.toMillis(); at < next.toMillis(); at += 60_000) moments.add(at)
+    else for (const minute of [0, ...minutes, ...eve]) if (minute >= 0 && minute < 1440) moments.add(midnight.toMillis() + minute * 60_000)
+    midnight = next
+  }
+  return [...moments].filter(at => at > from && at <= to).sort((a, b) => a - b)
+}

@@ -1,0 +1,61 @@
+/**
+ * Whether an agency is open at a time, and why. The service asks it of every call, and `simulate` and `calendar` ask
+ * the same function. It compares what the clock on the wall shows, so that a change to summer time needs no rule of its own.
+ *
+ * What an admin has switched by hand comes first. A day's hours are the exception's, if there is one for it; else none on a holiday; else the timetable's. A period
+ * that crosses midnight belongs to the day on which it begins: a holiday tomorrow does not cut tonight short.
+ */
+import { DateTime } from 'luxon'
+import type { AgencyNode, Plan } from './plan.ts'
+import { weekdays, type Period } from './schema.ts'
+import { noSwitches } from './switches.ts'
+
+export interface Opening {
+  open: boolean
+  because: 'always' | 'hours' | 'holiday' | 'exception' | 'switch'
+  /** The timetable's name, the holiday's name, or the reason of the exception or switch; empty for `always`. */
+  what: string
+}
+
+/** @param at Unix time in ms */
+export function opening(plan: Plan, agency: AgencyNode, at: number, switches = noSwitches): Opening {
+  const shut = agency.closed === undefined ? undefined : switches.closed.get(agency.id)
+  if (shut && at < shut.until) return { open: false, because: 'switch', what: shut.reason }
+  const now = DateTime.fromMillis(at, { zone: plan.timezone })
+  const date = DateTime.utc(now.year, now.month, now.day)          // a date without a clock: every day has 24 hours
+  const minute = now.hour * 60 + now.minute
+  const yesterday = dayOf(plan, agency, date.minus({ days: 1 }))
+  if (yesterday.periods.some(({ to }) => minute < to - 1440)) return { open: true, because: yesterday.because, what: yesterday.what }
+  const { periods, because, what } = dayOf(plan, agency, date)
+  return { open: periods.some(({ from, to }) => from <= minute && minute < to), because, what }
+}
+
+/** `closed (holiday: Natal)`, for people to read. */
+export function openingInWords({ open, because, what }: Opening): string {
+  const why = because === 'always' ? 'at all times' : `${because}: ${what}`
+  return `${open ? 'open' : 'closed'} (${why})`
+}
+
+/** Minutes since the midnight that begins its day; `to` is beyond 1440 where it crosses the next. */
+export function minutes({ from, to }: Pick<Period, 'from' | 'to'>): { from: number, to: number } {
+  const [begin, end] = [minuteOf(from), minuteOf(to)]
+  return { from: begin, to: end < begin ? end + 1440 : end }
+}
+
+export const minuteOf = (time: string) => Number(time.slice(0, 2)) * 60 + Number(time.slice(3))
+
+/** The day's own periods, and what they come from. */
+export function dayOf(plan: Plan, agency: AgencyNode, date: DateTime): Omit<Opening, 'open'> & { periods: { from: number, to: number }[] } {
+  const day = date.toISODate()!
+  const exceptions = plan.exceptions.filter(({ agencies, date, until = date }) => agencies.includes(agency.id) && date <= day && day <= until)
+  if (exceptions.length > 0) {
+    const open = exceptions.filter(exception => exception.is === 'open')
+    const periods = open.map(({ from = '00:00', to = '24:00' }) => minutes({ from, to }))
+    return { periods, because: 'exception', what: exceptions.map(({ reason }) => reason).join('; ') }
+  }
+  const holiday = agency.holidays && plan.holidays.get(agency.holidays)!.get(day)
+  if (holiday) return { periods: [], because: 'holiday', what: holiday }
+  if (!agency.hours) return { periods: [{ from: 0, to: 1440 }], because: 'always', what: '' }
+  const periods = plan.hours.get(agency.hours)!.filter(({ days }) => days.includes(weekdays[date.weekday - 1]!)).map(minutes)
+  return { periods, because: 'hours', what: agency.hours }
+}

@@ -1,0 +1,44 @@
+/**
+ * The words that the schemas of the admin's files are written in (schema.ts, holidays.ts, expected.ts).
+ *
+ * Beside JSON Schema's own words, `expects` says in a fault's sentence what should stand there. A property with a
+ * `default` may be left out. conform.ts holds a file against them; publish.ts makes JSON Schema alone of them.
+ */
+import { Type, type Static, type TSchema } from 'typebox'
+import type { Duration } from './duration.ts'
+
+export const name = { pattern: '^[a-z0-9-]{1,40}$', expects: 'a name of at most 40 small letters, digits and hyphens' }
+export const prompt = { ...name, expects: `${name.expects}: the prompt's file name without .txt` }
+
+/** A map whose keys are chosen by the plan's author. */
+export function named<S extends TSchema>(keys: { pattern: string, expects: string }, item: S, description: string) {
+  return Type.Unsafe<ReadonlyMap<string, Static<S>>>({
+    type: 'object', patternProperties: { [keys.pattern]: item }, keys: keys.expects, description
+  } as TSchema)
+}
+
+/** A length of time, written with its unit: `20 s`, `500 ms`, `2 min`. Milliseconds once read. */
+export function duration(options: { default: string, atLeast: string, atMost: string, description: string }) {
+  return Type.Unsafe<Duration>({
+    type: 'string', format: 'duration', expects: 'a time with its unit, as in "20 s", "500 ms" or "2 min"', ...options
+  } as TSchema)
+}
+
+export function oneOf<const Words extends string[]>(words: Words, description: string) {
+  return Type.Unsafe<Words[number]>({ type: 'string', enum: words, description } as TSchema)
+}
+
+/** A name that some other part of the plan must have; the checks look for it. */
+export const reference = (description: string) => Type.String({ description })
+
+/** A line for people to read. */
+export const text = (description: string) =>
+  Type.String({ pattern: '^[^\\p{C}]{1,80}$', expects: 'a text of 1 to 80 letters on one line', description })
+
+/** A day that the calendar has. */
+export const date = (description: string) =>
+  Type.String({ format: 'date', expects: 'a date that exists, as in "2027-03-20"', description })
+
+/** A time on the clock of the plan's zone; 24:00 is the day's end. */
+export const time = (description: string) =>
+  Type.String({ pattern: '^(([01][0-9]|2[0-3]):[0-5][0-9]|24:00)$', expects: 'a time of the day, as in "07:30" (24:00 at most)', description })

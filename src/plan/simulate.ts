@@ -1,0 +1,131 @@
+/** The way that a call would take over the plan, without a telephone: what is heard and rung, and why at each fork. */
+import { didYouMean, quote } from './faults.ts'
+import type { Opening } from './hours.ts'
+import { agencies, type AgencyNode, type MenuNode, type Plan } from './plan.ts'
+import { beginning, noSwitches, type Switches } from './switches.ts'
+import { arrive, overflow } from './walk.ts'
+
+export interface Supposition {
+  /** What the caller dials. */
+  number: string
+  /** Unix time in ms, all along. */
+  at: number
+  /** Keys, one for each question; after the last the caller is silent. */
+  press?: readonly string[]
+  /** Lines that work and are not picked up, and lines that are out of order. All others are picked up. */
+  busy?: readonly string[]
+  dead?: readonly string[]
+  /** What an admin has set by hand; nothing if left out. */
+  switches?: Switches
+}
+
+export type Step =
+  | { kind: 'dials', number: string, language: string, to: string, siaga: boolean }
+  | { kind: 'menu', node: string }
+  | { kind: 'hears', prompt: string }
+  /** A key that leads nowhere has `to` null. */
+  | { kind: 'key', node: string, digit: string, to: string | null }
+  | { kind: 'silence', node: string, to: string }
+  | { kind: 'tries', node: string, to: string }
+  | { kind: 'closed', agency: string, opening: Opening, to: string }
+  | { kind: 'agency', agency: string, opening: Opening }
+  | { kind: 'line', line: string, outcome: 'answered' | 'busy' | 'dead' }
+  | { kind: 'overflow', agency: string, ladder: 'busy' | 'dead', to: string }
+
+export interface Simulation {
+  steps: Step[]
+  /** The human who picks up; missing where the caller hears an apology. */
+  reaches?: { agency: string, line: string }
+}
+
+/** What of a supposition the plan does not know: the part, its index in a list, and what to do. */
+export interface Doubt { part: 'number' | 'press' | 'busy' | 'dead' | 'closed' | 'siaga', index?: number, sentence: string, suggestion?: string }
+
+/** Switches as a person supposes them: agencies closed, surge mode on. */
+export interface ByHand { closed?: readonly string[], siaga?: boolean }
+
+export function supposedSwitches({ closed = [], siaga = false }: ByHand): Switches {
+  const on = { until: Infinity, reason: 'as supposed' }
+  return { closed: new Map(closed.map(agency => [agency, on])), ...siaga ? { siaga: on } : {} }
+}
+
+export function doubts(plan: Plan, { number, press = [], busy = [], dead = [], closed = [], siaga }: Pick<Supposition, 'number' | 'press' | 'busy' | 'dead'> & ByHand): Doubt[] {
+  const all = agencies(plan).flatMap(({ lines }) => lines.map(({ id }) => id))
+  const found: Doubt[] = []
+  const unlessKnown = (part: Doubt['part'], word: string, known: string[], what: string, index?: number) => {
+    if (!known.includes(word)) found.push({ part, index, sentence: `${quote(word)} is no ${what}`, suggestion: didYouMean(word, known) ?? `there are ${known.slice(0, 12).join(', ') || 'none'}` })
+  }
+  unlessKnown('number', number, [...plan.numbers.keys()], 'number of the plan')
+  press.forEach((key, index) => {
+    if (!/^[0-9*#]$/.test(key)) found.push({ part: 'press', index, sentence: `${quote(key)} is no key of a telephone`, suggestion: 'there are 0 to 9, "*" and "#"' })
+  })
+  busy.forEach((line, index) => unlessKnown('busy', line, all, 'line of the plan', index))
+  dead.forEach((line, index) => unlessKnown('dead', line, all, 'line of the plan', index))
+  const closable = agencies(plan).filter(({ closed }) => closed !== undefined).map(({ id }) => id)
+  closed.forEach((agency, index) => unlessKnown('closed', agency, closable, 'agency that can be closed', index))
+  if (siaga && !plan.siaga) found.push({ part: 'siaga', sentence: 'the plan has no siaga', suggestion: 'say there at which node all calls begin while it is on' })
+  return found
+}
+
+/** Throws where the plan has no such number; for everything else that is not known, ask `doubts` first. */
+export function simulate(plan: Plan, { number, at, press = [], busy = [], dead = [], switches = noSwitches }: Supposition): Simulation {
+  const begins = plan.numbers.get(number)
+  if (!begins) throw new Error(`the service plan has no number ${quote(number)}`)
+  const to = beginning(plan, begins.entry, at, switches)
+  const steps: Step[] = [{ kind: 'dials', number, language: begins.language, to, siaga: to !== begins.entry }]
+  const keys = [...press]
+
+  let here = to
+  while (true) {
+    const arrival = arrive(plan, here, at, switches)
+    for (const detour of arrival.detours) steps.push({ kind: 'closed', ...detour })
+    if (arrival.node.kind === 'menu') {
+      here = choose(arrival.node, keys, steps)
+      continue
+    }
+    const { node, opening } = arrival as { node: AgencyNode, opening: Opening }
+    steps.push({ kind: 'agency', agency: node.id, opening })
+    const { line, status } = hunt(plan, node, { busy, dead }, steps)
+    if (line !== undefined) return { steps, reaches: { agency: node.id, line } }
+    const { ladder, to: helper } = overflow(node, status)
+    if (helper === undefined) {
+      steps.push({ kind: 'hears', prompt: node.sorry })
+      return { steps }
+    }
+    steps.push({ kind: 'overflow', agency: node.id, ladder, to: helper })
+    here = helper
+  }
+}
+
+function choose(menu: MenuNode, keys: string[], steps: Step[]): string {
+  const node = menu.id
+  steps.push({ kind: 'menu', node })
+  let question = menu.greeting ? [menu.greeting, menu.prompt] : [menu.prompt]
+  for (let wrong = 0; wrong < menu.tries; wrong++) {
+    for (const prompt of question) steps.push({ kind: 'hears', prompt })
+    const digit = keys.shift()
+    if (digit === undefined) {
+      steps.push({ kind: 'silence', node, to: menu.silence })
+      return menu.silence
+    }
+    const to = menu.keys.get(digit) ?? null
+    steps.push({ kind: 'key', node, digit, to })
+    if (to) return to
+    question = [menu.wrongKey, menu.prompt]
+  }
+  steps.push({ kind: 'tries', node, to: menu.silence })
+  return menu.silence
+}
+
+/** The agency's lines one after the other, as the dialplan rings them; `status` is what it says after the last. */
+function hunt(plan: Plan, { connecting, lines }: AgencyNode, { busy, dead }: { busy: readonly string[], dead: readonly string[] }, steps: Step[]) {
+  let status = 'CHANUNAVAIL'
+  for (const [index, { id: line }] of lines.entries()) {
+    steps.push({ kind: 'hears', prompt: index === 0 ? connecting : plan.prompts.nextLine })
+    const outcome = dead.includes(line) ? 'dead' : busy.includes(line) ? 'busy' : 'answered'
+    steps.push({ kind: 'line', line, outcome })
+    if (outcome === 'answered') return { line, status }
+    if (outcome === 'busy') status = 'BUSY'
+  }
+  return { status }
+}

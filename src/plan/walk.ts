@@ -1,0 +1,35 @@
+/** The decisions on a call's way that are the plan's, not the caller's. The service and `simulate` both ask here. */
+import { opening, type Opening } from './hours.ts'
+import type { AgencyNode, MenuNode, Plan } from './plan.ts'
+import { noSwitches } from './switches.ts'
+
+/** Where callers of a node come to at this time. */
+export type Arrival = { detours: Detour[] } & ({ node: MenuNode } | { node: AgencyNode, opening: Opening })
+
+/** A closed agency that passed them on. */
+export interface Detour { agency: string, opening: Opening, to: string }
+
+/** Follows closed agencies to where somebody is there; the plan's check has seen to it that there is an end. `at` is Unix time in ms. */
+export function arrive(plan: Plan, name: string, at: number, switches = noSwitches): Arrival {
+  const detours: Detour[] = []
+  let next = name
+  while (true) {
+    const node = plan.nodes.get(next)
+    if (!node) throw new Error(`the service plan has no node "${next}" (any more)`)
+    if (node.kind === 'menu') return { detours, node }
+    const state = opening(plan, node, at, switches)
+    if (state.open) return { detours, node, opening: state }
+    if (node.closed === undefined) throw new Error(`the agency "${node.id}" is closed, and the service plan does not say where its callers go`)
+    detours.push({ agency: node.id, opening: state, to: node.closed })
+    next = node.closed
+  }
+}
+
+/** Nobody could be rung at all. Everything else (busy, full, silent, not accepted) is a line that works. */
+const outOfOrder = new Set(['CHANUNAVAIL', 'CONGESTION', 'INVALIDARGS'])
+
+/** Which of the two ladders a caller stands on after an agency's last line, and where it leads; an apology if nowhere. `status` is `DIALSTATUS`, or `FULL`. */
+export function overflow({ overflow }: AgencyNode, status: string): { ladder: 'busy' | 'dead', to?: string } {
+  const ladder = outOfOrder.has(status) ? 'dead' : 'busy'
+  return { ladder, to: overflow?.[ladder] }
+}

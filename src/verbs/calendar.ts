@@ -1,0 +1,38 @@
+/** `npx satunomor calendar`: when agencies open and close in the next days, and why. */
+import { parseArgs } from 'node:util'
+import { DateTime } from 'luxon'
+import { project } from '../../setup/project.mjs'
+import { changes, type Change } from '../plan/calendar.ts'
+import { openingInWords } from '../plan/hours.ts'
+import { agencies, type Plan } from '../plan/plan.ts'
+import { readSwitches } from '../plan/switches.ts'
+import { places, readSettings } from '../settings.ts'
+import { planOf } from './plan-file.ts'
+
+export async function run(args: string[]): Promise<number> {
+  const { values } = parseArgs({ args, options: { days: { type: 'string', default: '30' }, from: { type: 'string' }, plan: { type: 'string' } } })
+  const plan = await planOf(values.plan)
+  const from = values.from === undefined ? DateTime.now().setZone(plan.timezone) : DateTime.fromISO(values.from, { zone: plan.timezone })
+  const days = Number(values.days)
+  if (!from.isValid || !Number.isInteger(days) || days < 1 || days > 400) {
+    process.stderr.write('--from is a date, as in 2027-03-01; --days are from 1 to 400\n')
+    return 2
+  }
+  const switches = await readSwitches(places(readSettings(process.env, project).state).switches)
+  process.stdout.write(`${calendarInWords(plan, changes(plan, from.toMillis() - 1, from.plus({ days }).toMillis(), switches))}\n`)
+  return 0
+}
+
+/** A line for each change; agencies that are always open are named at the end. */
+export function calendarInWords(plan: Plan, changes: Change[]): string {
+  const width = Math.max(...agencies(plan).map(({ id }) => id.length))
+  const still = agencies(plan).filter(({ id }) => !changes.some(({ agency }) => agency === id))
+  return [
+    ...changes.map(({ at, agency, now, before }) => {
+      const time = DateTime.fromMillis(at, { zone: plan.timezone, locale: 'en-GB' }).toFormat('ccc yyyy-MM-dd HH:mm')
+      const over = ['holiday', 'exception', 'switch'].includes(before.because) && before.what !== now.what ? `; the ${before.because} is over: ${before.what}` : ''
+      return `${time}  ${agency.padEnd(width)}  ${now.open === before.open ? 'stays' : 'is'} ${openingInWords(now)}${over}`
+    }),
+    ...still.length > 0 ? [`No change: ${still.map(({ id }) => id).join(', ')}`] : []
+  ].join('\n')
+}

@@ -1,0 +1,20 @@
+/** `npx satunomor expect`: checks the expected calls (dialplan/calls.yaml beside the plan). */
+import { readFile } from 'node:fs/promises'
+import { dirname, join } from 'node:path'
+import { parseArgs } from 'node:util'
+import { project } from '../../setup/project.mjs'
+import { checkExpectedCalls } from '../plan/expected.ts'
+import { formatFault } from '../plan/faults.ts'
+import { readSettings } from '../settings.ts'
+import { planOf } from './plan-file.ts'
+
+/** Ends with 0 when all of them get where they are expected, else with 1. */
+export async function run(args: string[]): Promise<number> {
+  const { values } = parseArgs({ args, options: { plan: { type: 'string' }, calls: { type: 'string' } } })
+  const planFile = values.plan ?? readSettings(process.env, project).plan
+  const file = values.calls ?? join(dirname(planFile), 'calls.yaml')
+  const plan = await planOf(planFile)
+  const faults = checkExpectedCalls(await readFile(file, 'utf8'), file, plan)
+  process.stdout.write(faults.length > 0 ? `${faults.map(formatFault).join('\n')}\n` : `${file}: every call gets where it is expected (plan ${plan.version})\n`)
+  return faults.length > 0 ? 1 : 0
+}

@@ -1,0 +1,73 @@
+/** `npx satunomor simulate`: prints the way that a call would take, prompts and lines and all, and why at each fork. */
+import { join } from 'node:path'
+import { parseArgs } from 'node:util'
+import { DateTime } from 'luxon'
+import { project } from '../../setup/project.mjs'
+import { catalogue, type Catalogue } from '../dialplan/prompts.ts'
+import { timeIn } from '../plan/expected.ts'
+import { openingInWords } from '../plan/hours.ts'
+import type { Plan } from '../plan/plan.ts'
+import { doubts, simulate, supposedSwitches, type Simulation, type Step, type Supposition } from '../plan/simulate.ts'
+import { readSwitches } from '../plan/switches.ts'
+import { places, readSettings } from '../settings.ts'
+import { planOf } from './plan-file.ts'
+
+/** Ends with 0 when the call gets to a human, with 1 when it does not, with 2 when the question makes no sense. */
+export async function run(args: string[]): Promise<number> {
+  const { values } = parseArgs({
+    args, options: {
+      number: { type: 'string' }, at: { type: 'string' }, press: { type: 'string', default: '' },
+      busy: { type: 'string', multiple: true, default: [] }, dead: { type: 'string', multiple: true, default: [] },
+      closed: { type: 'string', multiple: true, default: [] }, siaga: { type: 'boolean', default: false }, plan: { type: 'string' }
+    }
+  })
+  const plan = await planOf(values.plan)
+  const at = values.at === undefined ? Date.now() : timeIn(plan.timezone, values.at)
+  const supposition = {
+    number: values.number ?? [...plan.numbers.keys()][0]!, press: list(values.press), busy: values.busy.flatMap(list), dead: values.dead.flatMap(list), closed: values.closed.flatMap(list), siaga: values.siaga
+  }
+  const faults = doubts(plan, supposition).map(({ part, sentence, suggestion }) => `--${part}: ${sentence} — ${suggestion}`)
+  if (at === undefined) faults.push(`--at: ${JSON.stringify(values.at)} is no time — as in "2027-03-20 02:30"`)
+  if (at === undefined || faults.length > 0) {
+    process.stderr.write(`${faults.join('\n')}\n`)
+    return 2
+  }
+  // What is set by hand now counts for a call made now; for any other time it is supposed.
+  const byHand = values.at === undefined && !values.siaga && values.closed.length === 0
+  const switches = byHand ? await readSwitches(places(readSettings(process.env, project).state).switches) : supposedSwitches(supposition)
+  const simulation = simulate(plan, { ...supposition, at, switches })
+  const { prompts } = await catalogue(join(project, 'dialplan', 'prompts'), plan.languages)
+  process.stdout.write(`${simulationInWords(plan, { ...supposition, at }, simulation, prompts)}\n`)
+  return simulation.reaches ? 0 : 1
+}
+
+const list = (text: string) => text.split(',').map(item => item.trim()).filter(Boolean)
+
+/** For a terminal: a line for each step, prompts with their texts in the number's language. */
+export function simulationInWords(plan: Plan, { number, at }: Supposition, { steps, reaches }: Simulation, prompts: Catalogue): string {
+  const time = DateTime.fromMillis(at, { zone: plan.timezone, locale: 'en-GB' })
+  const texts = prompts.get(plan.numbers.get(number)!.language)
+  return [
+    `${number} on ${time.toFormat('ccc d LLLL yyyy, HH:mm')} (${plan.timezone}), plan ${plan.version}`,
+    ...steps.map(step => {
+      const [what, which, why] = stepInWords(step, prompt => texts?.get(prompt)?.text)
+      return `  ${what.padEnd(9)}${which.padEnd(20)} ${why}`.trimEnd()
+    }),
+    reaches ? `A human picks up: ${reaches.agency}, on the line ${reaches.line}.` : 'NOBODY picks up: the caller hears an apology.'
+  ].join('\n')
+}
+
+function stepInWords(step: Step, textOf: (prompt: string) => string | undefined): [what: string, which: string, why: string] {
+  switch (step.kind) {
+    case 'dials': return ['dials', step.number, `→ ${step.to}, in "${step.language}"${step.siaga ? ' (siaga)' : ''}`]
+    case 'menu': return ['menu', step.node, '']
+    case 'hears': return ['hears', step.prompt, textOf(step.prompt) ?? '(no text)']
+    case 'key': return ['presses', step.digit, step.to ? `→ ${step.to}` : 'means nothing here']
+    case 'silence': return ['silence', '', `→ ${step.to}`]
+    case 'tries': return ['gives up', '', `too many wrong keys → ${step.to}`]
+    case 'closed': return ['passes', step.agency, `${openingInWords(step.opening)} → ${step.to}`]
+    case 'agency': return ['agency', step.agency, openingInWords(step.opening)]
+    case 'line': return ['rings', step.line, { answered: 'is picked up', busy: 'busy, or not picked up', dead: 'out of order' }[step.outcome]]
+    case 'overflow': return ['overflow', step.agency, `${step.ladder === 'busy' ? 'all lines busy' : 'all lines out of order'} → ${step.to}`]
+  }
+}

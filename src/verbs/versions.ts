@@ -1,0 +1,15 @@
+/** `npx satunomor versions`: every version of the plan, the newest last; `*` is live. */
+import { DateTime } from 'luxon'
+import { desk } from './desk.ts'
+
+export async function run(): Promise<number> {
+  const { changes: { versions } } = desk()
+  const [all, live] = [await versions.list(), await versions.current()]
+  if (all.length === 0) process.stdout.write('There is no version yet: npm start makes the first.\n')
+  for (const { version, plan, at, who, why, base, restores } of all) {
+    const time = DateTime.fromISO(at).toFormat('yyyy-MM-dd HH:mm:ss ZZ')
+    const from = restores !== null ? `${restores} again, after ${base}` : base !== null ? `after ${base}` : 'the first'
+    process.stdout.write(`${version === live?.version ? '*' : ' '}${String(version).padStart(4)}  ${plan}  ${time}  ${who}: ${why} (${from})\n`)
+  }
+  return 0
+}

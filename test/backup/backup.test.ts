@@ -1,0 +1,127 @@
+/** Backups that are none are told apart from whole ones; a restore that cannot be whole changes nothing. */
+import { execFile } from 'node:child_process'
+import { appendFile, cp, mkdir, mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { promisify } from 'node:util'
+import { pino } from 'pino'
+import { afterEach, beforeEach, expect, test, vi } from 'vitest'
+import { project } from '../../setup/project.mjs'
+import { sha256 } from '../../src/backup/manifest.ts'
+import { Records } from '../../src/records/records.ts'
+
+vi.setConfig({ testTimeout: 60_000 })          // each program is a process of its own
+
+let folder: string, state: string, into: string, ledger: string
+const log = pino({ level: 'silent' })
+beforeEach(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'satunomor-backup-'))
+  state = join(folder, 'state')
+  into = join(folder, 'backup')
+  ledger = join(state, 'asterisk', 'log', 'cel-custom')
+  await mkdir(ledger, { recursive: true })
+  await writeFile(join(ledger, 'calls.csv'), 'one\ntwo\nhalf a li')
+  await writeFile(join(ledger, 'calls.csv.2026-01-01'), 'zero\n')
+  await writeFile(join(state, 'token'), 'the token')
+  await writeFile(join(state, 'secrets.json'), '{"ari":"a"}')
+  await using records = await Records.open({ file: join(state, 'records.sqlite') }, log)
+  await records.append([], { watermark: { name: 'ledger', value: '{"inode":1,"offset":1}' } })
+})
+afterEach(() => rm(folder, { recursive: true, force: true }))
+
+const run = promisify(execFile)
+/** One of the two programs, as a person runs it; nothing listens at its HTTP port. `limit` is the biggest file it may write, in kB. */
+async function program(name: 'backup' | 'restore', { at = into, limit }: { at?: string, limit?: number } = {}) {
+  const env = { ...process.env, SATUNOMOR_STATE: state, SATUNOMOR_HTTP_PORT: '9', INIT_CWD: folder }
+  const script = `${limit === undefined ? '' : `ulimit -f ${limit * 2}; `}exec "$@"`
+  return run('sh', ['-c', script, 'sh', process.execPath, join(project, 'src', 'backup', `${name}.ts`), at], { env })
+    .then(({ stdout }) => ({ code: 0, said: stdout }), ({ code, stderr }) => ({ code: code as number, said: stderr as string }))
+}
+/** Every file with its checksum; of the store what it says, since SQLite may fold its own files together. */
+async function everything() {
+  const files = (await readdir(state, { recursive: true, withFileTypes: true })).filter(entry => entry.isFile()).map(({ parentPath, name }) => join(parentPath, name))
+  const sums: Record<string, unknown> = {}
+  for (const file of files.toSorted()) if (!/records\.sqlite(-wal|-shm)?$/.test(file)) sums[file] = await sha256(file)
+  await using records = await Records.open({ file: join(state, 'records.sqlite') }, log)
+  return { sums, watermark: await records.watermark('ledger') }
+}
+
+test('a backup has all that cannot be made again, whole lines of the ledger, and for nobody else\'s eyes', async () => {
+  expect(await program('backup', { at: 'backup' })).toMatchObject({ code: 0, said: expect.stringMatching(/^The backup is whole: \d+ files/) })
+  expect(await readdir(into)).toEqual(expect.arrayContaining(['dialplan', 'ledger', 'manifest.json', 'plan.yaml', 'records.sqlite', 'secrets.json', 'token']))
+  expect(await readFile(join(into, 'ledger', 'calls.csv'), 'utf8')).toBe('one\ntwo\n')
+  expect(await readFile(join(into, 'ledger', 'calls.csv.2026-01-01'), 'utf8')).toBe('zero\n')
+  for (const name of ['records.sqlite', 'secrets.json', 'token', 'manifest.json']) expect([name, (await stat(join(into, name))).mode & 0o077]).toEqual([name, 0])
+})
+
+test('a folder that is not empty, no records, no folder named: no backup, and a sentence that says so', async () => {
+  await mkdir(into)
+  await writeFile(join(into, 'mine'), '')
+  expect(await program('backup')).toMatchObject({ code: 1, said: expect.stringContaining('is not empty') })
+  expect(await readdir(into)).toEqual(['mine'])
+  await rm(join(state, 'records.sqlite'))
+  expect(await program('backup', { at: join(folder, 'other') })).toMatchObject({ code: 1, said: expect.stringContaining('there are no records') })
+  expect(await readdir(folder)).toEqual(expect.not.arrayContaining(['other']))
+})
+
+test('a disk that fills up leaves nothing that could be taken for a backup', async () => {
+  await appendFile(join(ledger, 'calls.csv'), 'x'.repeat(100_000) + '\n'.repeat(400_000))
+  expect(await program('backup', { limit: 300 })).toMatchObject({ code: 1, said: expect.stringContaining('there is no room for it') })
+  expect(await readdir(folder)).toEqual(['state'])
+})
+
+test('cut short, damaged, or of another form: it is not restored, and nothing is changed', async () => {
+  await program('backup')
+  const before = await everything()
+  const refused = async (why: string, harm: (copy: string) => Promise<unknown>) => {
+    const copy = join(folder, `copy-${why.slice(0, 5)}`)
+    await cp(into, copy, { recursive: true })
+    await harm(copy)
+    expect(await program('restore', { at: copy })).toMatchObject({ code: 1, said: expect.stringContaining(why) })
+    expect(await everything()).toEqual(before)
+  }
+  await refused('is no whole backup', copy => rm(join(copy, 'manifest.json')))
+  await refused('its checksum differs', copy => appendFile(join(copy, 'records.sqlite'), 'x'))
+  await refused('ENOENT', copy => rm(join(copy, 'ledger', 'calls.csv')))
+  await refused('another form (2)', async copy => writeFile(join(copy, 'manifest.json'), (await readFile(join(copy, 'manifest.json'), 'utf8')).replace('"format": 1', '"format": 2')))
+})
+
+test('a disk that fills up during a restore changes nothing', async () => {
+  await appendFile(join(ledger, 'calls.csv'), 'x'.repeat(100_000) + '\n'.repeat(400_000))
+  await program('backup')
+  await rm(join(ledger, 'calls.csv'))
+  const before = await everything()
+  expect(await program('restore', { limit: 300 })).toMatchObject({ code: 1, said: expect.stringContaining('nothing was changed') })
+  expect(await everything()).toEqual(before)
+})
+
+test('while somebody has the records open it is not restored', async () => {
+  await program('backup')
+  const open = await Records.open({ file: join(state, 'records.sqlite') }, log)
+  await open.list({ limit: 1 })
+  expect(await program('restore')).toMatchObject({ code: 1, said: expect.stringContaining('the service is running: stop it first') })
+  await open[Symbol.asyncDispose]()
+  expect(await program('restore')).toMatchObject({ code: 0 })
+})
+
+test('of the ledger only what is lost is put back; the records that were there are kept', async () => {
+  await program('backup')
+  await writeFile(join(ledger, 'calls.csv'), 'another\n')                     // a new one; the old one is lost
+  await writeFile(join(state, 'records.sqlite'), 'not a database any more')   // damaged is no reason to refuse
+  await rm(join(state, 'token'))
+  expect(await program('restore')).toMatchObject({ code: 0, said: expect.stringContaining('npm run audit') })
+  const names = await readdir(ledger)
+  const restored = names.find(name => name.startsWith('calls.csv.restored-'))!
+  expect(names.toSorted()).toEqual(['calls.csv', 'calls.csv.2026-01-01', restored].toSorted())
+  expect(await readFile(join(ledger, restored), 'utf8')).toBe('one\ntwo\n')
+  expect(await readFile(join(ledger, 'calls.csv'), 'utf8')).toBe('another\n')
+  expect(await readFile(join(state, 'token'), 'utf8')).toBe('the token')
+  const kept = (await readdir(state)).find(name => name.startsWith('records.sqlite.before-'))!
+  expect(await readFile(join(state, kept), 'utf8')).toBe('not a database any more')
+  await using records = await Records.open({ file: join(state, 'records.sqlite') }, log)
+  expect(await records.watermark('ledger')).toBeNull()                        // the ledger is read from its beginning
+  // Once more: what is there already is not put there twice.
+  await records[Symbol.asyncDispose]()
+  expect(await program('restore')).toMatchObject({ code: 0 })
+  expect(await readdir(ledger)).toEqual(names)
+})

@@ -1,0 +1,122 @@
+/** The walk over a plan with opening hours and overflow, on the fake exchange; and that `simulate` walks the same way. */
+import { once } from 'node:events'
+import fc from 'fast-check'
+import { DateTime } from 'luxon'
+import { pino } from 'pino'
+import { expect, test } from 'vitest'
+import type { Step } from '../../src/calls/story.ts'
+import { Switchboard } from '../../src/calls/switchboard.ts'
+import { tell } from '../../src/calls/tell.ts'
+import { readPlan } from '../../src/plan/read.ts'
+import { simulate, type Supposition } from '../../src/plan/simulate.ts'
+import { FakeExchange } from '../fakes/fake-exchange.ts'
+import { townWith } from '../plan/town.ts'
+
+const line = (id: string) => `    lines: [{ id: ${id}, trunk: gateway, number: ${id} }]\n`
+const { plan } = readPlan(townWith(
+  ['      2: lain\n', '      2: lain\n      3: kantor\n      4: malam\n'],
+  ['    greeting: sambutan\n', '    greeting: sambutan\n    patience: 500 ms\n'],
+  ['patience: 1.5 s', 'patience: 500 ms'],
+  ['  bpbd:\n    name: BPBD\n', '  bpbd:\n    name: BPBD\n    overflow: { busy: posko, dead: kantor }\n'],
+  ['prompts:\n', `  kantor:
+    name: Kantor
+    connecting: sambung-kantor
+    hours: siang
+    closed: malam
+${line('kantor-1')}  malam:
+    name: Malam
+    connecting: sambung-malam
+    hours: malam
+    closed: lain
+${line('malam-1')}hours:
+  siang: [{ days: [mon, tue, wed, thu, fri], from: 08:00, to: 16:00 }]
+  malam: [{ days: [mon, tue, wed, thu, fri, sat, sun], from: 20:00, to: 06:00 }]
+prompts:
+`]), { file: 'plan.yaml' })
+const at = (time: string) => DateTime.fromISO(time, { zone: plan.timezone }).toMillis()
+const [noon, evening, night] = [at('2027-03-15T12:00'), at('2027-03-15T18:00'), at('2027-03-15T23:00')] as const
+
+/** Plays a call on the fake exchange with the real walk, to its end. */
+async function play({ number, at, press = [], busy = [], dead = [] }: Supposition) {
+  const exchange = new FakeExchange(plan)
+  for (const id of busy) exchange.lines.get(id)!.behaviour = 'busy'
+  for (const id of dead) exchange.lines.get(id)!.behaviour = 'unavailable'
+  let notes = 0
+  const switchboard = new Switchboard({
+    plan: () => plan, log: pino({ level: 'silent' }), now: () => at,
+    noteFor: callId => (kind, facts) => { exchange.steps.push({ callId, key: `service-${++notes}`, at: Date.now(), witness: 'service', kind, facts } as Step) }
+  })
+  exchange.onReturned = (callId, agency, status) => { switchboard.comesBack(callId, { agency, status }) }
+  const caller = exchange.arrives('+627215550112')
+  caller.happened.on('talks', () => caller.hangsUp())
+  switchboard.arrives({ channel: caller, at: { node: plan.numbers.get(number)!.entry } })
+  for (const key of press) caller.presses(key)
+  if (!caller.hungUp.aborted) await once(caller.happened, 'ended')
+  await switchboard.settled()
+  return { steps: exchange.steps, record: tell(exchange.steps)! }
+}
+
+/** The forks of a way, in words that the service's story and the simulation share. */
+const toldBy = (steps: Step[]) => steps.flatMap(({ kind, facts }) => {
+  const { agency, to, ladder, line, digit, node, means } = facts as Record<string, string>
+  switch (kind) {
+    case 'menu': case 'silence': return [`${kind} ${node}`]
+    case 'key': return [`key ${digit} ${means}`]
+    case 'closed': return [`closed ${agency} ${to}`]
+    case 'agency': return [`agency ${agency}`]
+    case 'line': return [`line ${line}`]
+    case 'overflow': return [`overflow ${agency} ${ladder} ${to}`]
+    default: return []
+  }
+})
+const simulatedBy = (supposition: Supposition) => simulate(plan, supposition).steps.flatMap(step => {
+  switch (step.kind) {
+    case 'menu': case 'silence': return [`${step.kind} ${step.node}`]
+    case 'key': return [`key ${step.digit} ${step.to}`]
+    case 'closed': return [`closed ${step.agency} ${step.to}`]
+    case 'agency': return [`agency ${step.agency}`]
+    case 'line': return [`line ${step.line}`]
+    case 'overflow': return [`overflow ${step.agency} ${step.ladder} ${step.to}`]
+    default: return []
+  }
+})
+
+test.each<[string, Omit<Supposition, 'number'>, string[], object]>([
+  ['an agency that is open is rung', { at: noon, press: ['3'] }, ['menu utama', 'key 3 kantor', 'agency kantor', 'line kantor-1'], { disposition: 'answered', line: 'kantor-1' }],
+  ['a closed agency leads on', { at: night, press: ['3'] }, ['menu utama', 'key 3 kantor', 'closed kantor malam', 'agency malam', 'line malam-1'], { disposition: 'answered', line: 'malam-1' }],
+  ['where that is closed, too, it leads on again, to a menu with its silence', { at: evening, press: ['3'] },
+    ['menu utama', 'key 3 kantor', 'closed kantor malam', 'closed malam lain', 'menu lain', 'silence lain', 'menu utama', 'silence utama', 'agency posko', 'line posko-1'], { disposition: 'answered', line: 'posko-1' }],
+  ['busy lines lead to the overflow for busy ones', { at: noon, press: ['1'], busy: ['bpbd-1', 'bpbd-2'] },
+    ['menu utama', 'key 1 bpbd', 'agency bpbd', 'line bpbd-1', 'line bpbd-2', 'overflow bpbd busy posko', 'agency posko', 'line posko-1'], { disposition: 'answered', agency: 'posko' }],
+  ['one busy line among dead ones is enough for it', { at: noon, press: ['1'], busy: ['bpbd-1'], dead: ['bpbd-2'] },
+    ['menu utama', 'key 1 bpbd', 'agency bpbd', 'line bpbd-1', 'line bpbd-2', 'overflow bpbd busy posko', 'agency posko', 'line posko-1'], { disposition: 'answered' }],
+  ['dead lines lead to the other ladder', { at: noon, press: ['1'], dead: ['bpbd-1', 'bpbd-2'] },
+    ['menu utama', 'key 1 bpbd', 'agency bpbd', 'line bpbd-1', 'line bpbd-2', 'overflow bpbd dead kantor', 'agency kantor', 'line kantor-1'], { disposition: 'answered', agency: 'kantor' }],
+  ['an overflow that is closed leads on like any other', { at: night, press: ['1'], dead: ['bpbd-1', 'bpbd-2'] },
+    ['menu utama', 'key 1 bpbd', 'agency bpbd', 'line bpbd-1', 'line bpbd-2', 'overflow bpbd dead kantor', 'closed kantor malam', 'agency malam', 'line malam-1'], { disposition: 'answered', agency: 'malam' }],
+  ['when the overflow is busy as well, there is an apology', { at: noon, press: ['1'], busy: ['bpbd-1', 'bpbd-2', 'posko-1'] },
+    ['menu utama', 'key 1 bpbd', 'agency bpbd', 'line bpbd-1', 'line bpbd-2', 'overflow bpbd busy posko', 'agency posko', 'line posko-1'], { disposition: 'unanswered', detail: 'lines-exhausted:posko', endedBy: 'us' }]
+])('%s', async (_, supposition, way, record) => {
+  const played = await play({ number: '112', ...supposition })
+  expect(toldBy(played.steps)).toEqual(way)
+  expect(played.record).toMatchObject(record)
+})
+
+test('the record says why an agency was passed over', async () => {
+  const { steps } = await play({ number: '112', at: night, press: ['3'] })
+  expect(steps.find(({ kind }) => kind === 'closed')?.facts).toEqual({ agency: 'kantor', why: 'closed (hours: siang)', to: 'malam' })
+})
+
+test('whatever the time, the keys and the lines: the service goes the way that simulate says', async () => {
+  const lines = fc.subarray(['bpbd-1', 'bpbd-2', 'posko-1', 'kantor-1', 'malam-1'])
+  await fc.assert(fc.asyncProperty(fc.record({
+    number: fc.constantFrom('112', '+62721555'), at: fc.constantFrom(noon, evening, night),
+    press: fc.array(fc.constantFrom('1', '2', '3', '4', '9', '*'), { maxLength: 4 }), busy: lines, dead: lines
+  }), async ({ busy, ...supposition }) => {
+    const supposed = { ...supposition, busy: busy.filter(id => !supposition.dead.includes(id)) }
+    const { steps, record } = await play(supposed)
+    expect(toldBy(steps)).toEqual(simulatedBy(supposed))
+    const { reaches } = simulate(plan, supposed)
+    expect(record).toMatchObject(reaches ? { disposition: 'answered', ...reaches } : { disposition: 'unanswered' })
+  }), { numRuns: 20 })
+}, 60_000)

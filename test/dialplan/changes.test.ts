@@ -1,0 +1,299 @@
+/** An edit goes live whole or not at all, with two admins, wrong edits, and kill -9 in between. */
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { chmod, mkdir, readdir, readFile, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { describe, expect, test } from 'vitest'
+import type { ChangesOptions, Exchange } from '../../src/dialplan/changes.ts'
+import { lock } from '../../src/dialplan/lock.ts'
+import { damaged } from '../../src/dialplan/versions.ts'
+import { town, townPrompts, townWith } from '../plan/town.ts'
+import { changesIn } from './desk.ts'
+import { folder } from './folder.ts'
+
+const template = '[globals]\nSN_PLAN={{ version }}\n[a]\nexten => s,1,NoOp({{ numbers.size }})\n same => n,Hangup()\n'
+const texts = Object.fromEntries([...townPrompts].flatMap(([language, names]) => [...names.keys()].map(name => [`prompts/${language}/${name}.txt`, 'Halo.'])))
+
+/** The edits of these stories. */
+const second = townWith(['tries: 3', 'tries: 4'])
+const third = townWith(['tries: 3', 'tries: 5'])
+const wrong = townWith(['1: bpbd', '1: bpdb'])
+
+async function admin(more: Partial<ChangesOptions> = {}) {
+  const desk = await folder({ 'plan.yaml': town, 'templates/extensions.conf.liquid': template, ...texts })
+  await mkdir(join(desk.path, 'etc'))
+  const changes = changesIn(desk.path, more)
+  const warnings: string[] = []
+  return {
+    path: desk.path, changes, versions: changes.versions, warnings,
+    edit: (text: string) => writeFile(join(desk.path, 'plan.yaml'), text),
+    start: () => changesIn(desk.path, more).start({ who: 'the set-up', warn: sentence => void warnings.push(sentence) }),
+    loaded: () => loadedIn(desk.path),
+    [Symbol.asyncDispose]: () => desk[Symbol.asyncDispose]()
+  }
+}
+
+/** The checksum that Asterisk would tell. */
+const loadedIn = async (path: string) => /SN_RENDERED=(\w+)/.exec(await readFile(join(path, 'etc/plan/current/extensions.conf'), 'utf8'))?.[1]
+const ani = { who: 'Ani', why: 'a fourth try' }
+const budi = { who: 'Budi', why: 'a fifth' }
+
+/** An Asterisk that loads what it is told, unless it is `deaf`; remembers what was reloaded. */
+function exchange(loaded: () => Promise<string | undefined>, { deaf = () => false as boolean } = {}) {
+  let has: string | undefined
+  const reloads: string[][] = []
+  const exchange: Exchange = {
+    reload: async files => { reloads.push([...files]); if (!deaf()) has = await loaded() },
+    differs: async ({ rendered }) => has === rendered ? undefined : `it has loaded ${has}`
+  }
+  return { exchange, reloads, has: () => has }
+}
+
+describe('the start', () => {
+  test('makes the first version of the folder, and lays it out; a second start makes none', async () => {
+    await using desk = await admin()
+    const first = await desk.start()
+    expect(first).toMatchObject({ version: 1, base: null, restores: null, why: 'the first version' })
+    expect(await damaged(first)).toEqual([])
+    expect(await desk.loaded()).toBe(first.rendered)
+    expect(await readdir(join(desk.path, 'sounds/id'))).toContain('sambutan.alaw')
+    expect((await desk.start()).version).toBe(1)
+    expect(await desk.versions.list()).toHaveLength(1)
+  })
+
+  test('an edit that is without fault is live as a new version', async () => {
+    await using desk = await admin()
+    await desk.start()
+    await desk.edit(second)
+    const made = await desk.start()
+    expect(made).toMatchObject({ version: 2, base: 1, who: 'the set-up' })
+    expect((await desk.versions.current())?.version).toBe(2)
+    expect(await desk.loaded()).toBe(made.rendered)
+  })
+
+  test('a wrong edit is told with its place, and what was live stays live', async () => {
+    await using desk = await admin()
+    const first = await desk.start()
+    await desk.edit(wrong)
+    expect((await desk.start()).version).toBe(1)
+    expect(desk.warnings.join('\n')).toMatch(new RegExp(`^${desk.path}/plan.yaml:\\d+:\\d+ menus.utama.keys.1: .*did you mean "bpbd"`))
+    expect(desk.warnings.join('\n')).toContain('THE EDITED PLAN IS NOT LIVE. Version 1')
+    expect(await desk.loaded()).toBe(first.rendered)
+  })
+
+  test('a wrong folder, and nothing that was live before: it is refused', async () => {
+    await using desk = await admin()
+    await desk.edit(wrong)
+    await expect(desk.start()).rejects.toThrow('did you mean "bpbd"?')
+    expect(await desk.versions.current()).toBeUndefined()
+  })
+
+  test('an edit that was rolled back does not come back by a start', async () => {
+    await using desk = await admin()
+    await desk.start()
+    await desk.edit(second)
+    await desk.changes.apply(ani)
+    await desk.changes.rollBack({ who: 'Budi', why: 'nobody reaches the desk' })
+    expect(await desk.start()).toMatchObject({ version: 3, restores: 1 })
+    expect(desk.warnings.join()).toContain('is what version 2 was, which was rolled back: version 3 stays live')
+    await desk.edit(third)
+    expect((await desk.start()).version).toBe(4)
+  })
+
+  test('what the disk has harmed is not live: the newest version that is whole is', async () => {
+    await using desk = await admin()
+    await desk.start()
+    await desk.edit(second)
+    const harmed = await desk.changes.apply(ani)
+    await desk.edit(wrong)
+    await chmod(join(harmed.folder, 'etc/extensions.conf'), 0o644)
+    await writeFile(join(harmed.folder, 'etc/extensions.conf'), '')
+    expect((await desk.start()).version).toBe(1)
+    expect(desk.warnings[0]).toContain('version 2 is not whole any more: etc/extensions.conf')
+  })
+})
+
+describe('an apply', () => {
+  test('keeps who, why, from which version; Asterisk is told of the files that differ, and of no other', async () => {
+    await using desk = await admin()
+    const { exchange: asterisk, reloads } = exchange(desk.loaded)
+    const followed: string[] = []
+    await desk.start()
+    const changes = changesIn(desk.path, { exchange: asterisk, follow: plan => void followed.push(plan.version) })
+    await writeFile(join(desk.path, 'templates/pjsip.conf.liquid'), '; {% for trunk in trunks %}{{ trunk.name }} {% endfor %}\n')
+    const with2 = await changes.apply(ani)
+    expect(with2).toMatchObject({ version: 2, who: 'Ani', why: 'a fourth try', base: 1, from: join(desk.path, 'plan.yaml') })
+    await desk.edit(second)
+    const with3 = await changes.apply(ani)
+    expect(reloads).toEqual([['extensions.conf', 'pjsip.conf'], ['extensions.conf']])
+    expect(followed).toEqual([with2.plan, with3.plan])
+    expect(await desk.versions.current()).toMatchObject({ version: 3, rendered: with3.rendered })
+  })
+
+  test.each([
+    ['a wrong plan', { 'plan.yaml': wrong }, 'did you mean "bpbd"'],
+    ['a wrong template', { 'templates/extensions.conf.liquid': '[a]\nexten => s,1,System(x)\n' }, 'System'],
+    ['a prompt without a text', { 'prompts/en/sambutan.txt': '' }, 'has no text in en']
+  ])('of %s changes nothing', async (_, files, complaint) => {
+    await using desk = await admin()
+    const first = await desk.start()
+    for (const [name, text] of Object.entries(files)) await writeFile(join(desk.path, name), text)
+    await expect(desk.changes.apply(ani)).rejects.toThrow(complaint)
+    expect(await desk.versions.list()).toEqual([first])
+    expect(await desk.versions.current()).toEqual(first)
+    expect(await desk.loaded()).toBe(first.rendered)
+    expect((await readdir(join(desk.path, 'versions'))).filter(name => name.startsWith('.staging'))).toEqual([])
+  })
+
+  test('that an expected call does not get through under changes nothing; the fault names the admin\'s file', async () => {
+    await using desk = await admin()
+    const first = await desk.start()
+    await desk.edit(second)
+    await writeFile(join(desk.path, 'calls.yaml'), 'calls: []\n')
+    const workshop = { site: {}, run: async () => Buffer.alloc(16_000) }
+    const changes = changesIn(desk.path, { workshop: { ...workshop, expected: (text, file, plan) =>
+      [{ severity: 'error', file, line: 1, column: 1, path: '', sentence: `of ${text.length} bytes, ${plan.numbers.size} numbers` }] } })
+    await expect(changes.apply(ani)).rejects.toThrow(`${desk.path}/calls.yaml:1:1 of 10 bytes, 2 numbers`)
+    expect(await desk.versions.list()).toEqual([first])
+    const kept = await changesIn(desk.path, { workshop: { ...workshop, expected: () => [] } }).apply(ani)
+    expect(Object.keys(kept.files)).toContain('dialplan/calls.yaml')
+  })
+
+  test('that the smoke call refuses changes nothing', async () => {
+    await using desk = await admin({ smoke: async () => { throw new Error('a call to 112 is refused: 404') } })
+    const first = await desk.start()
+    await desk.edit(second)
+    await expect(desk.changes.apply(ani)).rejects.toThrow('a call to 112 is refused: 404')
+    expect(await desk.versions.list()).toEqual([first])
+    expect(await desk.changes.apply({ ...ani, smoke: false })).toMatchObject({ version: 2 })
+  })
+
+  test('that Asterisk does not load is taken back whole, and the service walks the old plan', async () => {
+    await using desk = await admin()
+    let deaf = false
+    const { exchange: asterisk, has } = exchange(desk.loaded, { deaf: () => deaf })
+    const first = await desk.start()
+    const followed: string[] = []
+    const changes = changesIn(desk.path, { exchange: { reload: async files => { await asterisk.reload(files); deaf = false }, differs: asterisk.differs }, follow: plan => void followed.push(plan.version) })
+    await desk.edit(second)
+    deaf = true
+    await expect(changes.apply(ani)).rejects.toThrow(/^Asterisk did not load what was rendered .*: version 1 is live as before$/)
+    expect(await desk.versions.list()).toEqual([first])
+    expect(await desk.versions.current()).toEqual(first)
+    expect(has()).toBe(first.rendered)
+    expect(followed.at(-1)).toBe(first.plan)
+  })
+
+  test('of nothing new is said to be one', async () => {
+    await using desk = await admin()
+    await desk.start()
+    await expect(desk.changes.apply(ani)).rejects.toThrow('there is nothing to apply')
+  })
+})
+
+describe('two admins', () => {
+  test('one at a time: who comes meanwhile is told who is at it', async () => {
+    await using desk = await admin()
+    await desk.start()
+    await desk.edit(second)
+    await using _ = await lock(join(desk.path, 'versions'), { who: 'Budi', does: 'applies' })
+    await expect(desk.changes.apply(ani)).rejects.toThrow(/^Budi applies since 20.*: wait until that is done/)
+    await expect(desk.changes.rollBack(ani)).rejects.toThrow('Budi applies')
+  })
+
+  test('who edited an older version is told what came between, and overwrites nothing', async () => {
+    await using desk = await admin()
+    await desk.start()
+    await desk.edit(second)
+    await desk.changes.apply({ ...ani, base: 1 })
+    await desk.edit(third)
+    await expect(desk.changes.apply({ ...budi, base: 1 })).rejects.toThrow(/version 2 is live \(Ani, .*: a fourth try\), and this edit began from version 1: .*diff 1 2/)
+    expect((await desk.versions.current())?.version).toBe(2)
+    expect(await desk.changes.apply({ ...budi, base: 2 })).toMatchObject({ version: 3, base: 2 })
+  })
+
+  test('a folder that another one overtook, or that was rolled back, must say that it knows', async () => {
+    await using desk = await admin()
+    await desk.start()
+    await writeFile(join(desk.path, 'budi.yaml'), third)
+    const other = changesIn(desk.path, { desk: { plan: join(desk.path, 'budi.yaml'), templates: join(desk.path, 'templates'), prompts: join(desk.path, 'prompts') } })
+    await expect(other.apply(budi)).rejects.toThrow('has given no version yet')
+    await other.apply({ ...budi, base: 1 })
+    await desk.edit(second)
+    await expect(desk.changes.apply(ani)).rejects.toThrow('this edit began from version 1')
+    await other.rollBack({ who: 'Budi', why: 'not yet' })
+    await expect(other.apply(budi)).rejects.toThrow('version 3 is live (Budi')
+  })
+
+  test('of two at the same moment one does it, and the other is told so', async () => {
+    await using desk = await admin()
+    await desk.start()
+    await desk.edit(second)
+    const both = await Promise.allSettled([desk.changes.apply({ ...ani, base: 1 }), changesIn(desk.path).apply({ ...budi, base: 1 })])
+    expect(both.map(({ status }) => status).sort()).toEqual(['fulfilled', 'rejected'])
+    expect(await desk.versions.list()).toHaveLength(2)
+  })
+})
+
+describe('a rollback', () => {
+  test('is a version of its own; who rolls back twice goes back twice', async () => {
+    await using desk = await admin()
+    const first = await desk.start()
+    await desk.edit(second)
+    const two = await desk.changes.apply(ani)
+    await desk.edit(third)
+    await desk.changes.apply(ani)
+    const back = await desk.changes.rollBack(budi)
+    expect(back).toMatchObject({ version: 4, base: 3, restores: 2, source: two.source, rendered: two.rendered, plan: two.plan })
+    expect(await desk.loaded()).toBe(two.rendered)
+    expect(await desk.changes.rollBack(budi)).toMatchObject({ version: 5, restores: 1, rendered: first.rendered })
+    await expect(desk.changes.rollBack(budi)).rejects.toThrow('there is no version to go back to')
+    expect(await desk.changes.rollBack({ ...budi, to: 3 })).toMatchObject({ version: 6, restores: 3 })
+    await expect(desk.changes.rollBack({ ...budi, to: 9 })).rejects.toThrow('there is no version 9: there are 1 to 6')
+    expect(await damaged(await desk.versions.get(6))).toEqual([])
+  })
+})
+
+describe('killed', { timeout: 30_000 }, () => {
+  const applies = (path: string, at = '') => spawn(process.execPath, ['--disable-warning=ExperimentalWarning', join(import.meta.dirname, 'desk.ts'), path, at], { stdio: ['ignore', 'pipe', 'inherit'] })
+
+  /** Whoever starts next finds the old or the new version, whole, and can change it. */
+  async function isWhole(desk: Awaited<ReturnType<typeof admin>>, allowed: number[]) {
+    const live = await desk.versions.current()
+    expect(allowed).toContain(live!.version)
+    expect(await damaged(live!)).toEqual([])
+    await desk.edit(live!.version === 1 ? town : second)
+    const started = await desk.start()
+    expect(started).toEqual(live)
+    expect(await desk.loaded()).toBe(live!.rendered)
+    await desk.edit(third)
+    expect((await desk.changes.apply({ ...ani, base: live!.version })).base).toBe(live!.version)
+    expect((await readdir(join(desk.path, 'versions'))).filter(name => name.startsWith('.staging') || name.endsWith('.new'))).toEqual([])
+  }
+
+  test.each([['check', [1]], ['keep', [1]], ['swap', [1]], ['lay out', [2]]])('with -9 as it begins to %s', async (step, allowed) => {
+    await using desk = await admin()
+    await desk.start()
+    await desk.edit(second)
+    const child = applies(desk.path, step)
+    let said = ''
+    while (!said.includes(`${step}\n`)) said += String((await once(child.stdout, 'data'))[0])
+    const exit = once(child, 'exit')
+    child.kill('SIGKILL')
+    await exit
+    await isWhole(desk, allowed)
+  })
+
+  test.each([0, 5, 20, 60, 150])('with -9, %i ms after it began', async ms => {
+    await using desk = await admin()
+    await desk.start()
+    await desk.edit(second)
+    const child = applies(desk.path)
+    await once(child.stdout, 'data')
+    await new Promise(resolve => setTimeout(resolve, ms))
+    const exit = once(child, 'exit')
+    child.kill('SIGKILL')
+    await exit
+    await isWhole(desk, [1, 2])
+  })
+})

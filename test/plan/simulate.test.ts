@@ -1,0 +1,44 @@
+/** The way of a call, step by step, and what `simulate` is asked in vain. */
+import { expect, test } from 'vitest'
+import { readPlan } from '../../src/plan/read.ts'
+import { doubts, simulate } from '../../src/plan/simulate.ts'
+import { town } from './town.ts'
+
+const { plan } = readPlan(town, { file: 'plan.yaml' })
+const always = { open: true, because: 'always', what: '' }
+
+test('a way has everything that is heard and rung, in order', () => {
+  expect(simulate(plan, { number: '112', at: 0, press: ['2', '7', '*', '1'], dead: ['bpbd-1'] })).toEqual({
+    steps: [
+      { kind: 'dials', number: '112', language: 'id', to: 'utama', siaga: false },
+      { kind: 'menu', node: 'utama' }, { kind: 'hears', prompt: 'sambutan' }, { kind: 'hears', prompt: 'menu-utama' },
+      { kind: 'key', node: 'utama', digit: '2', to: 'lain' },
+      { kind: 'menu', node: 'lain' }, { kind: 'hears', prompt: 'menu-lain' },
+      { kind: 'key', node: 'lain', digit: '7', to: null }, { kind: 'hears', prompt: 'salah' }, { kind: 'hears', prompt: 'menu-lain' },
+      { kind: 'key', node: 'lain', digit: '*', to: 'utama' },
+      { kind: 'menu', node: 'utama' }, { kind: 'hears', prompt: 'sambutan' }, { kind: 'hears', prompt: 'menu-utama' },
+      { kind: 'key', node: 'utama', digit: '1', to: 'bpbd' },
+      { kind: 'agency', agency: 'bpbd', opening: always },
+      { kind: 'hears', prompt: 'sambung' }, { kind: 'line', line: 'bpbd-1', outcome: 'dead' },
+      { kind: 'hears', prompt: 'coba-lain' }, { kind: 'line', line: 'bpbd-2', outcome: 'answered' }
+    ],
+    reaches: { agency: 'bpbd', line: 'bpbd-2' }
+  })
+})
+
+test('silence, too many wrong keys, and an apology at the end', () => {
+  expect(simulate(plan, { number: '112', at: 0 }).steps.at(-4)).toEqual({ kind: 'silence', node: 'utama', to: 'posko' })
+  expect(simulate(plan, { number: '112', at: 0, press: ['8', '9'] }).steps.at(-4)).toEqual({ kind: 'tries', node: 'utama', to: 'posko' })
+  const { steps, reaches } = simulate(plan, { number: '112', at: 0, busy: ['posko-1'] })
+  expect(steps.at(-1)).toEqual({ kind: 'hears', prompt: 'maaf-posko' })
+  expect(reaches).toBeUndefined()
+})
+
+test('what the plan does not know is told, with what was meant', () => {
+  expect(doubts(plan, { number: '113', press: ['1', '12'], busy: ['bpdb-1'], dead: ['posko-1'] })).toEqual([
+    { part: 'number', index: undefined, sentence: '"113" is no number of the plan', suggestion: 'did you mean "112"?' },
+    { part: 'press', index: 1, sentence: '"12" is no key of a telephone', suggestion: 'there are 0 to 9, "*" and "#"' },
+    { part: 'busy', index: 0, sentence: '"bpdb-1" is no line of the plan', suggestion: 'did you mean "bpbd-1"?' }
+  ])
+  expect(() => simulate(plan, { number: '113', at: 0 })).toThrow('the service plan has no number "113"')
+})

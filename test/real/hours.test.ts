@@ -1,0 +1,103 @@
+/** Opening hours and overflow on a real Asterisk: who calls a closed or a helpless agency gets to the next human. */
+import { DateTime } from 'luxon'
+import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
+import { noSwitches, writeSwitches } from '../../src/plan/switches.ts'
+import { places } from '../../src/settings.ts'
+import { eventually, type City } from '../parts/city.ts'
+import type { Stage } from '../stories/stage.ts'
+import { realStage } from './stage.ts'
+
+/** A day of the week that is neither today nor next to it, wherever the city's clock stands. */
+const day = DateTime.now().setZone('Asia/Jakarta').plus({ days: 3 }).setLocale('en').toFormat('ccc').toLowerCase()
+
+let stage: Stage & { city: City }
+beforeAll(async () => {
+  stage = await realStage(90, {
+    plan: text => text
+      .replace('    connecting: sambung-wali-kota\n', '    connecting: sambung-wali-kota\n    hours: nanti\n    closed: posko\n')
+      .replace('    connecting: sambung-bpbd\n', '    connecting: sambung-bpbd\n    overflow: { busy: posko, dead: ambulans }\n    closed: posko\n')
+      .replace('\nagencies:\n', `\nsiaga: { entry: bpbd }\n\nhours:\n  nanti: [{ days: [${day}], from: 00:00, to: 24:00 }]\n\nagencies:\n`)
+  })
+})
+beforeEach(() => { for (const id of ['ambulans-1', 'bpbd-1', 'bpbd-2', 'hallo-1', 'posko-1']) stage.line(id).answers() })
+afterAll(() => stage?.[Symbol.asyncDispose]())
+
+test('an agency that is closed now is not rung: the caller gets to the desk, and the record says why', async () => {
+  const posko = stage.line('posko-1')
+  posko.rings()
+  const caller = stage.dials('+627215550181')
+  await caller.hears('sambutan')
+  caller.presses('3')
+  await caller.hears('ke-petugas')
+  posko.picksUp()
+  await caller.talksWith('posko-1')
+  caller.hangsUp()
+  const record = await stage.record(caller)
+  expect(record).toMatchObject({ disposition: 'answered', agency: 'posko', line: 'posko-1' })
+  expect(stage.city.calls.map(({ line }) => line)).not.toContain('hallo-1')
+  const { steps } = (await stage.city.service.records.get(record.callId))!
+  expect(steps.find(({ kind }) => kind === 'closed')?.facts).toEqual({ agency: 'wali-kota', why: 'closed (hours: nanti)', to: 'posko' })
+  await stage.nothingIsLeft()
+})
+
+test('a busy line and one that is out of order are the ladder of the busy ones, in either order', async () => {
+  for (const [busy, dead] of [['bpbd-1', 'bpbd-2'], ['bpbd-2', 'bpbd-1']] as const) {
+    stage.line(busy).isBusy()
+    stage.line(dead).isOutOfOrder()
+    const caller = stage.dials('+627215550182')
+    await caller.hears('sambutan')
+    caller.presses('2')
+    await caller.talksWith('posko-1')
+    caller.hangsUp()
+    expect(await stage.record(caller)).toMatchObject({ disposition: 'answered', agency: 'posko' })
+  }
+  await stage.nothingIsLeft()
+})
+
+test.each([['out of order', 'isOutOfOrder'], ['unknown to the network', 'doesNotExist']] as const)('lines that are all %s lead to the other ladder', async (_, does) => {
+  stage.line('bpbd-1')[does]()
+  stage.line('bpbd-2')[does]()
+  const caller = stage.dials('+627215550183')
+  await caller.hears('sambutan')
+  caller.presses('2')
+  await caller.talksWith('ambulans-1')
+  caller.hangsUp()
+  expect(await stage.record(caller)).toMatchObject({ disposition: 'answered', agency: 'ambulans' })
+  await stage.nothingIsLeft()
+})
+
+test('when those who help out are busy, too, there is one apology', async () => {
+  for (const id of ['bpbd-1', 'bpbd-2', 'posko-1']) stage.line(id).isBusy()
+  const caller = stage.dials('+627215550184')
+  await caller.hears('sambutan')
+  caller.presses('2')
+  await caller.hears('maaf-akhir')
+  await caller.isHungUp()
+  expect(await stage.record(caller)).toMatchObject({ disposition: 'unanswered', agency: 'posko', detail: 'lines-exhausted:posko', endedBy: 'us' })
+  await stage.nothingIsLeft()
+})
+
+test('what an admin sets by hand holds for the next call, without a restart: siaga, a closed agency, and back', async () => {
+  const { city } = stage
+  const until = Date.now() + 3_600_000
+  const set = async (switches: Parameters<typeof writeSwitches>[1], what: string) => {
+    await writeSwitches(places(city.state).switches, switches)
+    await eventually(what, async () => city.service.switches.now.closed.size === switches.closed.size && city.service.switches.now.siaga?.until === switches.siaga?.until)
+  }
+  const getsTo = async (line: string, from: string) => {
+    const caller = stage.dials(from)
+    await caller.talksWith(line)
+    caller.hangsUp()
+    expect(await stage.record(caller)).toMatchObject({ disposition: 'answered', line })
+  }
+  await set({ closed: new Map(), siaga: { until, reason: 'Banjir' } }, 'siaga is on')
+  await getsTo('bpbd-1', '+627215550185')
+  await set({ closed: new Map([['bpbd', { until, reason: 'Banjir' }]]), siaga: { until, reason: 'Banjir' } }, 'and where it begins is closed, too')
+  await getsTo('posko-1', '+627215550186')
+  await set(noSwitches, 'all is as ever')
+  const caller = stage.dials('+627215550187')
+  await caller.hears('sambutan')
+  caller.hangsUp()
+  expect(await stage.record(caller)).toMatchObject({ disposition: 'abandoned', detail: 'menu:utama' })
+  await stage.nothingIsLeft()
+})

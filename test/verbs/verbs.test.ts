@@ -1,0 +1,94 @@
+/** The admin's verbs as they are typed: what they print, and the code that they end with. */
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, beforeAll, expect, test, vi } from 'vitest'
+
+// Each verb is a process of its own.
+vi.setConfig({ testTimeout: 60_000 })
+
+/** The demo city whose mayor's hotline has office hours, with expected calls and holidays beside the plan. */
+let folder: string
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'satunomor-verbs-'))
+  const text = await readFile('dialplan/plan.yaml', 'utf8')
+  await writeFile(join(folder, 'plan.yaml'), text
+    .replace('    connecting: sambung-wali-kota\n', '    connecting: sambung-wali-kota\n    hours: kantor\n    closed: posko\n')
+    .replace('prompts:\n', 'hours:\n  kantor: [{ days: [mon, tue, wed, thu, fri], from: 07:30, to: 16:00 }]\n\nprompts:\n'))
+  await writeFile(join(folder, 'calls.yaml'), 'calls:\n  - { name: Weekend, number: 112, at: 2027-03-20 10:00, press: [3], reaches: wali-kota }\n')
+})
+afterAll(() => rm(folder, { recursive: true, force: true }))
+
+async function satunomor(...args: string[]) {
+  const child = spawn(process.execPath, ['--disable-warning=ExperimentalWarning', 'src/satunomor.ts', ...args], { env: { ...process.env, SATUNOMOR_STATE: join(folder, 'state') } })
+  const said = { stdout: '', stderr: '' }
+  child.stdout.on('data', chunk => { said.stdout += chunk })
+  child.stderr.on('data', chunk => { said.stderr += chunk })
+  const [code] = await once(child, 'close')
+  return { code, ...said }
+}
+
+test('simulate prints the way, with the prompts\' texts and the reasons', async () => {
+  const { code, stdout } = await satunomor('simulate', '--plan', join(folder, 'plan.yaml'), '--number', '112', '--at', '2027-03-20 02:30', '--press', '3')
+  expect(stdout.replace(/plan [0-9a-f]{12}/, 'plan X').split('\n')).toEqual([
+    '112 on Sat 20 March 2027, 02:30 (Asia/Jakarta), plan X',
+    '  dials    112                  → utama, in "id"',
+    '  menu     utama',
+    '  hears    sambutan             Darurat satu satu dua, Bandar Lampung.',
+    '  hears    menu-utama           Ambulans, tekan satu. Bencana, tekan dua. Halo Wali Kota, tekan tiga. Petugas, tunggu.',
+    '  presses  3                    → wali-kota',
+    '  passes   wali-kota            closed (hours: kantor) → posko',
+    '  agency   posko                open (at all times)',
+    '  hears    ke-petugas           Anda kami sambungkan ke petugas. Mohon jangan tutup telepon.',
+    '  rings    posko-1              is picked up',
+    'A human picks up: posko, on the line posko-1.', ''
+  ])
+  expect(code).toBe(0)
+})
+
+test('simulate ends with 1 where the caller hears an apology, and with 2 where the question makes no sense', async () => {
+  const apology = await satunomor('simulate', '--number', '112', '--at', '2027-03-20 02:30', '--press', '2', '--busy', 'bpbd-1,bpbd-2')
+  expect(apology.code).toBe(1)
+  expect(apology.stdout).toContain('NOBODY picks up')
+  const nonsense = await satunomor('simulate', '--number', '911', '--at', '2027-02-30 02:30', '--dead', 'ambulans-7')
+  expect(nonsense).toEqual({ code: 2, stdout: '', stderr: '--number: "911" is no number of the plan — there are 112\n--dead: "ambulans-7" is no line of the plan — did you mean "ambulans-1"?\n--at: "2027-02-30 02:30" is no time — as in "2027-03-20 02:30"\n' })
+})
+
+test('expect tells the call that does not get there, and ends with 1; the repository\'s own do', async () => {
+  const broken = await satunomor('expect', '--plan', join(folder, 'plan.yaml'))
+  expect(broken.code).toBe(1)
+  expect(broken.stdout).toContain('calls.yaml:2:69 calls.0.reaches: gets to posko, not to wali-kota (utama, key 3, wali-kota closed, posko) — "Weekend" is expected')
+  expect(await satunomor('expect')).toMatchObject({ code: 0, stdout: expect.stringContaining('every call gets where it is expected') })
+})
+
+test('calendar lists what opens and closes', async () => {
+  const { code, stdout } = await satunomor('calendar', '--plan', join(folder, 'plan.yaml'), '--from', '2027-03-19', '--days', '3')
+  expect(stdout).toBe('Fri 2027-03-19 07:30  wali-kota  is open (hours: kantor)\nFri 2027-03-19 16:00  wali-kota  is closed (hours: kantor)\nNo change: ambulans, bpbd, posko\n')
+  expect(code).toBe(0)
+  expect(await satunomor('calendar', '--days', 'x')).toMatchObject({ code: 2 })
+})
+
+test('switch closes an agency until a time, and a call made now is led on', async () => {
+  const plan = join(folder, 'plan.yaml')
+  const refused = await satunomor('switch', 'siaga', '--plan', plan)
+  expect(refused).toMatchObject({ code: 2, stderr: 'the plan has no siaga: say there at which node all calls begin while it is on\n' })
+  const until = '2999-12-31 18:00'
+  const closed = await satunomor('switch', 'close', 'wali-kota', '--until', until, '--reason', 'Banjir', '--plan', plan)
+  expect(closed).toEqual({ code: 0, stdout: `wali-kota is closed until ${until}: Banjir\n`, stderr: '' })
+  expect((await satunomor('simulate', '--press', '3', '--plan', plan)).stdout).toContain('passes   wali-kota            closed (switch: Banjir) → posko')
+  expect(await satunomor('switch', 'open', 'wali-kota', '--plan', plan)).toMatchObject({ code: 0, stdout: 'Nothing is set by hand.\n' })
+})
+
+test('schema prints what lies in dialplan/plan.schema.json', async () => {
+  expect(await satunomor('schema')).toEqual({ code: 0, stdout: await readFile('dialplan/plan.schema.json', 'utf8'), stderr: '' })
+})
+
+test('a plan that is refused is refused here, too, with its places', async () => {
+  const file = join(folder, 'bad.yaml')
+  await writeFile(file, (await readFile('dialplan/plan.yaml', 'utf8')).replace('silence: posko', 'silence: poskoo'))
+  const { code, stderr } = await satunomor('simulate', '--plan', file)
+  expect(code).toBe(1)
+  expect(stderr).toContain('menus.utama.silence: leads to "poskoo", which is no menu or agency — did you mean "posko"?')
+})
