@@ -25,8 +25,10 @@ async function poolFor(url: string, log: Logger): Promise<Pool> {
       getTypeParser: (oid: number, format?: 'text' | 'binary') => oid === int8 ? Number : types.getTypeParser(oid, format as 'text')
     } as typeof types
   })
-  // An idle connection that breaks says so here; unheard it would end the process.
-  pool.on('error', error => log.warn(plainly(error), 'a connection to postgresql was lost'))
+  // A connection that breaks says so to the pool while it is idle, and only itself while it is in use, e.g. between two
+  // statements of a transaction; unheard, either would end the process.
+  pool.on('error', () => {})
+  pool.on('connect', client => client.on('error', error => log.warn(plainly(error), 'a connection to postgresql was lost')))
   return pool
 }
 

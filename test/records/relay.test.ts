@@ -1,4 +1,5 @@
 import { join } from 'node:path'
+import { sql } from 'kysely'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { Records } from '../../src/records/records.ts'
 import { Relay } from '../../src/records/relay.ts'
@@ -57,3 +58,18 @@ test('postgresql away at the start, and in between: copied when it is there', as
     'records cannot be copied to postgresql: trying again', 'records are copied to postgresql again'
   ])
 }, 60_000)
+
+test('a connection that dies between two questions of a transaction costs that transaction, and not the process', async () => {
+  const { log, said } = aLog()
+  const { url } = open.use(await postgres())
+  const to = open.use(await Records.open({ url }, log))
+  const killer = open.use(Records.at({ url }, log))
+  const dying = to.db.transaction().execute(async db => {
+    const { rows: [own] } = await sql<{ pid: number }>`select pg_backend_pid() as pid`.execute(db)
+    await sql`select pg_terminate_backend(${own!.pid})`.execute(killer.db)
+    await until(async () => said.some(({ msg }) => msg === 'a connection to postgresql was lost'))
+    await sql`select 1`.execute(db)
+  })
+  await expect(dying).rejects.toThrow()
+  await to.append(aCall('after it', {}))
+})
