@@ -3,7 +3,7 @@
  * minutes in the city's files (a caller may be silent for long, or have a telephone that sends nothing while nobody speaks);
  * here it waits for three seconds.
  */
-import { readFile, writeFile } from 'node:fs/promises'
+import { readFile, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
 import type { IncomingCall, OutgoingCall } from '../../demo/softphone.ts'
@@ -50,10 +50,12 @@ test('a telephone that sends nothing at all is led to a human, and hears them fo
 describe('after three seconds without any', () => {
   beforeAll(async () => {
     const etc = join(city.state, 'asterisk', 'etc')
-    const rendered = await readFile(join(etc, 'satunomor', 'pjsip.conf'), 'utf8')
+    const file = join(etc, 'plan', 'current', 'pjsip.conf')
+    const rendered = await readFile(file, 'utf8')
     expect(rendered.match(minutes5)).toHaveLength(2)
     expect((await readFile(join(etc, 'pjsip.conf'), 'utf8')).match(minutes5)).toHaveLength(1)       // the last resort's
-    await writeFile(join(etc, 'satunomor', 'pjsip.conf'), rendered.replaceAll(minutes5, 'rtp_timeout = 3'))
+    await rm(file)                 // the version that it is linked to stays as it is
+    await writeFile(file, rendered.replaceAll(minutes5, 'rtp_timeout = 3'))
     await city.restartAsterisk()
     await eventually('the service is ready again', async () => (await city.service.health.ready()).ready)
   })
