@@ -4,7 +4,7 @@
  *
  *   npm run bench                          all of it, some 12 minutes
  *   npm run bench -- --quick               one rate of each, 2 calls a second: does it work? Nothing is written.
- *   npm run bench -- --only rates,search   parts of it: rates, cel, live, search, many; held
+ *   npm run bench -- --only rates,search   parts of it: rates, cel, live, search, ready, plan, many; held
  *                                          (calls held at once, with sound both ways: some 20 minutes more)
  *   npm run bench -- --rates 40,80 --seconds 10
  *   npm run bench -- --profile             the service's --cpu-prof at 40 a second, into var/bench-profile/
@@ -20,6 +20,7 @@ import { openExchange, type App, type Exchange } from './exchange.ts'
 import { hold, isWhole, type Held } from './held.ts'
 import { isCalm, isClean, measure, type Figures } from './measure.ts'
 import type { Variant } from './places.ts'
+import { planTimes } from './plan.ts'
 import { row, write, type Results, type Searched } from './report.ts'
 import { heldRow } from './report-held.ts'
 import { openAgency } from './telephones.ts'
@@ -28,7 +29,7 @@ const { values: options } = parseArgs({ options: {
   quick: { type: 'boolean', default: false }, profile: { type: 'boolean', default: false },
   only: { type: 'string' }, rates: { type: 'string', default: '5,20,40,80' }, seconds: { type: 'string', default: '15' }
 } })
-const parts = new Set((options.only ?? (options.quick ? 'rates,held' : 'rates,cel,live,search')).split(','))
+const parts = new Set((options.only ?? (options.quick ? 'rates,held' : 'rates,cel,live,search,ready,plan')).split(','))
 const seconds = Number(options.seconds)
 const say = (line: string) => { process.stderr.write(`${line}\n`) }
 
@@ -108,16 +109,21 @@ async function bench() {
     at: new Date().toISOString(), command: ['npm run bench', ...process.argv.slice(2).length > 0 ? ['--', ...process.argv.slice(2)] : []].join(' '),
     machine: { cores: cpus().length, model: cpus()[0]?.model ?? '', memory: Math.round(totalmem() / 2 ** 30) }, seconds, rates: [], search: {}
   }
+  if (parts.has('plan')) results.plan = await planTimes(7)
+  if (parts.has('ready')) {
+    await using exchange = await open()
+    results.ready = await restart(exchange, 5)
+    await save(results)
+  }
   if (parts.has('held')) {
     results.held = []
     for (const variant of ['dialplan', 'service', 'ari'] as const) {
       await using exchange = await open()                                     // Asterisk's memory, too, is that of this variant's calls
-      if (variant === 'service') results.ready = await restart(exchange, 3)
       results.held.push(...await holdMore(exchange, variant))
       await save(results)
     }
   }
-  if ([...parts].some(part => part !== 'held')) {
+  if ([...parts].some(part => !['held', 'ready', 'plan'].includes(part))) {
     await using exchange = await open()
     const { child: agency } = await openAgency(exchange.folder)
     await using _ = { [Symbol.asyncDispose]: () => agency.stop(2000) }

@@ -1,6 +1,7 @@
 /** The bench's figures as people read them: docs/bench.md. */
 import { readFile, writeFile } from 'node:fs/promises'
 import type { Held } from './held.ts'
+import { size, type PlanTimes } from './plan.ts'
 import { quantiles, type Figures } from './measure.ts'
 import { variants, type Variant } from './places.ts'
 import { heldText, readyText } from './report-held.ts'
@@ -20,6 +21,7 @@ export interface Results {
   live?: Figures
   many?: Figures
   held?: Held[]
+  plan?: PlanTimes[]
   /** ms from the service's start until it was ready, each time that it was killed and started again. */
   ready?: number[]
 }
@@ -53,7 +55,7 @@ export async function write(results: Results, file: string) {
 }
 
 function text(results: Results): string {
-  const { machine, rates, cel, live, many, search, held, ready } = results
+  const { machine, rates, cel, live, many, search, held, ready, plan } = results
   const lines = [
     '', `Measured ${results.at.slice(0, 16).replace('T', ' ')} UTC with \`${results.command}\` on ${machine.cores} cores (${machine.model.trim()}), ${machine.memory} GB, SIPp on the same cores.`, ''
   ]
@@ -79,11 +81,17 @@ function text(results: Results): string {
   }
   if (held) lines.push(...heldText(held))
   if (ready) lines.push(...readyText(ready))
+  if (plan) {
+    const median = (part: keyof PlanTimes) => one(quantiles(plan.map(times => times[part])).p50)
+    lines.push('## A big plan', '', `${size}: check ${median('check')} ms, render ${median('render')} ms, lint ${median('lint')} ms (medians of ${plan.length}; the first, cold, took ${one(sum(plan[0]!))} ms in all).`, '')
+  }
   lines.push('## Targets', '', '| target | measured | |', '|---|---|---|', ...targets(results).map(([target, measured, met]) => `| ${target} | ${measured} | ${met === undefined ? 'not measured' : met ? 'met' : '**not met**'} |`), '')
   return lines.join('\n')
 }
 
-function targets({ rates, search, live, many, ready }: Results): [string, string, boolean | undefined][] {
+const sum = ({ check, render, lint }: PlanTimes) => check + render + lint
+
+function targets({ rates, search, live, many, ready, plan }: Results): [string, string, boolean | undefined][] {
   const at = (rate: number, variant: Variant) => rates.find(f => f.rate === rate && f.variant === variant)
   const rows: [string, string, boolean | undefined][] = []
   const [a, b] = [at(40, 'dialplan'), at(40, 'service')]
@@ -100,5 +108,6 @@ function targets({ rates, search, live, many, ready }: Results): [string, string
   rows.push(['ready in under 3 s from the start', ready ? `${(median / 1000).toFixed(2)} s (median of ${ready.length})` : '', ready ? median < 3000 : undefined])
   rows.push(['service\'s RSS under 150 MB with 300 live calls', live?.appRss ? `${one(live.appRss.highest)} MB with ${live.liveCalls}` : '', live?.appRss ? live.liveCalls >= 300 && live.appRss.highest < 150 : undefined])
   rows.push(['… and flat over 10,000 calls', many?.appRss ? `${one(many.appRss.before)} → ${one(many.appRss.after)} MB over ${many.calls}` : '', many?.appRss ? many.calls >= 10_000 && many.appRss.after < many.appRss.before * 1.25 : undefined])
+  rows.push([`check + render + lint of ${size} in under 1 s`, plan ? `${one(quantiles(plan.map(sum)).p50)} ms` : '', plan ? quantiles(plan.map(sum)).p50 < 1000 : undefined])
   return rows
 }
