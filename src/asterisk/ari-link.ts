@@ -18,7 +18,7 @@ export interface AriSite {
 /** The parts of ari-client that its types do not name. */
 interface Inside {
   _ws?: NodeJS.EventEmitter & { terminate(): void }
-  _swagger: { apis: Record<string, { operations: Record<string, Operation> } | undefined> }
+  _swagger: { apis: Record<string, { operations: Record<string, Operation>, models?: Record<string, unknown> } | undefined> }
 }
 
 /** One of Asterisk's operations, out of its own description of ARI. `urlify` throws a text when a part of the path is missing. */
@@ -42,13 +42,13 @@ export interface AriLinkOptions {
 
 /** What comes back of our beats. */
 const beatBack = 'ChannelUserevent'
-const known: ReadonlySet<string> = new Set([...heard, beatBack])
+const wanted: ReadonlySet<string> = new Set([...heard, beatBack])
 
-/** The event in a message, if it is one of those that were asked for. */
-function eventIn(text: string): { type: string, eventname?: string } | undefined {
+/** The event in a message, if it is one that ARI's description knows. */
+function eventIn(text: string, models: Record<string, unknown>): { type: string, eventname?: string } | undefined {
   try {
     const event = JSON.parse(text) as { type?: unknown, eventname?: string } | null
-    return typeof event?.type === 'string' && known.has(event.type) ? event as { type: string } : undefined
+    return typeof event?.type === 'string' && Object.hasOwn(models, event.type) ? event as { type: string } : undefined
   } catch {
     return undefined
   }
@@ -174,7 +174,7 @@ export class AriLink {
     this.#takeEvents(client)
     await untilAborted(started, time)
     await this.#ask(client, 'applications', 'filter', {
-      applicationName: app, filter: { allowed: [...known].map(type => ({ type })) }
+      applicationName: app, filter: { allowed: [...wanted].map(type => ({ type })) }
     })
     this.beatAt = performance.now()
     await this.#sayThatItIsUp()
@@ -194,18 +194,20 @@ export class AriLink {
   /** ari-client's handler of events is taken off; ours takes its place. */
   #takeEvents(client: Inside) {
     client._ws!.removeAllListeners('message')
-    client._ws!.on('message', (data: unknown) => this.#hear(String(data)))
+    const models = client._swagger.apis['events']?.models ?? {}
+    client._ws!.on('message', (data: unknown) => this.#hear(String(data), models))
   }
 
-  #hear(text: string) {
+  #hear(text: string, models: Record<string, unknown>) {
     const { log, onEvent } = this.#options
-    const event = eventIn(text)
+    const event = eventIn(text, models)
     if (!event) {
       this.counts.unknownEvents++
       // Of the event only its type: the rest may be somebody's number.
       log.warn({ type: /"type": ?"(\w+)"/.exec(text)?.[1] ?? null }, 'an event that is not known here was passed over')
       return
     }
+    if (!wanted.has(event.type)) return            // it came before Asterisk was told what to send
     if (event.type === beatBack) {
       if (event.eventname === 'beat' && this.up) this.beatAt = performance.now()
       return

@@ -323,7 +323,14 @@ describe('the service', () => {
     }
     await Promise.all(Array.from({ length: 20 }, oneAfterTheOther))
     await quiet(30_000)
-    expect(arrived).toBe(1000)
+    // Whoever hangs up in the very moment of the answer may be gone before the service hears of them; on record they all are.
+    expect(arrived).toBeGreaterThan(666)
+    await eventually('each of them is on record', async () => {
+      await service.scribe.flush()
+      const { calls } = await service.records.db.selectFrom('calls').select(({ fn }) => fn.countAll().as('calls'))
+        .where('cliRaw', 'like', '+62721556%').where('disposition', 'is not', null).executeTakeFirstOrThrow()
+      return Number(calls) === 1000
+    })
     expect(clients.at(-1)).toBe(client)
     expect(listeners(client)).toBe(0)
     expect(service.ari.counts.unknownEvents).toBe(0)
