@@ -67,8 +67,9 @@ export class Ground implements AsyncDisposable {
       }
     }))
     const { city } = town
-    const { secrets } = places(city.state)
+    const { secrets, versions } = places(city.state)
     await copyFile(secrets, join(folder, basename(secrets)))
+    await symlink(versions, join(folder, basename(versions)))
     const log = join(city.state, 'asterisk', 'log')
     await symlink(join(log, 'cel-custom'), join(folder, 'ledger'))
     const ledgerDisk = withContainers ? undefined : opened.use(await underTheLedger(city, log))
