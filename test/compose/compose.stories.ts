@@ -49,7 +49,7 @@ describe('docker compose up', () => {
   test('parts that freeze are killed by their health checks, and started again', { timeout: 240_000 }, async () => {
     const parts = ['service', 'asterisk', 'redis']
     // The first process is the init; its child is the part.
-    const freeze = 'for s in /proc/[0-9]*/status; do grep -q "^PPid:[[:space:]]*1$" $s && p=${s#/proc/} && kill -STOP ${p%/status}; done'
+    const freeze = 'for s in /proc/[0-9]*/status; do if grep -q "^PPid:[[:space:]]*1$" $s; then p=${s#/proc/}; kill -STOP ${p%/status}; fi; done'
     for (const part of parts) await program('docker', ['exec', await container(part), 'sh', '-c', freeze])
     await Promise.all(parts.map(part => eventually(`${part} is started again`, async () => (await inspect(part)).RestartCount > 0 || undefined, 180_000)))
     await ready()
