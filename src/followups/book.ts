@@ -125,6 +125,7 @@ export class Book {
       const hourAgo = now - 3_600_000
       const { made } = await db.selectFrom('attempts').select(({ fn }) => fn.countAll<number>().as('made')).where('begunAt', '>', hourAgo).executeTakeFirstOrThrow()
       let left = Math.min(allowance, cityHourly - Number(made))
+      if (left <= 0) return []
       const ringing = new Set([...busy, ...(await db.selectFrom('attempts').select('cli').where('state', '<>', 'ended').execute()).map(({ cli }) => cli)])
       const due: FollowUp[] = []
       for (const [rings, lines] of free) {
@@ -178,7 +179,9 @@ export class Book {
       const row = await db.selectFrom('attempts').selectAll().where('followupId', '=', id).where('attempt', '=', attempt).where('state', '<>', 'ended').executeTakeFirst()
       if (!row) return
       const { outcome, line, joinedAt, rung } = result
-      await db.updateTable('attempts').set({ state: 'ended', endedAt: now, outcome, line, joinedAt }).where('followupId', '=', id).where('attempt', '=', attempt).execute()
+      const { numUpdatedRows } = await db.updateTable('attempts').set({ state: 'ended', endedAt: now, outcome, line, joinedAt })
+        .where('followupId', '=', id).where('attempt', '=', attempt).where('state', '<>', 'ended').executeTakeFirst()
+      if (numUpdatedRows !== 1n) return
       const followUp = await db.selectFrom('followups').selectAll().where('id', '=', id).executeTakeFirstOrThrow()
       await tell(followUp, row.by, 'attempt-ended', { attempt, outcome, line, rung, seconds: joinedAt === null || result.endedAt === null ? null : Math.round((result.endedAt - joinedAt) / 1000) })
       if (followUp.state !== 'calling') return

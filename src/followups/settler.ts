@@ -88,9 +88,8 @@ export class Settler {
       const id = attemptId(attempt.followupId, attempt.attempt)
       if (!missing.has(id) || !this.#missing.has(id) || Math.abs(now - attempt.begunAt!) < grace) continue
       const result = await this.#result(attempt)
-      const lost = result.endedAt === null && result.outcome !== 'spoken' && result.outcome !== 'later' && result.outcome !== 'not-needed' && result.outcome !== 'wrong-number'
       this.#options.log.warn({ followUp: attempt.followupId, attempt: attempt.attempt, rung: result.rung }, 'a callback is gone without an end in the ledger')
-      await this.#settle(attempt, lost ? { ...result, outcome: 'void' } : result, now)
+      await this.#settle(attempt, withoutEnd(result), now)
       missing.delete(id)
     }
     this.#missing = missing
@@ -107,4 +106,10 @@ export class Settler {
     await this.#options.book.settle({ followUp: followupId, attempt }, result, now)
     this.#options.log.info({ followUp: followupId, attempt, outcome: result.outcome, line: result.line }, 'a callback has ended')
   }
+}
+
+/** What the citizen has said by key stands. Whoever was cut off in a talk is owed another, as a caller whom we cut off is. */
+function withoutEnd(result: Result): Result {
+  if (result.endedAt !== null || ['later', 'not-needed', 'wrong-number'].includes(result.outcome)) return result
+  return { ...result, outcome: result.rung ? 'cut-off' : 'void' }
 }

@@ -23,6 +23,7 @@ export class Proxy implements AsyncDisposable {
   connections = 0
   sent = ''
   readonly #awaited = new Map<string, () => void>()
+  #hold: { text: string, come: () => void, piece?: { from: Socket, go: () => void } } | undefined
 
   private constructor(at: Place, to: Place) {
     this.#at = at
@@ -41,6 +42,19 @@ export class Proxy implements AsyncDisposable {
   /** Resolves when the next piece that has this text in it has been sent on to Asterisk. */
   passes(text: string): Promise<void> {
     return new Promise(resolve => { this.#awaited.set(text, resolve) })
+  }
+
+  /** The next piece that has this text in it, on its way there or back, waits in here with all that follows it; resolves when it is here. */
+  holds(text: string): Promise<void> {
+    return new Promise(come => { this.#hold = { text, come } })
+  }
+
+  /** What is held goes on; or it is `lost`, as with a sender who died before it was on its way. */
+  letGo({ lost = false } = {}) {
+    const piece = this.#hold?.piece
+    this.#hold = undefined
+    if (lost) piece?.from.destroy()
+    else piece?.go()
   }
 
   /** As if it were not there. */
@@ -92,7 +106,12 @@ export class Proxy implements AsyncDisposable {
   #carry(from: Socket, to: Socket, take: (chunk: Buffer) => void) {
     this.#sockets.add(from)
     from.setNoDelay()
-    from.on('data', take)
+    from.on('data', chunk => {
+      if (!this.#hold || this.#hold.piece || !chunk.includes(this.#hold.text)) return take(chunk)
+      from.pause()
+      this.#hold.piece = { from, go: () => { take(chunk); from.resume() } }
+      this.#hold.come()
+    })
     from.on('error', () => {})
     from.on('close', () => {
       this.#sockets.delete(from)
