@@ -61,7 +61,7 @@ export interface Result {
 
 /** Folds the steps of an attempt. @param spoken how long two must have talked who were joined without a key */
 export function resultOf(steps: readonly Step[], spoken: Duration): Result {
-  const all = steps.toSorted((a, b) => a.at - b.at)
+  const all = steps.toSorted((a, b) => a.at - b.at || (a.key < b.key ? -1 : 1))
   const first = <K extends Step['kind']>(kind: K) => all.find((step): step is Extract<Step, { kind: K }> => step.kind === kind)
   const key = first('citizen-key')?.facts.key
   const connected = all.filter(step => step.kind === 'connected')
