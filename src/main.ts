@@ -128,6 +128,7 @@ export async function serve(settings: Settings, log: Logger): Promise<Service> {
   const jobs: Jobs = new Jobs({
     redis: settings.redis, timezone: plan.now.timezone, audit: checkBooks, log,
     callback: async attempt => {
+      if (!ari.up) return                          // nobody could be asked: it stays claimed, and is queued again when somebody can
       const followUp = await book.begin(attempt, Date.now())
       if (followUp) await callbacks.ring(ringing(plan.now, followUp, attempt.attempt))
     }

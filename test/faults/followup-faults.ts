@@ -22,7 +22,7 @@ export interface Fault {
   meanwhile?(scene: Scene, moment: MomentName): Promise<unknown>
   /** Whether it ends the service, and with it what was just on its way from or to it. */
   endsTheService?: true
-  /** Whether the moment is come to by a job that is first held in the queue, for `before` and `queued` to take. */
+  /** What is done while the job waits in the queue, whatever the moment is. */
   queued?(scene: Scene): Promise<unknown>
   /** How many attempts it takes at the most; one where a moment is not named. */
   attempts?: Partial<Record<MomentName, number>>

@@ -57,7 +57,7 @@ export const moments: readonly Moment[] = [
   {
     name: 'leased', when: 'a worker has taken the job out of the queue, and has not begun it (Redis\' answer is held on its way)',
     async hold({ ground, story }) {
-      const there = ground.wires.redis.holds('"followUp":')
+      const there = ground.wires.redis.holds('"followUp":', 'back')
       return async () => { await there; await eventually('it is claimed, not begun', () => story.attemptIs('claimed')) }
     },
     release: async ({ ground }, how) => ground.wires.redis.letGo(how)
@@ -65,7 +65,7 @@ export const moments: readonly Moment[] = [
   {
     name: 'about to dial', when: 'it is begun in the store, and Asterisk has not been asked (the question is held on its way)',
     async hold({ ground, story }) {
-      const there = ground.wires.ari.holds('POST /ari/channels/followup-')
+      const there = ground.wires.ari.holds('POST /ari/channels/followup-', 'there')
       return async () => { await there; await eventually('it is begun', () => story.attemptIs('dialling')) }
     },
     release: async ({ ground }, how) => ground.wires.ari.letGo(how)

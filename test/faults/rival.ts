@@ -29,6 +29,7 @@ const line = new AriCallbackLine(ari)
 const jobs = new Jobs({
   redis, timezone: plan.timezone, audit: () => Promise.reject(new Error('the other one checks the books')), log,
   callback: async attempt => {
+    if (!ari.up) return
     const followUp = await book.begin(attempt, Date.now())
     if (followUp) await line.ring(ringing(plan, followUp, attempt.attempt))
   }

@@ -65,6 +65,6 @@ describe('the states', () => {
   test('nobody is rung but from open, and nothing leads back there but an attempt that failed or a person', () => {
     expect(from('begins')).toEqual({ states: ['open'], to: 'calling' })
     const leadToOpen = Object.values(transitions).flatMap(ways => Object.entries(ways).filter(([, to]) => to === 'open').map(([happening]) => happening))
-    expect(leadToOpen).toEqual(['again', 'call-now'])
+    expect(new Set(leadToOpen)).toEqual(new Set(['again', 'call-now']))
   })
 })
