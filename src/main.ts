@@ -122,7 +122,7 @@ export async function serve(settings: Settings, log: Logger): Promise<Service> {
   // Follow-ups: their truth is in the store, what is to be done now in the queue, what came of it in the ledger.
   const callbacks = new AriCallbackLine(ari)
   const settler: Settler = new Settler({
-    book, line: callbacks, plan: () => plan.now, log, steps: callId => local.steps(callId),
+    book, line: callbacks, plan: () => plan.now, log, steps: callIds => local.stepsOf(callIds),
     caughtUp: () => ari.up && bookkeeper.lag === 0 && scribe.pending === 0
   })
   const jobs: Jobs = new Jobs({
