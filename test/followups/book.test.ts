@@ -66,8 +66,8 @@ describe.each([['sqlite', onSqlite], ['postgresql', onPostgres]])('the book on %
       await misses('b', { at: minute })
       expect((await book.get((await only()).id))!.calls.sort()).toEqual(['a', 'b'])
     })
-    test('five hundred at once', async () => {
-      await records.append(Array.from({ length: 700 }, (_, n) => missedCall(`many-${n}`, { cli: `+62721555${String(n).padStart(4, '0')}`, at: n })).flat())
+    test('seven hundred at once, in two batches', async () => {
+      await records.append(Array.from({ length: 700 }, (_, n) => missedCall(`many-${n}`, { cli: '', at: n })).flat())
       await takeAll()
       expect(await all()).toHaveLength(700)
       const { told } = await records.db.selectFrom('followupEvents').select(({ fn }) => fn.countAll<number>().as('told')).executeTakeFirstOrThrow()
@@ -140,11 +140,13 @@ describe.each([['sqlite', onSqlite], ['postgresql', onPostgres]])('the book on %
       expect(await who(now + minute, { allowance: 0 })).toEqual([])
     })
     test('of very many, too', async () => {
-      await records.append(Array.from({ length: 1_200 }, (_, n) => missedCall(`many-${n}`, { cli: `+62721555${String(n).padStart(4, '0')}`, at: n, agency: n % 2 ? 'posko' : 'bpbd' })).flat())
-      await takeAll()
-      const claimed = await who(now + minute, { free: lines({ bpbd: 2, posko: 3 }), allowance: 4 })
-      expect(claimed).toEqual(['+627215550000', '+627215550001', '+627215550002', '+627215550003'])
-      expect(await who(now + minute, { free: lines({ bpbd: 1, posko: 0 }), busy: new Set(['+627215550004']) })).toEqual(['+627215550006'])
+      plan = planWith('{ policy: { delay: 0 s }, stale: 1440 min, outbound: { channels: 10 } }')
+      const later = now + 400 * minute
+      await records.append(Array.from({ length: 1_200 }, (_, n) => missedCall(`many-${n}`, { cli: citizen(n % 100), at: n + Math.floor(n / 100) * 31 * minute, agency: n % 2 ? 'posko' : 'bpbd' })).flat())
+      await takeAll(later)
+      expect(await all()).toHaveLength(1_200)
+      expect(await who(later, { free: lines({ bpbd: 2, posko: 3 }), allowance: 4 })).toEqual([0, 1, 2, 3].map(citizen))
+      expect(await who(later, { free: lines({ bpbd: 1, posko: 0 }), busy: new Set([citizen(4)]) })).toEqual([citizen(6)])
     })
     test('whoever is on the telephone with us, or is being rung, is passed over: one leg a number', async () => {
       await misses('a', { cli: citizen(1) })
