@@ -139,8 +139,8 @@ export class Book {
       const { made } = await db.selectFrom('attempts').select(({ fn }) => fn.countAll<number>().as('made')).where('begunAt', '>', hourAgo).executeTakeFirstOrThrow()
       const left = Math.min(allowance, cityHourly - Number(made))
       if (left <= 0) return []
-      const ringing = new Set([...busy, ...(await db.selectFrom('attempts').select('cli').where('state', '<>', 'ended').execute()).map(({ cli }) => cli)])
-      const due = await firstDue(db, kind, now, free, left, ringing)
+      const due = await firstDue(db, kind, now, free, left, busy)
+      const taken = new Set<string>()
       const numbers = anyOf(kind, numbersOf(due))
       const rung = new Map((await db.selectFrom('attempts').select('cli').select(({ fn }) => fn.countAll<number>().as('rung')).where('cli', 'in', numbers).where('begunAt', '>', hourAgo).groupBy('cli').execute()).map(row => [row.cli, Number(row.rung)]))
       const callers = new Set((await db.selectFrom('calls').select('cli').distinct().where('cli', 'in', numbers).execute()).map(({ cli }) => cli))
@@ -148,7 +148,7 @@ export class Book {
       for (const of of due) {
         if (attempts.length >= left) break
         const { id, cli, attempt, rings, claimedBy, priority } = of
-        if (ringing.has(cli!)) continue
+        if (taken.has(cli!)) continue
         const often = (rung.get(cli!) ?? 0) >= hourly
         if (often || !callers.has(cli)) {
           await move(db, tell, of, 'handed', { why: often ? 'rung-too-often' : 'never-called', list: deskOf(this.#plan()) }, 'policy', { rung: rung.get(cli!) ?? 0 })
@@ -156,7 +156,7 @@ export class Book {
         }
         const by = claimedBy !== null && priority === 0 ? claimedBy : 'policy'
         attempts.push({ of, followupId: id, attempt: attempt + 1, state: 'claimed', agency: rings, cli: cli!, by, madeAt: now, begunAt: null, endedAt: null, outcome: null, line: null, joinedAt: null })
-        ringing.add(cli!)
+        taken.add(cli!)
       }
       const moved = await claimAttempts(db, kind, attempts)
       const claimed = attempts.filter(({ followupId }) => moved.has(followupId))
@@ -393,18 +393,19 @@ const many = 1_000
  * Those due whose turn it is, in order. Few are found by their time, among however many wait; of many, each agency's first ones
  * are found by their rank.
  */
-async function firstDue(db: Db, kind: StoreKind, now: number, free: ReadonlyMap<string, number>, most: number, ringing: ReadonlySet<string>): Promise<FollowUp[]> {
+async function firstDue(db: Db, kind: StoreKind, now: number, free: ReadonlyMap<string, number>, most: number, busy: ReadonlySet<string>): Promise<FollowUp[]> {
   const withLines = [...free].filter(([, lines]) => lines > 0)
+  if (withLines.length === 0) return []
   const due = db.selectFrom('followups').where('state', '=', 'open').where('dueAt', '<=', now)
+  const reachable = due.selectAll().where('cli', 'not in', anyOf(kind, [...busy])).where('cli', 'not in', db.selectFrom('attempts').select('cli').where('state', '<>', 'ended'))
   const { count } = await db.selectFrom(due.select('dueAt').limit(many).as('due')).select(({ fn }) => fn.countAll<number>().as('count')).executeTakeFirstOrThrow()
   const first: FollowUp[] = []
   if (Number(count) < many) {
-    const all = Map.groupBy((await due.selectAll().execute()).filter(({ cli }) => !ringing.has(cli!)).sort(inTurn), ({ rings }) => rings)
+    const all = Map.groupBy((await reachable.execute()).sort(inTurn), ({ rings }) => rings)
     for (const [rings, lines] of withLines) first.push(...all.get(rings)?.slice(0, lines) ?? [])
   } else {
-    const notNow = anyOf(kind, [...ringing])
     for (const [rings, lines] of withLines) {
-      first.push(...await due.selectAll().where('rings', '=', rings).where('cli', 'not in', notNow).orderBy('priority').orderBy('arrivedAt').limit(Math.min(lines, most)).execute())
+      first.push(...await reachable.where('rings', '=', rings).orderBy('priority').orderBy('arrivedAt').limit(Math.min(lines, most)).execute())
     }
   }
   return first.sort(inTurn)
