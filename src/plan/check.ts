@@ -17,7 +17,7 @@ export const checks: Check[] = [
 ]
 
 /** The time zone and the languages are known to the world. */
-function places({ timezone, languages, numbers }: Draft, report: Report) {
+function places({ timezone, languages, numbers, menus }: Draft, report: Report) {
   if (timezone !== undefined && !isTimezone(timezone)) {
     report(['timezone'], `${quote(timezone)} is not a known time zone`, didYouMean(timezone, Intl.supportedValuesOf('timeZone')) ?? 'as in "Asia/Jakarta"')
   }
@@ -26,9 +26,17 @@ function places({ timezone, languages, numbers }: Draft, report: Report) {
     if (code && !known.of(code)) report(['languages', index], `${quote(code)} is not a known language`, 'as in "id" or "en"')
   })
   const spoken = languages?.filter(code => code !== undefined)         // one that is refused already is undefined
-  for (const [did, number] of numbers ?? []) {
-    if (!spoken || number?.language === undefined || spoken.includes(number.language)) continue
-    report(['numbers', did, 'language'], `${quote(number.language)} is not among the languages`, didYouMean(number.language, spoken) ?? thereAre(spoken))
+  const look = (path: Path, language: string | undefined) => {
+    if (!spoken || language === undefined || spoken.includes(language)) return
+    report(path, `${quote(language)} is not among the languages`, didYouMean(language, spoken) ?? thereAre(spoken))
+  }
+  for (const [did, number] of numbers ?? []) look(['numbers', did, 'language'], number?.language)
+  for (const [name, menu] of menus ?? []) {
+    for (const [key, choice] of menu?.keys ?? []) {
+      if (typeof choice !== 'object') continue
+      look(['menus', name, 'keys', key, 'language'], choice.language)
+      if (choice.to === undefined && choice.language === undefined) report(['menus', name, 'keys', key], 'says neither where the key leads nor in which language', 'write the node, or { language: en }')
+    }
   }
 }
 
@@ -119,7 +127,7 @@ export function unreachable(plan: Draft, report: Report) {
     if (node === undefined || reached.has(node)) continue
     reached.add(node)
     const menu = plan.menus?.get(node)
-    if (menu) toVisit.push(menu.silence, ...menu.keys?.values() ?? [])
+    if (menu) toVisit.push(menu.silence, ...[...menu.keys?.values() ?? []].map(choice => typeof choice === 'object' ? choice.to : choice))
     const { closed, overflow } = plan.agencies?.get(node) ?? {}
     toVisit.push(closed, overflow?.busy, overflow?.dead)
   }
@@ -154,7 +162,10 @@ export function missingPrompts(plan: Draft, catalogue: PromptCatalogue, report: 
 function* nodeReferences(plan: Draft): Generator<[Path, string]> {
   for (const [did, number] of plan.numbers ?? []) if (number?.entry !== undefined) yield [['numbers', did, 'entry'], number.entry]
   for (const [name, menu] of plan.menus ?? []) {
-    for (const [key, node] of menu?.keys ?? []) if (node !== undefined) yield [['menus', name, 'keys', key], node]
+    for (const [key, choice] of menu?.keys ?? []) {
+      if (typeof choice === 'string') yield [['menus', name, 'keys', key], choice]
+      else if (choice?.to !== undefined) yield [['menus', name, 'keys', key, 'to'], choice.to]
+    }
     if (menu?.silence !== undefined) yield [['menus', name, 'silence'], menu.silence]
   }
   if (plan.siaga?.entry !== undefined) yield [['siaga', 'entry'], plan.siaga.entry]

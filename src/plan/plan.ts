@@ -41,11 +41,14 @@ export interface MenuNode {
   prompt: string
   patience: Duration
   tries: number
-  /** From a key of the telephone (0-9, *, #) to a node's name. */
-  keys: ReadonlyMap<string, string>
+  /** By key of the telephone (0-9, *, #). */
+  keys: ReadonlyMap<string, Choice>
   silence: string
   wrongKey: string
 }
+
+/** What a key means: where it leads, perhaps to its own menu again, and what the caller hears from there on. */
+export interface Choice { to: string, language?: string }
 
 export interface AgencyNode {
   kind: 'agency'
@@ -72,7 +75,10 @@ export const agencies = (plan: Plan) => [...plan.nodes.values()].filter(node => 
 /** Makes the plan out of a file that has passed every check. */
 export function finish(file: PlanFile, calendars: ReadonlyMap<string, Calendar>, version: string): Plan {
   const nodes = new Map<string, Node>()
-  for (const [id, menu] of file.menus) nodes.set(id, { kind: 'menu', id, wrongKey: file.prompts.wrongKey, ...menu })
+  for (const [id, menu] of file.menus) {
+    const keys = new Map([...menu.keys].map(([key, choice]) => [key, typeof choice === 'string' ? { to: choice } : { to: id, ...choice }] as const))
+    nodes.set(id, { kind: 'menu', id, wrongKey: file.prompts.wrongKey, ...menu, keys })
+  }
   for (const [id, agency] of file.agencies) nodes.set(id, { kind: 'agency', id, sorry: file.prompts.sorry, ...agency })
   const numbers = new Map<string, Entry>()
   for (const [did, number] of file.numbers) numbers.set(did, { language: file.languages[0]!, ...number })

@@ -31,6 +31,11 @@ export function oneOf<const Words extends string[]>(words: Words, description: s
 /** A name that some other part of the plan must have; the checks look for it. */
 export const reference = (description: string) => Type.String({ description })
 
+/** A value that stands for the one property of an object that most have: `1: bpbd` for `1: { to: bpbd }`. */
+export function either<S extends TSchema, T extends TSchema>(short: S, long: T) {
+  return Type.Unsafe<Static<S> | Static<T>>({ ...long, short } as TSchema)
+}
+
 /** A line for people to read. */
 export const text = (description: string) =>
   Type.String({ pattern: '^[^\\p{C}]{1,80}$', expects: 'a text of 1 to 80 letters on one line', description })

@@ -3,7 +3,7 @@
  * types. A new section is a new property here; what concerns several sections at once goes into check.ts.
  */
 import { Type, type Static } from 'typebox'
-import { date, duration, name, named, oneOf, prompt, reference, text, time } from './schema-words.ts'
+import { date, duration, either, name, named, oneOf, prompt, reference, text, time } from './schema-words.ts'
 
 const language = Type.String({ pattern: '^[a-z]{2}$', expects: 'a language code of two small letters, as in "id"' })
 
@@ -26,6 +26,12 @@ const Entry = Type.Object({
   entry: reference('The node where a call to this number begins')
 })
 
+/** What a key means: a node, or a language in which the menu is heard again, or both. */
+const Choice = either(reference('The node that the key leads to'), Type.Object({
+  language: Type.Optional(Type.String({ description: 'What the caller hears from here on; as before if left out' })),
+  to: Type.Optional(reference('The node that the key leads to; this menu again if left out'))
+}, { description: 'A language, and perhaps another node' }))
+
 const Menu = Type.Object({
   greeting: Type.Optional(Type.String({ ...prompt, description: 'Heard once, before the menu' })),
   prompt: Type.String({ ...prompt, description: 'The question; a key counts from its first syllable' }),
@@ -34,7 +40,7 @@ const Menu = Type.Object({
   }),
   tries: Type.Integer({ minimum: 1, maximum: 9, default: 2, description: 'Wrong keys before silence; 2 if left out' }),
   keys: named({ pattern: '^[0-9*#]$', expects: 'a key of a telephone: 0 to 9, "*" or "#"' },
-    reference('The node that the key leads to'), 'What each key means'),
+    Choice, 'What each key means: a node, or a language ({ language: en }), or both'),
   silence: reference('The node for those who press nothing; it must end at a human'),
   wrongKey: Type.Optional(Type.String({ ...prompt, description: 'Played after a key that means nothing' }))
 })

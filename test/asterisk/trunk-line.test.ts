@@ -17,7 +17,7 @@ const plan = {
   timezone: 'Asia/Jakarta', hours: new Map(), holidays: new Map(), exceptions: [],
   numbers: new Map([['112', { did: '112', entry: 'utama', language: 'id' }]]),
   nodes: new Map<string, object>([
-    ['utama', { kind: 'menu', id: 'utama', prompt: 'menu-utama', patience: 10, tries: 2, keys: new Map([['2', 'bpbd']]), silence: 'bpbd', wrongKey: 'salah' }],
+    ['utama', { kind: 'menu', id: 'utama', prompt: 'menu-utama', patience: 10, tries: 2, keys: new Map([['2', { to: 'bpbd' }]]), silence: 'bpbd', wrongKey: 'salah' }],
     ['bpbd', { kind: 'agency', id: 'bpbd', sorry: 'maaf', lines: [] }]
   ])
 } as unknown as Plan

@@ -49,6 +49,7 @@ export class FakeChannel implements Channel {
   readonly number: string
   readonly hungUp = this.#line.signal
   place = ''
+  language = ''
   talkingWith: string | undefined
   #listeners: ((digit: string) => void)[] = []
   #inHand = true
@@ -75,6 +76,11 @@ export class FakeChannel implements Channel {
   async remember(place: string) {
     this.#there()
     this.place = place
+  }
+
+  async speak(language: string) {
+    this.#there()
+    this.language = language
   }
 
   async ring(agency: string) {

@@ -34,15 +34,15 @@ test('simulate prints the way, with the prompts\' texts and the reasons', async 
   const { code, stdout } = await satunomor('simulate', '--plan', join(folder, 'plan.yaml'), '--number', '112', '--at', '2027-03-20 02:30', '--press', '3')
   expect(stdout.replace(/plan [0-9a-f]{12}/, 'plan X').split('\n')).toEqual([
     '112 on Sat 20 March 2027, 02:30 (Asia/Jakarta), plan X',
-    '  dials    112                  → utama, in "id"',
+    '  dials    112                    → utama, in "id"',
     '  menu     utama',
-    '  hears    sambutan             Darurat satu satu dua, Bandar Lampung.',
-    '  hears    menu-utama           Ambulans, tekan satu. Bencana, tekan dua. Halo Wali Kota, tekan tiga. Petugas, tunggu.',
-    '  presses  3                    → wali-kota',
-    '  passes   wali-kota            closed (hours: kantor) → posko',
-    '  agency   posko                open (at all times)',
-    '  hears    ke-petugas           Anda kami sambungkan ke petugas. Mohon jangan tutup telepon.',
-    '  rings    posko-1              is picked up',
+    '  hears    id/sambutan            Darurat satu satu dua, Bandar Lampung.',
+    '  hears    id/menu-utama          Ambulans, tekan satu. Bencana, tekan dua. Halo Wali Kota, tekan tiga. Petugas, tunggu.',
+    '  presses  3                      → wali-kota',
+    '  passes   wali-kota              closed (hours: kantor) → posko',
+    '  agency   posko                  open (at all times)',
+    '  hears    id/ke-petugas          Anda kami sambungkan ke petugas. Mohon jangan tutup telepon.',
+    '  rings    posko-1                is picked up',
     'A human picks up: posko, on the line posko-1.', ''
   ])
   expect(code).toBe(0)
@@ -77,7 +77,7 @@ test('switch closes an agency until a time, and a call made now is led on', asyn
   const until = '2999-12-31 18:00'
   const closed = await satunomor('switch', 'close', 'wali-kota', '--until', until, '--reason', 'Banjir', '--plan', plan)
   expect(closed).toEqual({ code: 0, stdout: `wali-kota is closed until ${until}: Banjir\n`, stderr: '' })
-  expect((await satunomor('simulate', '--press', '3', '--plan', plan)).stdout).toContain('passes   wali-kota            closed (switch: Banjir) → posko')
+  expect((await satunomor('simulate', '--press', '3', '--plan', plan)).stdout).toContain('passes   wali-kota              closed (switch: Banjir) → posko')
   expect(await satunomor('switch', 'open', 'wali-kota', '--plan', plan)).toMatchObject({ code: 0, stdout: 'Nothing is set by hand.\n' })
 })
 
