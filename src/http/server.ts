@@ -5,6 +5,7 @@ import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox'
 import fastify, { LogController, type FastifyBaseLogger } from 'fastify'
 import type { Logger } from 'pino'
 import { callRoutes, type CallsOptions } from './calls.ts'
+import { directoryRoutes, type DirectoryOptions } from './directory.ts'
 import { answer, answerFaults } from './faults.ts'
 import { bearer, protect } from './guard.ts'
 import type { Metrics } from './metrics.ts'
@@ -25,10 +26,12 @@ export interface HttpOptions extends CallsOptions {
   refused?: OperationsOptions['refused']
   /** How the service plan changes. */
   changes?: PlanOptions['changes']
+  /** Of the plan that is live. */
+  directory?: DirectoryOptions['directory']
 }
 
 /** The app, ready to `listen` or `inject`. It reads no environment and opens no port by itself. */
-export async function httpServer({ records, live, token, log, ready, version, metrics, audit, refused, changes }: HttpOptions) {
+export async function httpServer({ records, live, token, log, ready, version, metrics, audit, refused, changes, directory }: HttpOptions) {
   const app = fastify({
     loggerInstance: quiet(log),
     logController: new LogController({ disableRequestLogging: true }),
@@ -80,6 +83,7 @@ export async function httpServer({ records, live, token, log, ready, version, me
     api.addHook('onRequest', bearer(token))
     if (audit && refused) await api.register(operationsRoutes, { audit, refused })
     if (changes) await api.register(planRoutes, { changes })
+    if (directory) await api.register(directoryRoutes, { directory })
     await api.register(callRoutes, { records, ...live ? { live } : {} })
   }, { prefix: '/api' })
 

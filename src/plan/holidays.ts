@@ -8,10 +8,7 @@ import { conform, type Rule } from './conform.ts'
 import type { Draft, Partly, Report } from './draft.ts'
 import { didYouMean, type Fault } from './faults.ts'
 import { date, oneOf, text } from './schema-words.ts'
-import { openSource } from './source.ts'
-
-/** The texts of the folder's files, by name without .yaml; `file` is for the faults' places. */
-export type HolidayTexts = ReadonlyMap<string, { file: string, text: string | Uint8Array }>
+import { openSource, type FileTexts } from './source.ts'
 
 const HolidayFile = Type.Object({
   name: text('For people to read'),
@@ -30,9 +27,9 @@ export type Calendar = ReadonlyMap<string, string>
 
 /**
  * The calendars of a plan, out of the files that they name. Faults of the plan go to `report`, those of the files are
- * returned. `now` is Unix time in ms.
+ * returned. `texts` are by name without .yaml; `now` is Unix time in ms.
  */
-export function readCalendars(plan: Draft, texts: HolidayTexts, report: Report, now: number): { calendars: Map<string, Calendar>, faults: Fault[] } {
+export function readCalendars(plan: Draft, texts: FileTexts, report: Report, now: number): { calendars: Map<string, Calendar>, faults: Fault[] } {
   const calendars = new Map<string, Calendar>()
   const files = new Map<string, Partly<HolidayFile>>()
   const faults: Fault[] = []

@@ -1,12 +1,14 @@
 /** The service plan as the rest of the program walks it: every name resolves, every default is filled in, frozen. */
+import type { DirectoryEntry } from './directory.ts'
 import type { Duration } from './duration.ts'
 import type { Calendar } from './holidays.ts'
+import type { Room } from './rooms.ts'
 import type { Exception, Line, Period, PlanFile, Prompts, Trunk } from './schema.ts'
 
 export type { Exception, Line, Period, Prompts, Trunk } from './schema.ts'
 
 export interface Plan {
-  /** The first 12 hex digits of the SHA-256 of the plan's text, and of the holiday files' that it names. */
+  /** The first 12 hex digits of the SHA-256 of the plan's text, and of the files' of holidays and of the directory that it names. */
   version: string
   city: string
   timezone: string
@@ -24,6 +26,10 @@ export interface Plan {
   exceptions: readonly Exception[]
   /** Surge mode: where calls begin while it is on. */
   siaga?: { entry: string }
+  /** OPD, kecamatan and kelurahan. */
+  directory: readonly DirectoryEntry[]
+  /** Teleconferences by name. */
+  rooms: ReadonlyMap<string, Room>
   prompts: Prompts
   /** How long calls are watched after an apply, and how many may fail meanwhile. */
   apply: { watch: Duration, failed: number }
@@ -73,7 +79,7 @@ export const menus = (plan: Plan) => [...plan.nodes.values()].filter(node => nod
 export const agencies = (plan: Plan) => [...plan.nodes.values()].filter(node => node.kind === 'agency')
 
 /** Makes the plan out of a file that has passed every check. */
-export function finish(file: PlanFile, calendars: ReadonlyMap<string, Calendar>, version: string): Plan {
+export function finish(file: PlanFile, calendars: ReadonlyMap<string, Calendar>, directory: readonly DirectoryEntry[], version: string): Plan {
   const nodes = new Map<string, Node>()
   for (const [id, menu] of file.menus) {
     const keys = new Map([...menu.keys].map(([key, choice]) => [key, typeof choice === 'string' ? { to: choice } : { to: id, ...choice }] as const))
@@ -82,8 +88,8 @@ export function finish(file: PlanFile, calendars: ReadonlyMap<string, Calendar>,
   for (const [id, agency] of file.agencies) nodes.set(id, { kind: 'agency', id, sorry: file.prompts.sorry, ...agency })
   const numbers = new Map<string, Entry>()
   for (const [did, number] of file.numbers) numbers.set(did, { language: file.languages[0]!, ...number })
-  const { city, timezone, languages, trunks, hours = new Map(), exceptions = [], siaga, prompts, apply } = file
-  return freeze({ version, city, timezone, languages, trunks, numbers, nodes, hours, holidays: calendars, exceptions, prompts, apply, ...siaga ? { siaga } : {} })
+  const { city, timezone, languages, trunks, hours = new Map(), exceptions = [], siaga, rooms = new Map(), prompts, apply } = file
+  return freeze({ version, city, timezone, languages, trunks, numbers, nodes, hours, holidays: calendars, exceptions, directory, rooms, prompts, apply, ...siaga ? { siaga } : {} })
 }
 
 /** Freezes all the way down; a Map, which `Object.freeze` leaves open, refuses its writers. */

@@ -3,7 +3,9 @@
  * types. A new section is a new property here; what concerns several sections at once goes into check.ts.
  */
 import { Type, type Static } from 'typebox'
-import { date, duration, either, name, named, oneOf, prompt, reference, text, time } from './schema-words.ts'
+import { Directory } from './directory.ts'
+import { Room } from './rooms.ts'
+import { date, dialled, duration, either, name, named, oneOf, prompt, reference, text, time } from './schema-words.ts'
 
 const language = Type.String({ pattern: '^[a-z]{2}$', expects: 'a language code of two small letters, as in "id"' })
 
@@ -48,11 +50,7 @@ const Menu = Type.Object({
 const Line = Type.Object({
   id: Type.String({ ...name, description: 'Unique among all agencies’ lines' }),
   trunk: reference('The trunk that reaches it'),
-  number: Type.String({
-    pattern: '^(\\+[0-9]{1,15}|[A-Za-z0-9._-]{1,40})$',
-    expects: 'a telephone number, or a name of at most 40 letters, digits, dots, hyphens and underscores',
-    description: 'What is dialled on the trunk'
-  }),
+  number: dialled('What is dialled on the trunk'),
   ringTime: duration({
     default: '20 s', atLeast: '5 s', atMost: '2 min',
     description: 'How long it rings before the next line is tried; mobiles take 4 to 10 s to begin. 20 s if left out'
@@ -137,6 +135,8 @@ export const PlanFile = Type.Object({
   siaga: Type.Optional(Type.Object({
     entry: reference('The node where all calls begin while it is on')
   }, { description: 'Surge mode, for floods and the like: npx satunomor switch siaga' })),
+  directory: Type.Optional(Directory),
+  rooms: Type.Optional(named(name, Room, 'Teleconferences, by name')),
   prompts: Prompts,
   apply: Apply
 })

@@ -6,6 +6,9 @@ import { quote, type Fault } from './faults.ts'
 /** Bytes. A plan of a large city has 20,000; refusing more keeps the worst text's reading time near a second. */
 const limit = 128 * 1024
 
+/** Files that lie beside the plan, by the name that the plan calls them; `file` is for the faults' places. */
+export type FileTexts = ReadonlyMap<string, { file: string, text: string | Uint8Array }>
+
 export interface Source {
   root: ParsedNode | null
   faults: Fault[]
@@ -94,7 +97,7 @@ function inOurWords(error: YAMLError, text: string): [string, string?] {
 }
 
 /** The text, or the number of the first line that is not UTF-8. */
-function decode(bytes: Uint8Array): string | number {
+export function decode(bytes: Uint8Array): string | number {
   try {
     return new TextDecoder('utf-8', { fatal: true }).decode(bytes)
   } catch {

@@ -1,5 +1,5 @@
 /** How long a big city's plan takes: 60 agencies, 500 lines, 200 menus, from the text to what Asterisk would load. */
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { cp, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { project } from '../../setup/project.mjs'
@@ -20,6 +20,7 @@ export async function planTimes(rounds: number): Promise<PlanTimes[]> {
   try {
     const file = join(folder, 'plan.yaml')
     await writeFile(file, bigPlan(await readFile(join(project, 'dialplan', 'plan.yaml'), 'utf8')))
+    await cp(join(project, 'dialplan', 'directory'), join(folder, 'directory'), { recursive: true })
     const times: PlanTimes[] = []
     for (let round = 0; round < rounds; round++) times.push(await once(file))
     return times

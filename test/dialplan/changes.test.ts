@@ -4,7 +4,7 @@ import { once } from 'node:events'
 import { chmod, mkdir, readdir, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
-import type { ChangesOptions, Exchange } from '../../src/dialplan/changes.ts'
+import { planOf, type ChangesOptions, type Exchange } from '../../src/dialplan/changes.ts'
 import { lock } from '../../src/dialplan/lock.ts'
 import { damaged } from '../../src/dialplan/versions.ts'
 import { town, townPrompts, townWith } from '../plan/town.ts'
@@ -114,6 +114,24 @@ describe('the start', () => {
 })
 
 describe('an apply', () => {
+  test('is of what lies beside the plan, too: holidays and the directory are kept with the version, and come back with it', async () => {
+    const areas = (name: string) => `kecamatan_code,kecamatan,kelurahan_code,kelurahan\n18.71.01,Kedaton,18.71.01.1003,${name}\n`
+    await using desk = await admin()
+    await desk.edit(townWith(['prompts:\n', 'directory: { wilayah: kota.csv }\nholidays: { libur: [kota] }\nprompts:\n']))
+    for (const name of ['holidays', 'directory']) await mkdir(join(desk.path, name))
+    await writeFile(join(desk.path, 'holidays/kota.yaml'), 'name: Kota\nfrom: 2026-01-01\nuntil: 2027-12-31\ndays: [{ date: 2027-06-17, name: Hari jadi, basis: fixed }]\n')
+    await writeFile(join(desk.path, 'directory/kota.csv'), areas('Kedaton'))
+    await desk.start()
+    await writeFile(join(desk.path, 'directory/kota.csv'), areas('Surabaya'))
+    const version = await desk.changes.apply(ani)
+    expect((await planOf(version)).directory.at(-1)).toMatchObject({ name: 'Surabaya' })
+    expect(Object.keys(version.files)).toEqual(expect.arrayContaining(['dialplan/holidays/kota.yaml', 'dialplan/directory/kota.csv']))
+    expect(await desk.changes.diff(1, 2)).toContain('+18.71.01,Kedaton,18.71.01.1003,Surabaya')
+    expect((await planOf(await desk.changes.rollBack(budi))).directory.at(-1)).toMatchObject({ name: 'Kedaton' })
+    await writeFile(join(desk.path, 'directory/kota.csv'), areas(''))
+    await expect(desk.changes.apply({ ...ani, base: 3 })).rejects.toThrow(`${desk.path}/directory/kota.csv:2:32 kelurahan is ""`)
+  })
+
   test('keeps who, why, from which version; Asterisk is told of the files that differ, and of no other', async () => {
     await using desk = await admin()
     const { exchange: asterisk, reloads } = exchange(desk.loaded)

@@ -5,7 +5,7 @@ import { expect, test } from 'vitest'
 import { parse, stringify } from 'yaml'
 import { checkExpectedCalls } from '../../src/plan/expected.ts'
 import { formatFault } from '../../src/plan/faults.ts'
-import { holidayTexts } from '../../src/plan/load.ts'
+import { directoryTexts, holidayTexts } from '../../src/plan/load.ts'
 import { readPlan } from '../../src/plan/read.ts'
 import { PlanFile } from '../../src/plan/schema.ts'
 
@@ -31,7 +31,8 @@ const over = (base: Part, example: Part): Part => Object.entries(example).reduce
   return { ...all, [key]: isPart(below) && isPart(value) ? over(below, value) : value }
 }, base)
 const demo = asText(readFileSync('dialplan/plan.yaml', 'utf8'))
-const read = (plan: Part) => readPlan(stringify(plan), { file: 'plan.yaml', holidays, now: DateTime.fromISO('2027-01-10').toMillis() })
+const directory = await directoryTexts('dialplan/directory')
+const read = (plan: Part) => readPlan(stringify(plan), { file: 'plan.yaml', holidays, directory, now: DateTime.fromISO('2027-01-10').toMillis() })
 
 test.each(ofPlan.map(({ heading, text }) => [heading, text]))('%s: the example is a plan', (_, text) => {
   // A menu that takes keys away leaves agencies without a way to them; that is all that may be warned of.

@@ -1,7 +1,7 @@
 /** The admin's verbs as they are typed: what they print, and the code that they end with. */
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { cp, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test, vi } from 'vitest'
@@ -17,6 +17,7 @@ beforeAll(async () => {
   await writeFile(join(folder, 'plan.yaml'), text
     .replace('    connecting: sambung-wali-kota\n', '    connecting: sambung-wali-kota\n    hours: kantor\n    closed: posko\n')
     .replace('prompts:\n', 'hours:\n  kantor: [{ days: [mon, tue, wed, thu, fri], from: 07:30, to: 16:00 }]\n\nprompts:\n'))
+  await cp('dialplan/directory', join(folder, 'directory'), { recursive: true })
   await writeFile(join(folder, 'calls.yaml'), 'calls:\n  - { name: Weekend, number: 112, at: 2027-03-20 10:00, press: [3], reaches: wali-kota }\n')
 })
 afterAll(() => rm(folder, { recursive: true, force: true }))
@@ -79,6 +80,11 @@ test('switch closes an agency until a time, and a call made now is led on', asyn
   expect(closed).toEqual({ code: 0, stdout: `wali-kota is closed until ${until}: Banjir\n`, stderr: '' })
   expect((await satunomor('simulate', '--press', '3', '--plan', plan)).stdout).toContain('passes   wali-kota              closed (switch: Banjir) → posko')
   expect(await satunomor('switch', 'open', 'wali-kota', '--plan', plan)).toMatchObject({ code: 0, stdout: 'Nothing is set by hand.\n' })
+})
+
+test('directory finds a kecamatan, however it is spelt', async () => {
+  expect(await satunomor('directory', '--search', 'telukbetung timur')).toEqual({ code: 0, stderr: '', stdout: '18.71.19       kecamatan  Telukbetung Timur\n' })
+  expect(await satunomor('directory', '--search', 'atlantis')).toMatchObject({ code: 1, stdout: expect.stringContaining('Nobody') })
 })
 
 test('schema prints what lies in dialplan/plan.schema.json', async () => {
