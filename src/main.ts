@@ -21,6 +21,7 @@ import { LivePlan } from './calls/live-plan.ts'
 import { Switchboard } from './calls/switchboard.ts'
 import { pause, within } from './calls/time.ts'
 import { planOf, type Changes } from './dialplan/changes.ts'
+import { setSwitches } from './dialplan/switching.ts'
 import { Versions } from './dialplan/versions.ts'
 import { Watch } from './dialplan/watch.ts'
 import { Jobs } from './followups/jobs.ts'
@@ -30,6 +31,7 @@ import { loadToken } from './http/token.ts'
 import { seconds } from './plan/duration.ts'
 import { agencies } from './plan/plan.ts'
 import { SwitchFile } from './plan/switches.ts'
+import type { SwitchOrder } from './plan/switching.ts'
 import { changesOf } from './prepare.ts'
 import { Records } from './records/records.ts'
 import { Relay } from './records/relay.ts'
@@ -113,9 +115,17 @@ export async function serve(settings: Settings, log: Logger): Promise<Service> {
   const checkBooks = (from: number, to: number) => audit({ file: asterisk.cel, records: local, from, to })
   const jobs = new Jobs({ records: local, redis: settings.redis, timezone: plan.now.timezone, audit: checkBooks, log })
 
+  const setByHand = async (order: SwitchOrder) => {
+    try {
+      return await setSwitches({ file: place.switches, plan: plan.now, audit: (who, what) => local.audit(who, what, null) }, order)
+    } finally {
+      await switches.look()
+    }
+  }
+
   const { token, made: tokenMade } = settings.token ? { token: settings.token, made: false } : await loadToken(place.token)
   const release = (JSON.parse(await readFile(join(settings.project, 'package.json'), 'utf8')) as { version: string }).version
-  const http = await httpServer({ records: shared ?? local, live: () => local.live(), token, log, ready: () => health.ready(), version: release, metrics, audit: checkBooks, refused: limit => refusals.lastHour(limit), changes, directory: () => plan.now.directory })
+  const http = await httpServer({ records: shared ?? local, live: () => local.live(), token, log, ready: () => health.ready(), version: release, metrics, audit: checkBooks, refused: limit => refusals.lastHour(limit), changes, directory: () => plan.now.directory, switches: { now: () => switches.now, set: setByHand } })
 
   await switches.open()
   await bookkeeper.open()

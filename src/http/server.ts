@@ -12,6 +12,7 @@ import type { Metrics } from './metrics.ts'
 import { planRoutes, type PlanOptions } from './plan.ts'
 import { operationsRoutes, type OperationsOptions } from './operations.ts'
 import { Health, Readiness } from './schemas.ts'
+import { switchesRoutes, type SwitchesOptions } from './switches.ts'
 
 export interface HttpOptions extends CallsOptions {
   /** Who bears it may read everything (token.ts). */
@@ -28,10 +29,12 @@ export interface HttpOptions extends CallsOptions {
   changes?: PlanOptions['changes']
   /** Of the plan that is live. */
   directory?: DirectoryOptions['directory']
+  /** What admins set by hand. */
+  switches?: SwitchesOptions['switches']
 }
 
 /** The app, ready to `listen` or `inject`. It reads no environment and opens no port by itself. */
-export async function httpServer({ records, live, token, log, ready, version, metrics, audit, refused, changes, directory }: HttpOptions) {
+export async function httpServer({ records, live, token, log, ready, version, metrics, audit, refused, changes, directory, switches }: HttpOptions) {
   const app = fastify({
     loggerInstance: quiet(log),
     logController: new LogController({ disableRequestLogging: true }),
@@ -84,6 +87,7 @@ export async function httpServer({ records, live, token, log, ready, version, me
     if (audit && refused) await api.register(operationsRoutes, { audit, refused })
     if (changes) await api.register(planRoutes, { changes })
     if (directory) await api.register(directoryRoutes, { directory })
+    if (switches) await api.register(switchesRoutes, { switches })
     await api.register(callRoutes, { records, ...live ? { live } : {} })
   }, { prefix: '/api' })
 

@@ -4,6 +4,7 @@ import { once } from 'node:events'
 import { cp, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { DatabaseSync } from 'node:sqlite'
 import { afterAll, beforeAll, expect, test, vi } from 'vitest'
 
 // Each verb is a process of its own.
@@ -76,10 +77,12 @@ test('switch closes an agency until a time, and a call made now is led on', asyn
   const refused = await satunomor('switch', 'siaga', '--plan', plan)
   expect(refused).toMatchObject({ code: 2, stderr: 'the plan has no siaga: say there at which node all calls begin while it is on\n' })
   const until = '2999-12-31 18:00'
-  const closed = await satunomor('switch', 'close', 'wali-kota', '--until', until, '--reason', 'Banjir', '--plan', plan)
+  const closed = await satunomor('switch', 'close', 'wali-kota', '--until', until, '--reason', 'Banjir', '--who', 'Ani', '--plan', plan)
   expect(closed).toEqual({ code: 0, stdout: `wali-kota is closed until ${until}: Banjir\n`, stderr: '' })
   expect((await satunomor('simulate', '--press', '3', '--plan', plan)).stdout).toContain('passes   wali-kota              closed (switch: Banjir) → posko')
   expect(await satunomor('switch', 'open', 'wali-kota', '--plan', plan)).toMatchObject({ code: 0, stdout: 'Nothing is set by hand.\n' })
+  const audit = new DatabaseSync(join(folder, 'state', 'records.sqlite'), { readOnly: true }).prepare('select who, what from audit order by id').all()
+  expect(audit).toMatchObject([{ who: 'Ani', what: 'close wali-kota until 2999-12-31T11:00:00.000Z: Banjir' }, { who: expect.stringContaining('@'), what: 'open wali-kota' }])
 })
 
 test('directory finds a kecamatan, however it is spelt', async () => {
