@@ -81,7 +81,7 @@ export class TrunkLine {
       this.#log.warn({ call: callId, place }, 'a call that waits in Asterisk goes on')
       await Promise.all(playbacks(callId).map(playbackId => this.#stop(playbackId)))
       if (returned) this.#comesBack(callId, returned)
-      else this.#arrives(callId, { node })
+      else this.#arrives(callId, kind === 'entry' ? { entry: node } : { node })          // at its beginning: where it begins now
     } catch (error) {
       if (!(error instanceof Gone)) throw error
     }

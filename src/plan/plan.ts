@@ -31,8 +31,8 @@ export interface Plan {
   /** Teleconferences by name. */
   rooms: ReadonlyMap<string, Room>
   prompts: Prompts
-  /** How long calls are watched after an apply, and how many may fail meanwhile. */
-  apply: { watch: Duration, failed: number }
+  /** How long calls are watched after an apply, how many may fail meanwhile, and how many versions are kept. */
+  apply: { watch: Duration, failed: number, keep: number }
 }
 
 export interface Entry { language: string, entry: string }

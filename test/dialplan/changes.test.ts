@@ -113,6 +113,51 @@ describe('the start', () => {
   })
 })
 
+describe('old versions', () => {
+  const numbers = async (desk: { versions: { list(): Promise<{ version: number }[]> } }) => (await desk.versions.list()).map(({ version }) => version)
+  const round = (tries: number) => townWith(['tries: 3', `tries: ${tries}`], ['prompts:\n', 'apply: { keep: 2 }\nprompts:\n'])
+
+  test('are removed beyond as many as the plan keeps; calls may stand in those of the last half hour', async () => {
+    await using desk = await admin()
+    await desk.start()
+    for (const tries of [1, 2, 4, 5]) {
+      await desk.edit(round(tries))
+      await desk.changes.apply(ani)
+    }
+    expect(await numbers(desk)).toEqual([1, 2, 3, 4, 5])
+    const long = new Date(Date.now() - 3_600_000).toISOString()
+    for (const { folder } of await desk.versions.list()) {
+      const meta = join(folder, 'meta.json')
+      await chmod(meta, 0o644)
+      await writeFile(meta, JSON.stringify({ ...JSON.parse(await readFile(meta, 'utf8')), at: long }))
+    }
+    await desk.edit(round(6))
+    await desk.changes.apply(ani)
+    expect(await numbers(desk)).toEqual([5, 6])
+    expect((await desk.changes.rollBack(budi)).restores).toBe(5)
+    expect(await desk.changes.versions.current()).toMatchObject({ version: 7 })
+  })
+
+  test('that are what is live, or what a rollback leads to, or what this folder gave last, stay however old they are', async () => {
+    await using desk = await admin()
+    await desk.start()
+    for (const tries of [1, 2, 4]) {
+      await desk.edit(round(tries))
+      await desk.changes.apply(ani)
+    }
+    for (const { folder, version } of await desk.versions.list()) {
+      const meta = join(folder, 'meta.json')
+      await chmod(meta, 0o644)
+      await writeFile(meta, JSON.stringify({ ...JSON.parse(await readFile(meta, 'utf8')), at: new Date(Date.now() - (9 - version) * 3_600_000).toISOString() }))
+    }
+    for (const _ of [5, 6]) await desk.changes.rollBack({ ...budi, to: 2 })
+    // Live is 6, which is 2 again; before 2 there was 1; 4 was the folder's last.
+    expect(await numbers(desk)).toEqual([1, 2, 4, 5, 6])
+    expect(await damaged((await desk.versions.current())!)).toEqual([])
+    expect((await desk.changes.rollBack(budi)).restores).toBe(1)
+  })
+})
+
 describe('an apply', () => {
   test('is of what lies beside the plan, too: holidays and the directory are kept with the version, and come back with it', async () => {
     const areas = (name: string) => `kecamatan_code,kecamatan,kelurahan_code,kelurahan\n18.71.01,Kedaton,18.71.01.1003,${name}\n`
