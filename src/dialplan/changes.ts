@@ -29,8 +29,8 @@ export interface ChangesOptions {
   live: Live
   /** Without one, whoever starts next loads what is live. */
   exchange?: Exchange
-  /** Tries a candidate on an Asterisk of its own; throws what does not work. */
-  smoke?: (candidate: Candidate) => Promise<void>
+  /** Tries a candidate on an Asterisk of its own; throws what does not work. `tell` hears when that one stands, and is called. */
+  smoke?: (candidate: Candidate, tell: (step: string) => void) => Promise<void>
   /** The service walks this plan from now on. */
   follow?: (plan: Plan) => void
   /** An edit was made live: whoever watches over it does from now on. */
@@ -111,7 +111,7 @@ export class Changes {
     }
     if (smoke && tried) {
       tell('smoke call')
-      await smoke(candidate)
+      await smoke(candidate, tell)
     }
     const version = await this.#makeLive(candidate.folder, candidate.plan, { who, why, base: current?.version ?? null, restores: null, from: desk.plan }, tell)
     this.#options.applied?.(version, candidate.plan)
@@ -177,7 +177,7 @@ export class Changes {
     }
     if (kept && smoke) {
       tell('smoke call')
-      await smoke(candidate)
+      await smoke(candidate, tell)
     }
     return await versions.keep(candidate.folder, { plan: candidate.plan.version, who, why, base: kept?.version ?? null, restores: null, from: desk.plan })
   }

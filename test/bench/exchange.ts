@@ -32,6 +32,10 @@ export interface Exchange extends AsyncDisposable {
   folder: string
   /** Bytes of the ledger so far. */
   ledger: string
+  /** The plan that it serves, and its API. */
+  planFile: string
+  url: string
+  token: string
   startService(nodeFlags?: string[]): Promise<App>
   startAriApp(): Promise<App>
   /** The service's figures by name, labels included. */
@@ -110,7 +114,7 @@ export async function openExchange({ cel = true }: { cel?: boolean } = {}): Prom
   }
   const parts = opened.move()
   return {
-    pid: exchange.process.pid!, folder, ledger: settings.asterisk.cel, metrics,
+    pid: exchange.process.pid!, folder, ledger: settings.asterisk.cel, metrics, planFile, url: `http://${at}:8080`, token,
     async startService(nodeFlags = []) {
       const output = openSync(join(folder, 'service.log'), 'a')
       const run = (name: string, program: string, flags: string[] = []) => new Child(name, dyingWithUs([process.execPath, [...flags, join(project, program)]]), { output, cwd: project, env: { ...nodeEnv, ...env } })
