@@ -5,7 +5,7 @@
 import { closable, exceptionDays, hoursReferences, overflowEnds, timetables } from './check-hours.ts'
 import type { Draft, Path, Report } from './draft.ts'
 import { didYouMean, quote } from './faults.ts'
-import { dialRefusal, domestic, looksLikeTelephone } from './telephone.ts'
+import { dialable, dialRefusal, domestic, looksLikeTelephone } from './telephone.ts'
 
 /** Which prompts exist: by language, then by name. */
 export type PromptCatalogue = ReadonlyMap<string, ReadonlyMap<string, unknown>>
@@ -19,7 +19,7 @@ export const checks: Check[] = [
 /** The time zone and the languages are known to the world. */
 function places({ timezone, languages, numbers, menus }: Draft, report: Report) {
   if (timezone !== undefined && !isTimezone(timezone)) {
-    report(['timezone'], `${quote(timezone)} is not a known time zone`, didYouMean(timezone, Intl.supportedValuesOf('timeZone')) ?? 'as in "Asia/Jakarta"')
+    report(['timezone'], `${quote(timezone)} is not a known time zone`, zoneNamed(timezone) ?? 'as in "Asia/Jakarta"')
   }
   const known = new Intl.DisplayNames(['en'], { type: 'language', fallback: 'none' })
   languages?.forEach((code, index) => {
@@ -90,7 +90,7 @@ function lines(plan: Draft, report: Report) {
     if (line?.number === undefined) continue
     const telephone = looksLikeTelephone(line.number)
     const refusal = dialRefusal(line.number)
-    if (refusal) report([...path, 'number'], `${quote(line.number)} may not be dialled: ${refusal}`)
+    if (refusal) report([...path, 'number'], `${quote(line.number)} may not be dialled: ${refusal}`, dialable)
     if (telephone && ours.has(domestic(line.number))) report([...path, 'number'], `${quote(line.number)} is our own number`, 'a call to it would come back to us')
     if (line.trunk === undefined) continue
     const target = `${line.trunk} ${telephone ? domestic(line.number) : line.number}`
@@ -133,12 +133,12 @@ export function unreachable(plan: Draft, report: Report) {
   }
   for (const kind of ['menus', 'agencies'] as const) {
     for (const name of plan[kind]?.keys() ?? []) {
-      if (!reached.has(name)) report([kind, name], 'is reached by no number and no key', undefined, 'warning')
+      if (!reached.has(name)) report([kind, name], 'is reached by no number and no key', 'give it a key of a menu, or delete it', 'warning')
     }
   }
   for (const kind of ['hours', 'holidays'] as const) {
     for (const name of plan[kind]?.keys() ?? []) {
-      if (![...plan.agencies?.values() ?? []].some(agency => agency?.[kind] === name)) report([kind, name], 'is used by no agency', undefined, 'warning')
+      if (![...plan.agencies?.values() ?? []].some(agency => agency?.[kind] === name)) report([kind, name], 'is used by no agency', 'name it there, or delete it', 'warning')
     }
   }
 }
@@ -193,6 +193,13 @@ function* promptReferences(plan: Draft): Generator<[Path, string]> {
 
 function thereAre(names: Iterable<string | undefined>): string {
   return `there are ${[...names].slice(0, 12).join(', ') || 'none yet'}`
+}
+
+/** What people call Indonesia's zones, the city of a zone, or a name that is misspelt. */
+function zoneNamed(text: string): string | undefined {
+  const zones = Intl.supportedValuesOf('timeZone')
+  const zone = { WIB: 'Asia/Jakarta', WITA: 'Asia/Makassar', WIT: 'Asia/Jayapura' }[text.toUpperCase()] ?? zones.find(zone => zone.toLowerCase().endsWith(`/${text.toLowerCase()}`))
+  return zone === undefined ? didYouMean(text, zones) : `did you mean ${quote(zone)}?`
 }
 
 function isTimezone(name: string): boolean {

@@ -86,7 +86,7 @@ function list(node: ParsedNode | null, rule: Rule, path: Path, to: Reporting) {
     return conform(item, rule.items!, here, to)
   })
   if (rule.uniqueItems) values.forEach((value, index) => {
-    if (values.indexOf(value) < index && value !== undefined) to.report([...path, index], `${quote(String(value))} is listed twice`)
+    if (values.indexOf(value) < index && value !== undefined) to.report([...path, index], `${quote(String(value))} is listed twice`, 'delete one of the two')
   })
   return values
 }

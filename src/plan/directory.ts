@@ -7,7 +7,7 @@ import type { Draft, Report } from './draft.ts'
 import { didYouMean, quote, type Fault } from './faults.ts'
 import { dialled, name, named, reference, text } from './schema-words.ts'
 import type { FileTexts } from './source.ts'
-import { dialRefusal, domestic, looksLikeTelephone } from './telephone.ts'
+import { dialable, dialRefusal, domestic, looksLikeTelephone } from './telephone.ts'
 import { readWilayah } from './wilayah.ts'
 
 const Contact = Type.Object({
@@ -88,7 +88,7 @@ function lines({ directory, trunks, numbers }: Draft, ids: ReadonlySet<string> |
     if (trunk !== undefined && trunks && !trunks.has(trunk)) report([...path, 'trunk'], `${quote(trunk)} is no trunk`, didYouMean(trunk, trunks.keys()) ?? `there are ${[...trunks.keys()].slice(0, 12).join(', ') || 'none yet'}`)
     if (number === undefined) continue
     const refusal = dialRefusal(number)
-    if (refusal) report([...path, 'number'], `${quote(number)} may not be dialled: ${refusal}`, 'write a number of Indonesia, as in "+62721…", or the name of an endpoint')
+    if (refusal) report([...path, 'number'], `${quote(number)} may not be dialled: ${refusal}`, dialable)
     if (looksLikeTelephone(number) && ours.has(domestic(number))) report([...path, 'number'], `${quote(number)} is our own number`, 'a call to it would come back to us')
     const target = `${trunk} ${looksLikeTelephone(number) ? domestic(number) : number}`
     const other = taken.get(target)

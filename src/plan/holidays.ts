@@ -65,7 +65,7 @@ function readFile({ file, text }: { file: string, text: string | Uint8Array }): 
   if (source.faults.length > 0) return { holidays: {}, faults: source.faults }
   const holidays = (conform(source.root, HolidayFile as Rule, [], source) ?? {}) as Partly<HolidayFile>
   const { from, until, days = [] } = holidays
-  if (from && until && until < from) source.report(['until'], `is ${until}, before ${from}, the first day`)
+  if (from && until && until < from) source.report(['until'], `is ${until}, before ${from}, the first day`, 'write the first day under from, the last under until')
   days.forEach((day, index) => {
     if (day?.date && from && until && (day.date < from || day.date > until)) source.report(['days', index, 'date'], `${day.date} is outside of ${from} to ${until}`, 'the file says `from` and `until` where it knows all holidays')
     if (day?.date && days.findIndex(other => other?.date === day.date) < index) source.report(['days', index, 'date'], `${day.date} is listed twice`, 'write both names into one')

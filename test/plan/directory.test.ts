@@ -93,7 +93,7 @@ test.each<[string, [string, string][], ...string[]]>([
   ['a contact that is ourselves', [['"+627215550103"', '"112"']], '44:33 directory.contacts.18.71.01.number: "112" is our own number — a call to it would come back to us'],
   ['two contacts on one line', [['lurah-surabaya', 'dinkes-1']], '45:38 directory.contacts.18.71.01.1004.number: (warning) "dinkes-1" is the contact of dinkes, too — is that meant?'],
   ['a member of no agency', [['lines: [bpbd-1]', 'lines: [bpdb-1]']], '49:13 rooms.banjir.lines.0: "bpdb-1" is no line of an agency — did you mean "bpbd-1"?'],
-  ['a member twice', [['lines: [bpbd-1, posko-1]', 'lines: [bpbd-1, bpbd-1]']], '53:21 rooms.rapat.lines.1: "bpbd-1" is listed twice'],
+  ['a member twice', [['lines: [bpbd-1, posko-1]', 'lines: [bpbd-1, bpbd-1]']], '53:21 rooms.rapat.lines.1: "bpbd-1" is listed twice — delete one of the two'],
   ['a member that is not in the directory', [['[dinkes, 18.71.01]', '[dinkes, 18.71.02]']], '50:25 rooms.banjir.directory.1: "18.71.02" is no entry of the directory — did you mean "18.71.01"?'],
   ['a member without a contact', [['[dinkes, 18.71.01]', '[18.71.03]']], '50:17 rooms.banjir.directory.0: "18.71.03" (Tanjungkarang Barat) has no contact — say under directory.contacts on which line Tanjungkarang Barat is reached'],
   ['a member alone', [['    lines: [bpbd-1]\n    directory: [dinkes, 18.71.01]\n', '    lines: [bpbd-1]\n']], '47:3 rooms.banjir: has 1 member — a conference is of two at least: name them under lines and directory'],
