@@ -11,6 +11,7 @@ import { AmiLink } from './asterisk/ami-link.ts'
 import { AriEvents } from './asterisk/ari-events.ts'
 import { AriLink } from './asterisk/ari-link.ts'
 import { Bookkeeper } from './asterisk/bookkeeper.ts'
+import { AriCallbackLine } from './asterisk/callback-line.ts'
 import { Health } from './asterisk/health.ts'
 import { Heartbeat } from './asterisk/heartbeat.ts'
 import { PlanLoader } from './asterisk/plan-loader.ts'
@@ -24,7 +25,11 @@ import { planOf, type Changes } from './dialplan/changes.ts'
 import { setSwitches } from './dialplan/switching.ts'
 import { Versions } from './dialplan/versions.ts'
 import { Watch } from './dialplan/watch.ts'
+import { Book } from './followups/book.ts'
 import { Jobs } from './followups/jobs.ts'
+import { Pacer } from './followups/pacer.ts'
+import { ringing } from './followups/ringing.ts'
+import { Settler } from './followups/settler.ts'
 import { Metrics } from './http/metrics.ts'
 import { httpServer } from './http/server.ts'
 import { loadToken } from './http/token.ts'
@@ -54,6 +59,7 @@ export interface Service {
   changes: Changes
   plan: LivePlan
   switches: SwitchFile
+  book: Book
   /** New calls take the fallback; calls in our hands are led to their choice; then everything is closed. */
   stop(patience?: number): Promise<void>
 }
@@ -101,7 +107,7 @@ export async function serve(settings: Settings, log: Logger): Promise<Service> {
       ledgerLag: bookkeeper.lag, pendingSteps: scribe.pending, calls: switchboard.size, linksLost: ari.counts.lost, refused: refusals.counts
     })
   })
-  const bookkeeper: Bookkeeper = new Bookkeeper({ heard: step => metrics.note(step), file: asterisk.cel, records: local, scribe, ari, ended: (callId, q850) => trunkLine.ended(callId, q850), log })
+  const bookkeeper: Bookkeeper = new Bookkeeper({ heard: step => { metrics.note(step); settler.heard(step) }, file: asterisk.cel, records: local, scribe, ari, ended: (callId, q850) => trunkLine.ended(callId, q850), log })
   const ami = new AmiLink({ host: asterisk.address, port: asterisk.amiPort, user: 'satunomor', password: secrets.ami }, { onEvent: event => refusals.note(event), log })
   const health = new Health({ ari, ami, heartbeat, plan: () => plan.now.version })
 
@@ -113,7 +119,22 @@ export async function serve(settings: Settings, log: Logger): Promise<Service> {
   const catchUp = () => { catchingUp ??= untilDone(() => changes.catchUp(), closing.signal, log).finally(() => { catchingUp = undefined }) }
 
   const checkBooks = (from: number, to: number) => audit({ file: asterisk.cel, records: local, from, to })
-  const jobs = new Jobs({ records: local, redis: settings.redis, timezone: plan.now.timezone, audit: checkBooks, log })
+
+  // Follow-ups: their truth is in the store, what is to be done now in the queue, what came of it in the ledger.
+  const book = new Book(local, () => plan.now)
+  const callbacks = new AriCallbackLine(ari)
+  const settler: Settler = new Settler({
+    book, line: callbacks, plan: () => plan.now, log, steps: callId => local.steps(callId),
+    caughtUp: () => ari.up && bookkeeper.lag === 0 && scribe.pending === 0
+  })
+  const jobs: Jobs = new Jobs({
+    redis: settings.redis, timezone: plan.now.timezone, audit: checkBooks, log,
+    callback: async attempt => {
+      const followUp = await book.begin(attempt, Date.now())
+      if (followUp) await callbacks.ring(ringing(plan.now, followUp, attempt.attempt))
+    }
+  })
+  const pacer = new Pacer({ book, plan: () => plan.now, live: () => local.live(), ready: () => ari.up && jobs.up, queue: claims => jobs.queue(claims), log })
 
   const setByHand = async (order: SwitchOrder) => {
     try {
@@ -134,6 +155,8 @@ export async function serve(settings: Settings, log: Logger): Promise<Service> {
   ami.open()
   heartbeat.start()
   jobs.start()
+  settler.start()
+  pacer.start()
   const url = await http.listen(settings.http)
   log.info({ url, version: version.version, plan: plan.now.version, numbers: [...plan.now.numbers.keys()] }, 'the service is up')
 
@@ -146,9 +169,11 @@ export async function serve(settings: Settings, log: Logger): Promise<Service> {
     closing.abort()
     await watch.close()
     await catchingUp
+    await pacer.close()
+    await jobs.close()
+    await settler.close()
     await ari.close()
     await ami.close()
-    await jobs.close()
     switches.close()
     await bookkeeper.close()
     await scribe.close()
@@ -157,7 +182,7 @@ export async function serve(settings: Settings, log: Logger): Promise<Service> {
     await local[Symbol.asyncDispose]()
     log.info('the service has stopped')
   }
-  return { url, token, tokenMade, switchboard, events, health, ari, ami, records: local, scribe, changes, plan, switches, stop }
+  return { url, token, tokenMade, switchboard, events, health, ari, ami, records: local, scribe, changes, plan, switches, book, stop }
 }
 
 /** Calls that ended by our fault since then; of those that had begun long before, nothing is said. */

@@ -7,6 +7,11 @@ export function strangers(all: readonly Step[], lines: ReadonlySet<string>): { l
   const look = ({ line, context }: Step, dialled: string) => {
     for (const target of dialled.split('&')) if (target !== '' && !target.includes('${') && !lines.has(target)) found.push({ line, context, target })
   }
+  /** What is handed to a Dial is written out, or handed on. */
+  const handed = (step: Step, target: string) => {
+    look(step, target)
+    if (/\$[{[](?!ARG\d\})/.test(target)) found.push({ line: step.line, context: step.context, target })
+  }
   // Subroutines that dial one of their arguments, and which.
   const dialling = new Map<string, Set<number>>()
   for (const step of all) {
@@ -20,7 +25,7 @@ export function strangers(all: readonly Step[], lines: ReadonlySet<string>): { l
     const parts = splitArguments(step.args).map(part => part.trim())
     const [, given = ''] = /\((.*)\)$/s.exec(parts.at(-1)!) ?? []
     const args = splitArguments(given)
-    for (const number of dialling.get(parts.at(-3) ?? step.context) ?? []) look(step, args[number - 1] ?? '')
+    for (const number of dialling.get(parts.at(-3) ?? step.context) ?? []) handed(step, args[number - 1] ?? '')
   }
   return found
 }

@@ -8,13 +8,15 @@
  *   menus[]     name, greeting, prompt, patience, tries, keys[] { digit, to, kind, language }, silence, silenceKind, wrongKey
  *   agencies[]  id, name, connecting, sorry, lines[] { id, trunk, number, ringTime, capacity, acceptKey }
  *                                                   opening hours and overflow are not here: the service alone knows them
- *   prompts     wrongKey, nextLine, sorry, accept
+ *   prompts     wrongKey, nextLine, sorry, accept, callback, speak, acceptCallback, unreached, noted, offer, promised
+ *   callbacks   trunk, channels                     null where citizens are not rung
  *   site        what this machine adds (addresses, ports, folders), as the caller of `render` gives it
  *
  * Names of prompts are bare (`menu-utama`). Times are milliseconds: write them with `| seconds`. `greeting`,
  * `acceptKey` and a key's `language` are null where the plan has none: ask `{% if menu.greeting %}` first. An agency's `name` is for people
  * and stands in comments only: `; {{ agency.name | comment }}`.
  */
+import { outboundTrunk } from '../plan/follow-up-policy.ts'
 import { agencies, menus, type Plan } from '../plan/plan.ts'
 
 export type Site = Record<string, unknown>
@@ -23,7 +25,7 @@ export function view(plan: Plan, site: Site) {
   const { city, version, languages, prompts } = plan
   const kind = (node: string) => plan.nodes.get(node)!.kind
   return {
-    city, version, languages: [...languages], prompts: { ...prompts }, site,
+    city, version, languages: [...languages], prompts: { ...prompts }, site, callbacks: callbacks(plan),
     trunks: [...plan.trunks].map(([name, trunk]) => ({ name, ...trunk })),
     numbers: [...plan.numbers].map(([did, number]) => (
       { did, ...number, entryKind: kind(number.entry), human: humanBehind(plan, number.entry) })),
@@ -35,6 +37,11 @@ export function view(plan: Plan, site: Site) {
       id, name, connecting, sorry, lines: lines.map(line => ({ ...line, acceptKey: line.acceptKey ?? null }))
     }))
   }
+}
+
+function callbacks(plan: Plan) {
+  const trunk = outboundTrunk(plan)
+  return trunk === undefined ? null : { trunk, channels: plan.followups.outbound.channels }
 }
 
 /** The agency that a caller comes to who presses nothing, at any hour; the check has seen to it that there is one. */

@@ -4,6 +4,7 @@ import type { Duration } from './duration.ts'
 import type { Calendar } from './holidays.ts'
 import type { Room } from './rooms.ts'
 import type { Exception, Line, Period, PlanFile, Prompts, Trunk } from './schema.ts'
+import type { FollowUps } from './schema-followups.ts'
 
 export type { Exception, Line, Period, Prompts, Trunk } from './schema.ts'
 
@@ -31,6 +32,8 @@ export interface Plan {
   /** Teleconferences by name. */
   rooms: ReadonlyMap<string, Room>
   prompts: Prompts
+  /** What becomes of missed calls; `policyOf` (follow-up-policy.ts) says what holds for whom. */
+  followups: FollowUps
   /** How long calls are watched after an apply, how many may fail meanwhile, and how many versions are kept. */
   apply: { watch: Duration, failed: number, keep: number }
 }
@@ -88,8 +91,8 @@ export function finish(file: PlanFile, calendars: ReadonlyMap<string, Calendar>,
   for (const [id, agency] of file.agencies) nodes.set(id, { kind: 'agency', id, sorry: file.prompts.sorry, ...agency })
   const numbers = new Map<string, Entry>()
   for (const [did, number] of file.numbers) numbers.set(did, { language: file.languages[0]!, ...number })
-  const { city, timezone, languages, trunks, hours = new Map(), exceptions = [], siaga, rooms = new Map(), prompts, apply } = file
-  return freeze({ version, city, timezone, languages, trunks, numbers, nodes, hours, holidays: calendars, exceptions, directory, rooms, prompts, apply, ...siaga ? { siaga } : {} })
+  const { city, timezone, languages, trunks, hours = new Map(), exceptions = [], siaga, rooms = new Map(), prompts, followups, apply } = file
+  return freeze({ version, city, timezone, languages, trunks, numbers, nodes, hours, holidays: calendars, exceptions, directory, rooms, prompts, followups, apply, ...siaga ? { siaga } : {} })
 }
 
 /** Freezes all the way down; a Map, which `Object.freeze` leaves open, refuses its writers. */

@@ -34,7 +34,9 @@ export interface ListQuery {
 }
 
 /** Dispositions after which somebody is owed a call back. */
-const missed: readonly (Disposition | null)[] = ['abandoned', 'unanswered', 'failed']
+const missed: readonly (Disposition | null)[] = ['abandoned', 'unanswered', 'failed', 'callback']
+/** We cut the two off while they talked (Asterisk died): they are owed a call, too. */
+const cutOff = ({ disposition, endedBy }: StoredCall) => disposition === 'answered' && endedBy === 'us'
 
 /** Calls and steps that share a transaction's time: one writer after the other, so that none refolds on half the steps. */
 const writersLock = 112
@@ -119,9 +121,14 @@ export class Records implements AsyncDisposable {
     const id = text(callId)
     const call = await this.db.selectFrom('calls').selectAll().where('callId', '=', id).executeTakeFirst()
     if (!call) return null
-    const steps = await this.db.selectFrom('steps').selectAll().where('callId', '=', id).orderBy('at').orderBy('seq').execute()
-    const story = steps.map(toStep)
+    const story = await this.steps(id)
     return { call, steps: story, lines: lines(story) }
+  }
+
+  /** The steps of one call, or of a callback (`followup-…`), in order of time. */
+  async steps(callId: string): Promise<Step[]> {
+    const rows = await this.db.selectFrom('steps').selectAll().where('callId', '=', text(callId)).orderBy('at').orderBy('seq').execute()
+    return rows.map(toStep)
   }
 
   /** Calls that have not ended, as far as is known; newest first, at most 1,000. */
@@ -185,9 +192,19 @@ async function retell(db: Transaction<Tables>, kind: StoreKind, ids: string[], p
   if (calls.length === 0) return
   await storeCalls(db, kind, calls)
 
-  const owed = outbox ? calls.filter(call => missed.includes(call.disposition)) : []
-  if (owed.length === 0) return
-  await db.insertInto('outbox').values(owed.map(({ callId, disposition, detail, agency, arrivedAt }) => ({
-    topic: 'missed-call', callId, payload: JSON.stringify({ callId, disposition, detail, agency, arrivedAt }), madeAt: Date.now(), doneAt: null
+  if (!outbox) return
+  const owed = calls.filter(call => missed.includes(call.disposition) || cutOff(call))
+  if (owed.length > 0) await owe(db, 'missed-call', owed)
+  // Whoever reaches somebody may have been owed a call.
+  const spoken = calls.filter(({ cli, connectedAt, disposition }) => cli !== null && connectedAt !== null && disposition !== null)
+  if (spoken.length === 0) return
+  const awaited = new Set((await db.selectFrom('followups').select('cli').where('cli', 'in', spoken.map(({ cli }) => cli)).where('endedAt', 'is', null).execute()).map(({ cli }) => cli))
+  const reached = spoken.filter(call => awaited.has(call.cli) && !cutOff(call))
+  if (reached.length > 0) await owe(db, 'answered-call', reached)
+}
+
+async function owe(db: Transaction<Tables>, topic: string, calls: StoredCall[]) {
+  await db.insertInto('outbox').values(calls.map(({ callId, disposition, detail, agency, arrivedAt }) => ({
+    topic, callId, payload: JSON.stringify({ callId, disposition, detail, agency, arrivedAt }), madeAt: Date.now(), doneAt: null
   }))).onConflict(conflict => conflict.columns(['topic', 'callId']).doNothing()).execute()
 }
