@@ -8,6 +8,7 @@ import { callRoutes, type CallsOptions } from './calls.ts'
 import { directoryRoutes, type DirectoryOptions } from './directory.ts'
 import { answer, answerFaults } from './faults.ts'
 import { bearer, protect } from './guard.ts'
+import { followUpRoutes, type FollowUpsOptions } from './followups.ts'
 import type { Metrics } from './metrics.ts'
 import { planRoutes, type PlanOptions } from './plan.ts'
 import { operationsRoutes, type OperationsOptions } from './operations.ts'
@@ -31,16 +32,19 @@ export interface HttpOptions extends CallsOptions {
   directory?: DirectoryOptions['directory']
   /** What admins set by hand. */
   switches?: SwitchesOptions['switches']
+  /** What we owe citizens. */
+  followUps?: FollowUpsOptions
 }
 
 /** The app, ready to `listen` or `inject`. It reads no environment and opens no port by itself. */
-export async function httpServer({ records, live, token, log, ready, version, metrics, audit, refused, changes, directory, switches }: HttpOptions) {
+export async function httpServer({ records, live, token, log, ready, version, metrics, audit, refused, changes, directory, switches, followUps }: HttpOptions) {
   const app = fastify({
     loggerInstance: quiet(log),
     logController: new LogController({ disableRequestLogging: true }),
     routerOptions: { maxParamLength: 500 },
     bodyLimit: 64 * 1024,
     requestTimeout: 10_000,
+    forceCloseConnections: true,          // live streams never end by themselves
     ajv: { customOptions: { removeAdditional: false, coerceTypes: true } },
     frameworkErrors: (error, request, reply) => { void answer(error, request, reply) }
   }).withTypeProvider<TypeBoxTypeProvider>()
@@ -88,6 +92,7 @@ export async function httpServer({ records, live, token, log, ready, version, me
     if (changes) await api.register(planRoutes, { changes })
     if (directory) await api.register(directoryRoutes, { directory })
     if (switches) await api.register(switchesRoutes, { switches })
+    if (followUps) await api.register(followUpRoutes, followUps)
     await api.register(callRoutes, { records, ...live ? { live } : {} })
   }, { prefix: '/api' })
 

@@ -3,12 +3,12 @@ import { readFileSync } from 'node:fs'
 import { expect, test } from 'vitest'
 import { stringify } from 'yaml'
 import { lint } from '../../src/dialplan/lint.ts'
+import { dialledBy } from '../../src/dialplan/prepare.ts'
 import { catalogue } from '../../src/dialplan/prompts.ts'
 import { render } from '../../src/dialplan/render.ts'
 import { checkExpectedCalls } from '../../src/plan/expected.ts'
 import { formatFault } from '../../src/plan/faults.ts'
 import { directoryTexts, holidayTexts } from '../../src/plan/load.ts'
-import { agencies } from '../../src/plan/plan.ts'
 import { readPlan } from '../../src/plan/read.ts'
 import { asPart, over, type Part } from './parts.ts'
 
@@ -35,8 +35,7 @@ test.each(recipes.filter(({ edits }) => edits.length > 0).map(recipe => [recipe.
   expect(faults.map(formatFault)).toEqual([])
 
   const files = await render('dialplan/templates', plan, { sounds: '/sounds' })
-  const lines = new Set(agencies(plan).flatMap(({ lines }) => lines.map(({ number, trunk }) => `PJSIP/${number}@${trunk}`)))
-  expect(lint(files, { elsewhere: ['last-resort'], lines }).map(formatFault)).toEqual([])
+  expect(lint(files, dialledBy(plan)).map(formatFault)).toEqual([])
   for (const text of [readFileSync('dialplan/calls.yaml', 'utf8'), ...calls.map(({ block }) => block)]) expect(checkExpectedCalls(text, 'calls.yaml', plan).map(formatFault)).toEqual([])
 })
 
