@@ -22,6 +22,7 @@ import { LivePlan } from './calls/live-plan.ts'
 import { Switchboard } from './calls/switchboard.ts'
 import { pause, within } from './calls/time.ts'
 import { planOf, type Changes } from './dialplan/changes.ts'
+import { setSwitches } from './dialplan/switching.ts'
 import { Versions } from './dialplan/versions.ts'
 import { Watch } from './dialplan/watch.ts'
 import { Book } from './followups/book.ts'
@@ -35,6 +36,7 @@ import { loadToken } from './http/token.ts'
 import { seconds } from './plan/duration.ts'
 import { agencies } from './plan/plan.ts'
 import { SwitchFile } from './plan/switches.ts'
+import type { SwitchOrder } from './plan/switching.ts'
 import { changesOf } from './prepare.ts'
 import { Records } from './records/records.ts'
 import { Relay } from './records/relay.ts'
@@ -134,10 +136,19 @@ export async function serve(settings: Settings, log: Logger): Promise<Service> {
   })
   const pacer = new Pacer({ book, plan: () => plan.now, live: () => local.live(), ready: () => ari.up && jobs.up, queue: claims => jobs.queue(claims), log })
 
+  const setByHand = async (order: SwitchOrder) => {
+    try {
+      return await setSwitches({ file: place.switches, plan: plan.now, audit: (who, what) => local.audit(who, what, null) }, order)
+    } finally {
+      await switches.look()
+    }
+  }
+
   const { token, made: tokenMade } = settings.token ? { token: settings.token, made: false } : await loadToken(place.token)
   const release = (JSON.parse(await readFile(join(settings.project, 'package.json'), 'utf8')) as { version: string }).version
-  const http = await httpServer({ records: shared ?? local, live: () => local.live(), token, log, ready: () => health.ready(), version: release, metrics, audit: checkBooks, refused: limit => refusals.lastHour(limit), changes, followUps: { book, plan: () => plan.now, records: local }, queues: jobs.queues })
+  const http = await httpServer({ records: shared ?? local, live: () => local.live(), token, log, ready: () => health.ready(), version: release, metrics, audit: checkBooks, refused: limit => refusals.lastHour(limit), changes, directory: () => plan.now.directory, switches: { now: () => switches.now, set: setByHand }, followUps: { book, plan: () => plan.now, records: local }, queues: jobs.queues })
 
+  watch.goOn(version, plan.now)
   await switches.open()
   await bookkeeper.open()
   ari.open()

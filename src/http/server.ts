@@ -7,6 +7,7 @@ import fastify, { LogController, type FastifyBaseLogger } from 'fastify'
 import type { Logger } from 'pino'
 import { board } from './board.ts'
 import { callRoutes, type CallsOptions } from './calls.ts'
+import { directoryRoutes, type DirectoryOptions } from './directory.ts'
 import { answer, answerFaults } from './faults.ts'
 import { bearer, protect } from './guard.ts'
 import { followUpRoutes, type FollowUpsOptions } from './followups.ts'
@@ -14,6 +15,7 @@ import type { Metrics } from './metrics.ts'
 import { planRoutes, type PlanOptions } from './plan.ts'
 import { operationsRoutes, type OperationsOptions } from './operations.ts'
 import { Health, Readiness } from './schemas.ts'
+import { switchesRoutes, type SwitchesOptions } from './switches.ts'
 
 export interface HttpOptions extends CallsOptions {
   /** Who bears it may read everything (token.ts). */
@@ -28,6 +30,10 @@ export interface HttpOptions extends CallsOptions {
   refused?: OperationsOptions['refused']
   /** How the service plan changes. */
   changes?: PlanOptions['changes']
+  /** Of the plan that is live. */
+  directory?: DirectoryOptions['directory']
+  /** What admins set by hand. */
+  switches?: SwitchesOptions['switches']
   /** What we owe citizens. */
   followUps?: FollowUpsOptions
   /** BullMQ's queues, to be looked at. */
@@ -35,7 +41,7 @@ export interface HttpOptions extends CallsOptions {
 }
 
 /** The app, ready to `listen` or `inject`. It reads no environment and opens no port by itself. */
-export async function httpServer({ records, live, token, log, ready, version, metrics, audit, refused, changes, followUps, queues }: HttpOptions) {
+export async function httpServer({ records, live, token, log, ready, version, metrics, audit, refused, changes, directory, switches, followUps, queues }: HttpOptions) {
   const app = fastify({
     loggerInstance: quiet(log),
     logController: new LogController({ disableRequestLogging: true }),
@@ -90,6 +96,8 @@ export async function httpServer({ records, live, token, log, ready, version, me
     api.addHook('onRequest', bearer(token))
     if (audit && refused) await api.register(operationsRoutes, { audit, refused })
     if (changes) await api.register(planRoutes, { changes })
+    if (directory) await api.register(directoryRoutes, { directory })
+    if (switches) await api.register(switchesRoutes, { switches })
     if (followUps) await api.register(followUpRoutes, followUps)
     await api.register(callRoutes, { records, ...live ? { live } : {} })
   }, { prefix: '/api' })
