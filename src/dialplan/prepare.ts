@@ -1,7 +1,8 @@
 /** All that lies between the PBX admin's folder and what Asterisk loads: read, render, lint, speak, measure. */
 import { formatFault, type Fault } from '../plan/faults.ts'
 import { loadPlan } from '../plan/load.ts'
-import { agencies, type Plan } from '../plan/plan.ts'
+import type { Plan } from '../plan/plan.ts'
+import { dialledLines } from './dialled.ts'
 import { durations, firstChoice, type Durations } from './length.ts'
 import { lint } from './lint.ts'
 import { readAllowed } from './lint-allow.ts'
@@ -50,8 +51,7 @@ export async function prepare({ planFile, templates, prompts, sounds, site, allo
   const { plan, faults } = await loadPlan(planFile, texts.prompts)
 
   const files = await render(templates, plan, site)
-  const lines = new Set(agencies(plan).flatMap(({ lines }) => lines.map(({ number, trunk }) => `PJSIP/${number}@${trunk}`)))
-  const findings = lint(files, { elsewhere: ['last-resort'], lines, ...allow ? { allow: await readAllowed(allow) } : {} })       // asterisk-config/last-resort.conf
+  const findings = lint(files, { elsewhere: ['last-resort'], lines: dialledLines(plan), ...allow ? { allow: await readAllowed(allow) } : {} })       // asterisk-config/last-resort.conf
   if (findings.length > 0) throw new NotPrepared(await traced(findings, templates, plan, site, files))
 
   await synthesise({ folder: prompts, out: sounds, languages: plan.languages, ...speech })

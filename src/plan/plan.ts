@@ -1,9 +1,9 @@
 /** The service plan as the rest of the program walks it: every name resolves, every default is filled in, frozen. */
 import type { Duration } from './duration.ts'
 import type { Calendar } from './holidays.ts'
-import type { Exception, Line, Period, PlanFile, Prompts, Trunk } from './schema.ts'
+import type { Exception, Line as WrittenLine, Period, PlanFile, Prompts, Trunk } from './schema.ts'
 
-export type { Exception, Line, Period, Prompts, Trunk } from './schema.ts'
+export type { Exception, Period, Prompts, Trunk } from './schema.ts'
 
 export interface Plan {
   /** The first 12 hex digits of the SHA-256 of the plan's text, and of the holiday files' that it names. */
@@ -55,6 +55,8 @@ export interface AgencyNode {
   name: string
   connecting: string
   sorry: string
+  order: Order
+  /** As they stand in the plan. */
   lines: readonly Line[]
   /** Of `plan.hours`; open at all times without. */
   hours?: string
@@ -66,6 +68,13 @@ export interface AgencyNode {
   overflow?: { busy?: string, dead?: string }
 }
 
+export type Order = PlanFile['agencies'] extends ReadonlyMap<string, infer Agency extends { order: string }> ? Agency['order'] : never
+
+export interface Line extends Omit<WrittenLine, 'trunk' | 'trunks'> {
+  /** At least one; the next is tried while those before it are out of order. */
+  trunks: readonly string[]
+}
+
 export const menus = (plan: Plan) => [...plan.nodes.values()].filter(node => node.kind === 'menu')
 export const agencies = (plan: Plan) => [...plan.nodes.values()].filter(node => node.kind === 'agency')
 
@@ -73,11 +82,15 @@ export const agencies = (plan: Plan) => [...plan.nodes.values()].filter(node => 
 export function finish(file: PlanFile, calendars: ReadonlyMap<string, Calendar>, version: string): Plan {
   const nodes = new Map<string, Node>()
   for (const [id, menu] of file.menus) nodes.set(id, { kind: 'menu', id, wrongKey: file.prompts.wrongKey, ...menu })
-  for (const [id, agency] of file.agencies) nodes.set(id, { kind: 'agency', id, sorry: file.prompts.sorry, ...agency })
+  for (const [id, agency] of file.agencies) nodes.set(id, { kind: 'agency', id, sorry: file.prompts.sorry, ...agency, lines: agency.lines.map(line) })
   const numbers = new Map<string, Entry>()
   for (const [did, number] of file.numbers) numbers.set(did, { language: file.languages[0]!, ...number })
   const { city, timezone, languages, trunks, hours = new Map(), exceptions = [], siaga, prompts, apply } = file
   return freeze({ version, city, timezone, languages, trunks, numbers, nodes, hours, holidays: calendars, exceptions, prompts, apply, ...siaga ? { siaga } : {} })
+}
+
+function line({ trunk, trunks = [trunk!], ...rest }: WrittenLine): Line {
+  return { ...rest, trunks }
 }
 
 /** Freezes all the way down; a Map, which `Object.freeze` leaves open, refuses its writers. */

@@ -18,14 +18,14 @@ export function named<S extends TSchema>(keys: { pattern: string, expects: strin
 }
 
 /** A length of time, written with its unit: `20 s`, `500 ms`, `2 min`. Milliseconds once read. */
-export function duration(options: { default: string, atLeast: string, atMost: string, description: string }) {
+export function duration(options: { default?: string, atLeast: string, atMost: string, description: string }) {
   return Type.Unsafe<Duration>({
     type: 'string', format: 'duration', expects: 'a time with its unit, as in "20 s", "500 ms" or "2 min"', ...options
   } as TSchema)
 }
 
-export function oneOf<const Words extends string[]>(words: Words, description: string) {
-  return Type.Unsafe<Words[number]>({ type: 'string', enum: words, description } as TSchema)
+export function oneOf<const Words extends string[]>(words: Words, description: string, more: { default?: Words[number] } = {}) {
+  return Type.Unsafe<Words[number]>({ type: 'string', enum: words, description, ...more } as TSchema)
 }
 
 /** A name that some other part of the plan must have; the checks look for it. */
