@@ -11,7 +11,7 @@ export interface CelEvent {
   linkedId: string
   channelId: string
   channelName: string
-  /** `<agency>/<line>` from the moment that a line is tried, `<agency>/<line>/together` where it rings with others; the leg to the line inherits it. */
+  /** `<agency>/<line>` from the moment that a line is tried; the leg to the line inherits it, only `<agency>/` where the line rings with others. */
   account: string
   context: string
   exten: string
@@ -76,10 +76,10 @@ type Tell = <K extends Kind>(kind: K, facts: Happenings[K]) => Step
  * with the caller is told by the Local channel that leads there.
  */
 function connected({ account, channelName }: CelEvent, tell: Tell): Step | undefined {
-  const [agency = '', line = '', together] = account.split('/')
-  const [local, among] = /^Local\/together@line-([a-z0-9-]+?)(?:~[0-9a-f]+)?-[0-9a-f]{8};1$/.exec(channelName) ?? []
-  if (local) return tell('connected', { agency, line: among! })
-  return together ? undefined : tell('connected', { agency, line })
+  const [agency = '', line = ''] = account.split('/')
+  if (!channelName.startsWith('Local/')) return line === '' ? undefined : tell('connected', { agency, line })
+  const [, among] = /^Local\/together@line-([a-z0-9-]+?)(?:~[0-9a-f]+)?-[0-9a-f]{8};1$/.exec(channelName) ?? []
+  return among === undefined ? undefined : tell('connected', { agency, line: among })
 }
 
 /** What only the dialplan knows (`CELGenUserEvent` in dialplan/templates/extensions.conf.liquid). */

@@ -126,8 +126,8 @@ function functionsIn(value: string, rules: Rules, line: number, place: string, f
     if (next === '$' || !/^\w[\w-]*$/.test(name)) find(line, place, 'has a variable whose name is computed', 'name it')
     else if (next === '(') allowed(name, rules, line, place, find)
   }
-  // A global variable of each line (SN_FREE_<line>) may be named by the ARG of a Gosub: function and beginning are written out.
-  if (/\bSet\((?!GLOBAL\(SN_FREE_\$\{ARG\d\}\)=)[^=]*[$]/.test(value)) find(line, place, 'sets a variable whose name is computed', 'name it')
+  // A global variable of each line (SN_TURN_<line>) may be named by the ARG of a Gosub: function and beginning are written out.
+  if (/\bSet\((?!GLOBAL\(SN_TURN_\$\{ARG\d\}\)=)[^=]*[$]/.test(value)) find(line, place, 'sets a variable whose name is computed', 'name it')
   for (const [, expression = ''] of value.matchAll(/\$\[((?:[^\][]|\[[^\]]*\])*)\]/g)) {
     if (callersWords.test(expression.replace(/\$\{(FILTER|REGEX|LEN)\((?:[^{}]|\{[^{}]*\})*\)\}/g, ''))) find(line, place, 'has what the caller sent in an expression, unfiltered', 'let only known letters through first: Set(X=${FILTER(0-9+,${CALLERID(num)})})')
   }
