@@ -59,7 +59,7 @@ export function checkExpectedCalls(text: string, file: string, plan: Plan): Faul
     const look = `${quote(call?.name ?? '')} is expected; look at it: npx satunomor simulate --number ${number} --at "${call?.at}"${option('press', press)}${option('busy', busy)}${option('dead', dead)}${option('closed', closed)}${siaga ? ' --siaga' : ''}`
     const got = way.reaches?.agency ?? 'nobody'
     if (got !== reaches) source.report(['calls', index, 'reaches'], `gets to ${got}, not to ${reaches} (${wayInWords(way)})`, look)
-    else if (call?.line !== undefined && way.reaches && way.reaches.or.length > 0) {
+    else if (call?.line !== undefined && way.reaches?.or) {
       source.report(['calls', index, 'line'], `may be ${[way.reaches.line, ...way.reaches.or].join(' or ')}: the plan does not say which rings first, or is picked up first`, 'leave `line` out, or suppose the others busy')
     } else if (call?.line !== undefined && call.line !== way.reaches?.line) source.report(['calls', index, 'line'], `gets to ${reaches} by ${way.reaches?.line ?? 'no line'}, not by ${call.line}`, look)
   })

@@ -34,8 +34,8 @@ export type Step =
 
 export interface Simulation {
   steps: Step[]
-  /** The human who picks up; missing where the caller hears an apology. `or` are lines that may be picked up instead. */
-  reaches?: { agency: string, line: string, or: string[] }
+  /** The human who picks up; missing where the caller hears an apology. `or` are lines that may be picked up instead, where there are any. */
+  reaches?: { agency: string, line: string, or?: string[] }
 }
 
 /** What of a supposition the plan does not know: the part, its index in a list, and what to do. */
@@ -87,7 +87,7 @@ export function simulate(plan: Plan, { number, at, press = [], busy = [], dead =
     steps.push({ kind: 'agency', agency: node.id, opening })
     const { line, or, status, steps: rung } = hunt(node, plan.prompts.nextLine, { busy, dead })
     steps.push(...rung)
-    if (line !== undefined) return { steps, reaches: { agency: node.id, line, or } }
+    if (line !== undefined) return { steps, reaches: { agency: node.id, line, ...or.length > 0 ? { or } : {} } }
     const { ladder, to: helper } = overflow(node, status)
     if (helper === undefined) {
       steps.push({ kind: 'hears', prompt: node.sorry })

@@ -53,7 +53,7 @@ export function simulationInWords(plan: Plan, { number, at }: Supposition, { ste
       const [what, which, why] = stepInWords(step, prompt => texts?.get(prompt)?.text)
       return `  ${what.padEnd(9)}${which.padEnd(20)} ${why}`.trimEnd()
     }),
-    reaches ? `A human picks up: ${reaches.agency}, on the line ${[reaches.line, ...reaches.or].join(' or ')}.` : 'NOBODY picks up: the caller hears an apology.'
+    reaches ? `A human picks up: ${reaches.agency}, on the line ${[reaches.line, ...reaches.or ?? []].join(' or ')}.` : 'NOBODY picks up: the caller hears an apology.'
   ].join('\n')
 }
 
