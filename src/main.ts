@@ -11,6 +11,7 @@ import { AmiLink } from './asterisk/ami-link.ts'
 import { AriEvents } from './asterisk/ari-events.ts'
 import { AriLink } from './asterisk/ari-link.ts'
 import { Bookkeeper } from './asterisk/bookkeeper.ts'
+import { AriCallbackLine } from './asterisk/callback-line.ts'
 import { Health } from './asterisk/health.ts'
 import { Heartbeat } from './asterisk/heartbeat.ts'
 import { PlanLoader } from './asterisk/plan-loader.ts'
@@ -23,7 +24,11 @@ import { pause, within } from './calls/time.ts'
 import { planOf, type Changes } from './dialplan/changes.ts'
 import { Versions } from './dialplan/versions.ts'
 import { Watch } from './dialplan/watch.ts'
+import { Book } from './followups/book.ts'
 import { Jobs } from './followups/jobs.ts'
+import { Pacer } from './followups/pacer.ts'
+import { ringing } from './followups/ringing.ts'
+import { Settler } from './followups/settler.ts'
 import { Metrics } from './http/metrics.ts'
 import { httpServer } from './http/server.ts'
 import { loadToken } from './http/token.ts'
@@ -52,6 +57,7 @@ export interface Service {
   changes: Changes
   plan: LivePlan
   switches: SwitchFile
+  book: Book
   /** New calls take the fallback; calls in our hands are led to their choice; then everything is closed. */
   stop(patience?: number): Promise<void>
 }
@@ -77,6 +83,7 @@ export async function serve(settings: Settings, log: Logger): Promise<Service> {
   const process = `${Date.now().toString(36)}`
   const noteFor = (callId: string): Note => (kind, facts) => scribe.note(
     { callId, key: `${process}-${++steps}`, at: Date.now(), witness: 'service', kind, facts } as Parameters<Scribe['note']>[0])
+  const book = new Book(local, () => plan.now)
   const switches = new SwitchFile(place.switches, log)
   const switchboard = new Switchboard({ plan: at => plan.at(at), switches: () => switches.now, noteFor, log })
 
@@ -90,7 +97,7 @@ export async function serve(settings: Settings, log: Logger): Promise<Service> {
   const refusals = new Refusals()
   const metrics: Metrics = new Metrics({
     figures: async () => ({
-      ...await local.totals(),
+      ...await local.totals(), followUps: await book.figures(),
       busyLines: (await local.live()).flatMap(({ agency, line }) => agency && line ? [{ agency, line }] : []),
       lines: agencies(plan.now).flatMap(({ id, lines }) => lines.map(line => ({ agency: id, line: line.id })))
     }),
@@ -99,7 +106,7 @@ export async function serve(settings: Settings, log: Logger): Promise<Service> {
       ledgerLag: bookkeeper.lag, pendingSteps: scribe.pending, calls: switchboard.size, linksLost: ari.counts.lost, refused: refusals.counts
     })
   })
-  const bookkeeper: Bookkeeper = new Bookkeeper({ heard: step => metrics.note(step), file: asterisk.cel, records: local, scribe, ari, ended: (callId, q850) => trunkLine.ended(callId, q850), log })
+  const bookkeeper: Bookkeeper = new Bookkeeper({ heard: step => { metrics.note(step); settler.heard(step) }, file: asterisk.cel, records: local, scribe, ari, ended: (callId, q850) => trunkLine.ended(callId, q850), log })
   const ami = new AmiLink({ host: asterisk.address, port: asterisk.amiPort, user: 'satunomor', password: secrets.ami }, { onEvent: event => refusals.note(event), log })
   const health = new Health({ ari, ami, heartbeat, plan: () => plan.now.version })
 
@@ -111,11 +118,25 @@ export async function serve(settings: Settings, log: Logger): Promise<Service> {
   const catchUp = () => { catchingUp ??= untilDone(() => changes.catchUp(), closing.signal, log).finally(() => { catchingUp = undefined }) }
 
   const checkBooks = (from: number, to: number) => audit({ file: asterisk.cel, records: local, from, to })
-  const jobs = new Jobs({ records: local, redis: settings.redis, timezone: plan.now.timezone, audit: checkBooks, log })
+
+  // Follow-ups: their truth is in the store, what is to be done now in the queue, what came of it in the ledger.
+  const callbacks = new AriCallbackLine(ari)
+  const settler: Settler = new Settler({
+    book, line: callbacks, plan: () => plan.now, log, steps: callId => local.steps(callId),
+    caughtUp: () => ari.up && bookkeeper.lag === 0 && scribe.pending === 0
+  })
+  const jobs: Jobs = new Jobs({
+    redis: settings.redis, timezone: plan.now.timezone, audit: checkBooks, log,
+    callback: async attempt => {
+      const followUp = await book.begin(attempt, Date.now())
+      if (followUp) await callbacks.ring(ringing(plan.now, followUp, attempt.attempt))
+    }
+  })
+  const pacer = new Pacer({ book, plan: () => plan.now, live: () => local.live(), ready: () => ari.up && jobs.up, queue: claims => jobs.queue(claims), log })
 
   const { token, made: tokenMade } = settings.token ? { token: settings.token, made: false } : await loadToken(place.token)
   const release = (JSON.parse(await readFile(join(settings.project, 'package.json'), 'utf8')) as { version: string }).version
-  const http = await httpServer({ records: shared ?? local, live: () => local.live(), token, log, ready: () => health.ready(), version: release, metrics, audit: checkBooks, refused: limit => refusals.lastHour(limit), changes })
+  const http = await httpServer({ records: shared ?? local, live: () => local.live(), token, log, ready: () => health.ready(), version: release, metrics, audit: checkBooks, refused: limit => refusals.lastHour(limit), changes, followUps: { book, plan: () => plan.now, records: local }, queues: jobs.queues })
 
   await switches.open()
   await bookkeeper.open()
@@ -123,6 +144,8 @@ export async function serve(settings: Settings, log: Logger): Promise<Service> {
   ami.open()
   heartbeat.start()
   jobs.start()
+  settler.start()
+  pacer.start()
   const url = await http.listen(settings.http)
   log.info({ url, version: version.version, plan: plan.now.version, numbers: [...plan.now.numbers.keys()] }, 'the service is up')
 
@@ -135,9 +158,11 @@ export async function serve(settings: Settings, log: Logger): Promise<Service> {
     closing.abort()
     await watch.close()
     await catchingUp
+    await pacer.close()
+    await jobs.close()
+    await settler.close()
     await ari.close()
     await ami.close()
-    await jobs.close()
     switches.close()
     await bookkeeper.close()
     await scribe.close()
@@ -146,7 +171,7 @@ export async function serve(settings: Settings, log: Logger): Promise<Service> {
     await local[Symbol.asyncDispose]()
     log.info('the service has stopped')
   }
-  return { url, token, tokenMade, switchboard, events, health, ari, ami, records: local, scribe, changes, plan, switches, stop }
+  return { url, token, tokenMade, switchboard, events, health, ari, ami, records: local, scribe, changes, plan, switches, book, stop }
 }
 
 /** Calls that ended by our fault since then; of those that had begun long before, nothing is said. */

@@ -95,6 +95,14 @@ function userStep({ userEvent, extra }: CelEvent, tell: Tell): Step | undefined 
     case 'FALLBACK': return tell('menu', { node: words[0] })
     case 'KEY': return tell('key', { node: words[0], digit: words[1], means: words[2] ?? null })
     case 'DECIDED': return tell('decided', { disposition: words[0] as Disposition, why: words[1] ?? '' })
+    case 'ACCEPTED': return tell('accepted', {})
+    case 'CITIZEN': return tell('citizen', {})
+    case 'CITIZEN_UP': return tell('citizen-up', {})
+    case 'CITIZEN_KEY': return tell('citizen-key', { key: words[0] })
+    case 'CITIZEN_END': {
+      const q850 = Number(words[1]) || null
+      return tell('citizen-outcome', { outcome: words[0] === 'REFUSED' ? 'refused' : outcomeOf(words[0], q850), q850 })
+    }
     case 'SILENCE': return tell('silence', { node: words[0] })
     default: return undefined
   }

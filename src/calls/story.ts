@@ -56,6 +56,16 @@ export interface Happenings {
   hangup: { by: Owner, q850: number | null }
   /** The last channel of the call is gone. */
   ended: Record<never, never>
+  /** Of a callback: a human at the agency has accepted it. */
+  accepted: Record<never, never>
+  /** Of a callback: the citizen's telephone is about to be rung. */
+  citizen: Record<never, never>
+  /** Of a callback: how that went, where they were not joined. `refused`: the dialplan would not ring it. */
+  'citizen-outcome': { outcome: LineOutcome | 'refused', q850: number | null }
+  /** Of a callback: the citizen's telephone has been picked up, by whomever. */
+  'citizen-up': Record<never, never>
+  /** Of a callback: the citizen pressed a key, or talked as humans do (`talk`). */
+  'citizen-key': { key: string }
 }
 
 export type Kind = keyof Happenings

@@ -20,7 +20,7 @@ export interface LineTry {
 
 /** Kinds in the order in which they happen: it decides between steps of the same millisecond. */
 const kinds: readonly Kind[] = ['arrived', 'picked', 'taken', 'menu', 'key', 'silence', 'closed', 'agency', 'line', 'line-outcome',
-  'connected', 'returned', 'overflow', 'played', 'decided', 'fault', 'hangup', 'ended']
+  'accepted', 'citizen', 'citizen-up', 'citizen-key', 'citizen-outcome', 'connected', 'returned', 'overflow', 'played', 'decided', 'fault', 'hangup', 'ended']
 const rank = Object.fromEntries(kinds.map((kind, at) => [kind, at])) as Record<Kind, number>
 
 /** The record that these steps of one call add up to; null while its arrival is not known. */
@@ -131,6 +131,7 @@ function follow(steps: readonly Step[]): Story {
       case 'hangup': story.hangup ??= step.facts; break
       case 'ended': story.endedAt ??= at; break
       case 'key': case 'silence': case 'closed': case 'overflow': case 'played': break
+      case 'accepted': case 'citizen': case 'citizen-up': case 'citizen-key': case 'citizen-outcome': break      // of a callback, which is no call that came in
     }
   }
   return story

@@ -10,14 +10,14 @@ import { timeFault } from './times.ts'
 import { wrongWays } from './ways.ts'
 
 export const applications = new Set([
-  'Answer', 'Background', 'Busy', 'CELGenUserEvent', 'Congestion', 'Dial', 'ExecIf', 'Gosub', 'GosubIf', 'Goto', 'GotoIf',
+  'Answer', 'Background', 'BackgroundDetect', 'Busy', 'CELGenUserEvent', 'Congestion', 'Dial', 'ExecIf', 'Gosub', 'GosubIf', 'Goto', 'GotoIf',
   'GotoIfTime', 'Hangup', 'Log', 'MusicOnHold', 'NoOp', 'Playback', 'PlayTones', 'Progress', 'Read', 'Return', 'Ringing',
   'Set', 'Stasis', 'StopPlayTones', 'Verbose', 'Wait', 'WaitExten'
 ])
 
 export const functions = new Set([
   'ABS', 'CALLERID', 'CHANNEL', 'CUT', 'EXISTS', 'FILTER', 'GLOBAL', 'GROUP', 'GROUP_COUNT', 'HANGUPCAUSE', 'IF', 'IFTIME',
-  'ISNULL', 'LEN', 'MATH', 'RAND', 'REGEX', 'SHIFT', 'SORT', 'STRFTIME', 'TIMEOUT', 'TOLOWER', 'TOUPPER', 'URIENCODE'
+  'ISNULL', 'LEN', 'MATH', 'PJSIP_HEADER', 'RAND', 'REGEX', 'SHIFT', 'SORT', 'STRFTIME', 'TIMEOUT', 'TOLOWER', 'TOUPPER', 'URIENCODE'
 ])
 
 /** No list allows these: they reach the shell, the file system, the network, or run what a text says. */
@@ -38,7 +38,12 @@ export interface LintOptions {
   allow?: { applications: readonly string[], functions: readonly string[] }
   /** The plan's lines as Dial knows them, e.g. `PJSIP/bpbd-1@gateway`: nothing else may be dialled. Left out, that is not looked at. */
   lines?: ReadonlySet<string>
+  /** The trunk that citizens are rung back by; without one nobody is. */
+  callbacks?: string
 }
+
+/** Who is rung back, as Dial knows them: SN_CITIZEN is the service's, and the dialplan compares it with the allow-list. */
+export const citizenBy = (trunk: string) => `PJSIP/\${SN_CITIZEN}@${trunk}`
 
 type Find = (line: number, place: string, sentence: string, suggestion?: string) => void
 
@@ -46,10 +51,11 @@ interface Rules {
   contexts: ReadonlySet<string>
   applications: ReadonlySet<string>
   functions: ReadonlySet<string>
+  citizens: ReadonlySet<string>
 }
 
 /** Checks all rendered files (by name), dialplans (`extensions*.conf`) in full. Findings are faults whose line is the rendered file's. */
-export function lint(files: ReadonlyMap<string, string>, { elsewhere = [], allow, lines }: LintOptions = {}): Fault[] {
+export function lint(files: ReadonlyMap<string, string>, { elsewhere = [], allow, lines, callbacks }: LintOptions = {}): Fault[] {
   const faults: Fault[] = []
   const findIn = (file: string): Find => (line, path, sentence, suggestion) => {
     faults.push({ severity: 'error', file, line, column: 1, path, sentence, suggestion })
@@ -59,7 +65,7 @@ export function lint(files: ReadonlyMap<string, string>, { elsewhere = [], allow
   const dialplans = [...files].filter(([file]) => /^extensions.*\.conf$/.test(file))
     .map(([file, text]) => ({ find: findIn(file), ...parseDialplan(text) }))
   const contexts = new Set([...elsewhere, ...dialplans.flatMap(dialplan => [...dialplan.contexts])])
-  const rules: Rules = { contexts, applications: applications.union(new Set(allow?.applications)), functions: functions.union(new Set(allow?.functions)) }
+  const rules: Rules = { contexts, applications: applications.union(new Set(allow?.applications)), functions: functions.union(new Set(allow?.functions)), citizens: new Set(callbacks === undefined ? [] : [citizenBy(callbacks)]) }
   for (const { find, ...dialplan } of dialplans) {
     for (const statement of dialplan.statements) look(statement, rules, find)
     for (const { line, context, sentence, suggestion } of wrongWays(dialplan, contexts.difference(dialplan.contexts))) find(line, `[${context}]`, sentence, suggestion)
@@ -105,7 +111,8 @@ function application({ app, args }: { app: string, args: string }, rules: Rules,
       else find(line, place, `cannot be read: ${quote(branch)}`, 'write "ExecIf(condition?App(…):App(…))"')
     }
   }
-  if (app === 'Dial' && /\$\{(?!ARG\d)/.test(splitArguments(args)[0]!)) {
+  if (app === 'Set' && /^_*SN_CITIZEN\b/.test(args)) find(line, place, 'sets SN_CITIZEN', 'the service alone says who is rung back')
+  if (app === 'Dial' && !rules.citizens.has(splitArguments(args)[0]!) && /\$\{(?!ARG\d)/.test(splitArguments(args)[0]!)) {
     find(line, place, 'Dial takes its line from a variable', 'only lines written out, or the ARGs of a Gosub, may be dialled')
   }
   if (!callersWords.test(args) && labels(app, args).some(label => /\$[{[]/.test(label.replace(/(\d)\(.*$/s, '$1')))) {

@@ -1,6 +1,7 @@
 /** All that lies between the PBX admin's folder and what Asterisk loads: read, render, lint, speak, measure. */
 import { formatFault, type Fault } from '../plan/faults.ts'
 import { loadPlan } from '../plan/load.ts'
+import { outboundTrunk } from '../plan/follow-up-policy.ts'
 import type { Plan } from '../plan/plan.ts'
 import { dialledLines } from './dialled.ts'
 import { durations, firstChoice, type Durations } from './length.ts'
@@ -51,7 +52,8 @@ export async function prepare({ planFile, templates, prompts, sounds, site, allo
   const { plan, faults } = await loadPlan(planFile, texts.prompts)
 
   const files = await render(templates, plan, site)
-  const findings = lint(files, { elsewhere: ['last-resort'], lines: dialledLines(plan), ...allow ? { allow: await readAllowed(allow) } : {} })       // asterisk-config/last-resort.conf
+  const callbacks = outboundTrunk(plan)
+  const findings = lint(files, { elsewhere: ['last-resort'], lines: dialledLines(plan), ...callbacks ? { callbacks } : {}, ...allow ? { allow: await readAllowed(allow) } : {} })       // asterisk-config/last-resort.conf
   if (findings.length > 0) throw new NotPrepared(await traced(findings, templates, plan, site, files))
 
   await synthesise({ folder: prompts, out: sounds, languages: plan.languages, ...speech })

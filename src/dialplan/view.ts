@@ -11,13 +11,15 @@
  *                                                   trunk: the first of them; among: it rings together with others
  *               groups[] { priority, order, lines[] }   the same lines, those first that are tried first; a line alone is in turn
  *                                                   opening hours and overflow are not here: the service alone knows them
- *   prompts     wrongKey, nextLine, sorry, accept
+ *   prompts     wrongKey, nextLine, sorry, accept, callback, speak, acceptCallback, unreached, noted, offer, promised
+ *   callbacks   trunk, channels                     null where citizens are not rung
  *   site        what this machine adds (addresses, ports, folders), as the caller of `render` gives it
  *
  * Names of prompts are bare (`menu-utama`). Times are milliseconds: write them with `| seconds`. `greeting`,
  * `acceptKey`, `qualify` and `channels` are null where the plan has none: ask `{% if menu.greeting %}` first. An agency's `name` is for people
  * and stands in comments only: `; {{ agency.name | comment }}`.
  */
+import { outboundTrunk } from '../plan/follow-up-policy.ts'
 import { groups } from '../plan/hunt.ts'
 import { agencies, menus, type AgencyNode, type Plan } from '../plan/plan.ts'
 
@@ -27,7 +29,7 @@ export function view(plan: Plan, site: Site) {
   const { city, version, languages, prompts } = plan
   const kind = (node: string) => plan.nodes.get(node)!.kind
   return {
-    city, version, languages: [...languages], prompts: { ...prompts }, site,
+    city, version, languages: [...languages], prompts: { ...prompts }, site, callbacks: callbacks(plan),
     trunks: [...plan.trunks].map(([name, trunk]) => ({ name, qualify: null, channels: null, ...trunk })),
     numbers: [...plan.numbers].map(([did, number]) => (
       { did, ...number, entryKind: kind(number.entry), human: humanBehind(plan, number.entry) })),
@@ -50,6 +52,11 @@ function agencyView(plan: Plan, { id, name, connecting, sorry, order, lines }: A
   })
   const seen = new Map(ringing.flatMap(({ lines }) => lines.map(line => [line.id, line])))
   return { id, name, connecting, sorry, order, lines: lines.map(({ id }) => seen.get(id)!), groups: ringing }
+}
+
+function callbacks(plan: Plan) {
+  const trunk = outboundTrunk(plan)
+  return trunk === undefined ? null : { trunk, channels: plan.followups.outbound.channels }
 }
 
 /** The agency that a caller comes to who presses nothing, at any hour; the check has seen to it that there is one. */

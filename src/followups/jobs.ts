@@ -4,12 +4,12 @@ import type { Logger } from 'pino'
 import { pause } from '../calls/time.ts'
 import { seconds } from '../plan/duration.ts'
 import type { AuditReport } from '../audit.ts'
-import type { Records } from '../records/records.ts'
-import { openFollowUp } from './follow-ups.ts'
+import { attemptId } from './attempt.ts'
+import type { Claim } from './book.ts'
 
 /** The queue's jobs, by name. A job carries ids only: personal data stays in the store. */
 interface Table {
-  'missed-call': { callId: string, outboxId: number }
+  callback: { followUp: string, attempt: number }
   'nightly-audit': Record<never, never>
 }
 
@@ -18,7 +18,8 @@ type Job = { [Name in keyof Table]: { name: Name, data: Table[Name] } }[keyof Ta
 const queueName = 'followups'
 
 export interface JobsOptions {
-  records: Records
+  /** Makes one attempt; may be asked twice, and does it once. */
+  callback: (attempt: Table['callback']) => Promise<void>
   /** Redis' address. */
   redis: string
   /** Where nights are. */
@@ -28,11 +29,11 @@ export interface JobsOptions {
 }
 
 /**
- * Every missed call becomes a follow-up. The store's outbox says what is owed; BullMQ is how it gets done, and may be
- * away, flushed, or deliver twice: what is owed is offered again until the store says that it is done.
+ * The queue. What is to be done stands in the store; BullMQ is how it gets done, and may be away, flushed, restored, or
+ * deliver twice: what is claimed is queued again until the store says that it has begun.
  */
 export class Jobs {
-  readonly #records: Records
+  readonly #callback: JobsOptions['callback']
   readonly #audit: JobsOptions['audit']
   readonly #timezone: string
   readonly #log: Logger
@@ -44,8 +45,8 @@ export class Jobs {
   #running: Promise<void> | undefined
   #away = false
 
-  constructor({ records, redis, timezone, audit, log }: JobsOptions) {
-    this.#records = records
+  constructor({ callback, redis, timezone, audit, log }: JobsOptions) {
+    this.#callback = callback
     this.#audit = audit
     this.#timezone = timezone
     this.#log = log
@@ -56,18 +57,21 @@ export class Jobs {
     for (const link of [this.#queueLink, this.#workerLink]) link.on('error', error => this.#sayOnce(error))
     this.#queue = new Queue(queueName, { connection: this.#queueLink as ConnectionOptions, defaultJobOptions: { removeOnComplete: true, removeOnFail: true } })
     this.#worker = new Worker(queueName, async job => this.#work(job as unknown as Job), {
-      connection: this.#workerLink as ConnectionOptions, autorun: false, lockDuration: 10_000, stalledInterval: 5_000
+      connection: this.#workerLink as ConnectionOptions, autorun: false, concurrency: 50, lockDuration: 10_000, stalledInterval: 5_000
     })
     this.#queue.on('error', error => this.#sayOnce(error))
     this.#worker.on('error', error => this.#sayOnce(error))
-    this.#worker.on('failed', (job, error) => log.error({ err: error, call: (job?.data as Table['missed-call'] | undefined)?.callId }, 'a job failed; what is owed is offered again'))
+    this.#worker.on('failed', (job, error) => log.error({ err: error, job: job?.id }, 'a job failed; what is owed is queued again'))
   }
+
+  /** To be looked at. */
+  get queues(): readonly Queue[] { return [this.#queue] }
 
   /** Redis takes jobs. */
   get up() { return this.#queueLink.status === 'ready' }
 
   start() {
-    this.#running ??= this.#offer()
+    this.#running ??= this.#keepSchedules()
     this.#worker.run().catch(error => { if (!this.#closing.signal.aborted) this.#log.error({ err: error }, 'the follow-ups\' worker ended') })
   }
 
@@ -80,8 +84,12 @@ export class Jobs {
     this.#workerLink.disconnect()
   }
 
-  /** Offers what the outbox owes, each second. A job that is there already is not made twice: its id says so. */
-  async #offer() {
+  /** Queues attempts. One that is queued already is not queued twice: its id says so. Rejects where Redis is away. */
+  async queue(claims: readonly Claim[]) {
+    await this.#queue.addBulk(claims.map(({ followUp: { id }, attempt }) => ({ name: 'callback' as const, data: { followUp: id, attempt }, opts: { jobId: attemptId(id, attempt) } })))
+  }
+
+  async #keepSchedules() {
     let scheduled = false
     while (!this.#closing.signal.aborted) {
       try {
@@ -90,9 +98,6 @@ export class Jobs {
           scheduled &&= await this.#queue.getJobScheduler('nightly-audit') !== undefined
           if (!scheduled) await this.#queue.upsertJobScheduler('nightly-audit', { pattern: '0 10 2 * * *', tz: this.#timezone }, { name: 'nightly-audit', data: {} })
           scheduled = true
-          const owed = await this.#records.pendingOutbox(200)
-          const jobs = owed.map(({ id, callId }) => ({ name: 'missed-call' as const, data: { callId, outboxId: id } }))
-          if (jobs.length > 0) await this.#queue.addBulk(jobs.map(job => ({ ...job, opts: { jobId: `missed-${job.data.callId}` } })))
           if (this.#away) this.#log.warn('Redis is back: follow-ups go on')
           this.#away = false
         }
@@ -103,15 +108,10 @@ export class Jobs {
     }
   }
 
-  /** May run twice: opening a follow-up that is open changes nothing. */
   async #work({ name, data }: Job) {
     switch (name) {
-      case 'missed-call':
-        await openFollowUp(this.#records, data.callId)
-        await this.#records.outboxDone(data.outboxId)
-        return
-      case 'nightly-audit':
-        await this.#checkBooks()
+      case 'callback': return this.#callback(data)
+      case 'nightly-audit': return this.#checkBooks()
     }
   }
 
@@ -119,14 +119,14 @@ export class Jobs {
   async #checkBooks() {
     const to = Date.now() - 3600_000
     const report = await this.#audit(to - 24 * 3600_000, to)
-    const { missing, unfinished, orphans, backfilled, ...sums } = report
+    const { missing, unfinished, orphans, forgotten, unsigned, backfilled, ...sums } = report
     if (report.balanced) this.#log.info({ ...sums, backfilled: backfilled.length }, 'the nightly audit: no call is lost')
-    else this.#log.error({ ...sums, missing, unfinished, orphans }, 'the nightly audit: THE SUMS DIFFER, see docs/operations.md')
+    else this.#log.error({ ...sums, missing, unfinished, orphans, forgotten, unsigned }, 'the nightly audit: THE SUMS DIFFER, see docs/operations.md')
   }
 
   #sayOnce(error: Error) {
     if (this.#away || this.#closing.signal.aborted) return
     this.#away = true
-    this.#log.warn({ reason: error.message }, 'Redis is away: calls go on as ever, follow-ups wait in the store')
+    this.#log.warn({ reason: error.message }, 'Redis is away: calls go on as ever, callbacks wait in the store')
   }
 }

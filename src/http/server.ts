@@ -2,11 +2,14 @@
 import swagger from '@fastify/swagger'
 import swaggerUi from '@fastify/swagger-ui'
 import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox'
+import type { Queue } from 'bullmq'
 import fastify, { LogController, type FastifyBaseLogger } from 'fastify'
 import type { Logger } from 'pino'
+import { board } from './board.ts'
 import { callRoutes, type CallsOptions } from './calls.ts'
 import { answer, answerFaults } from './faults.ts'
 import { bearer, protect } from './guard.ts'
+import { followUpRoutes, type FollowUpsOptions } from './followups.ts'
 import type { Metrics } from './metrics.ts'
 import { planRoutes, type PlanOptions } from './plan.ts'
 import { operationsRoutes, type OperationsOptions } from './operations.ts'
@@ -25,16 +28,21 @@ export interface HttpOptions extends CallsOptions {
   refused?: OperationsOptions['refused']
   /** How the service plan changes. */
   changes?: PlanOptions['changes']
+  /** What we owe citizens. */
+  followUps?: FollowUpsOptions
+  /** BullMQ's queues, to be looked at. */
+  queues?: readonly Queue[]
 }
 
 /** The app, ready to `listen` or `inject`. It reads no environment and opens no port by itself. */
-export async function httpServer({ records, live, token, log, ready, version, metrics, audit, refused, changes }: HttpOptions) {
+export async function httpServer({ records, live, token, log, ready, version, metrics, audit, refused, changes, followUps, queues }: HttpOptions) {
   const app = fastify({
     loggerInstance: quiet(log),
     logController: new LogController({ disableRequestLogging: true }),
     routerOptions: { maxParamLength: 500 },
     bodyLimit: 64 * 1024,
     requestTimeout: 10_000,
+    forceCloseConnections: true,          // live streams never end by themselves
     ajv: { customOptions: { removeAdditional: false, coerceTypes: true } },
     frameworkErrors: (error, request, reply) => { void answer(error, request, reply) }
   }).withTypeProvider<TypeBoxTypeProvider>()
@@ -76,10 +84,13 @@ export async function httpServer({ records, live, token, log, ready, version, me
     }, async (_, reply) => reply.type(metrics.contentType).send(await metrics.page()))
   }
 
+  if (queues) await board(app as never, { queues, token })
+
   await app.register(async api => {
     api.addHook('onRequest', bearer(token))
     if (audit && refused) await api.register(operationsRoutes, { audit, refused })
     if (changes) await api.register(planRoutes, { changes })
+    if (followUps) await api.register(followUpRoutes, followUps)
     await api.register(callRoutes, { records, ...live ? { live } : {} })
   }, { prefix: '/api' })
 

@@ -4,6 +4,7 @@
  */
 import { linesOnTrunks, trunksOf, unnoticed } from './check-lines.ts'
 import { closable, exceptionDays, hoursReferences, overflowEnds, timetables } from './check-hours.ts'
+import { followUps, ruledBy } from './check-followups.ts'
 import { allLines, type Draft, type Path, type Report } from './draft.ts'
 import { didYouMean, quote } from './faults.ts'
 import { dialRefusal, domestic, looksLikeTelephone } from './telephone.ts'
@@ -14,7 +15,7 @@ export type PromptCatalogue = ReadonlyMap<string, ReadonlyMap<string, unknown>>
 type Check = (plan: Draft, report: Report) => void
 
 export const checks: Check[] = [
-  places, trunks, references, nodeNames, lines, linesOnTrunks, unnoticed, endsAtAHuman, hoursReferences, timetables, closable, exceptionDays, overflowEnds
+  places, trunks, references, nodeNames, lines, linesOnTrunks, unnoticed, endsAtAHuman, hoursReferences, timetables, closable, exceptionDays, overflowEnds, followUps
 ]
 
 /** The time zone and the languages are known to the world. */
@@ -132,7 +133,7 @@ export function unreachable(plan: Draft, report: Report) {
   }
   for (const kind of ['hours', 'holidays'] as const) {
     for (const name of plan[kind]?.keys() ?? []) {
-      if (![...plan.agencies?.values() ?? []].some(agency => agency?.[kind] === name)) report([kind, name], 'is used by no agency', undefined, 'warning')
+      if (![...plan.agencies?.values() ?? []].some(agency => agency?.[kind] === name) && !(kind === 'hours' && ruledBy(plan.followups, name))) report([kind, name], 'is used by no agency', undefined, 'warning')
     }
   }
 }
@@ -171,12 +172,15 @@ function* promptReferences(plan: Draft): Generator<[Path, string]> {
   for (const [name, agency] of plan.agencies ?? []) {
     for (const key of ['connecting', 'sorry'] as const) named.push([['agencies', name, key], agency?.[key]])
   }
-  for (const key of ['wrongKey', 'nextLine', 'sorry'] as const) named.push([['prompts', key], plan.prompts?.[key]])
+  for (const key of ['wrongKey', 'nextLine', 'sorry', ...plan.followups?.outbound?.channels ? callbackPrompts : []] as const) named.push([['prompts', key], plan.prompts?.[key]])
   if ([...allLines(plan)].some(({ line }) => line?.acceptKey !== undefined)) named.push([['prompts', 'accept'], plan.prompts?.accept])
   for (const [path, prompt] of named) if (prompt !== undefined) yield [path, prompt]
 }
 
-function thereAre(names: Iterable<string | undefined>): string {
+/** Heard only where citizens are rung back. */
+const callbackPrompts = ['callback', 'speak', 'acceptCallback', 'unreached', 'noted', 'offer', 'promised'] as const
+
+export function thereAre(names: Iterable<string | undefined>): string {
   return `there are ${[...names].slice(0, 12).join(', ') || 'none yet'}`
 }
 

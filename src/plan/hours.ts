@@ -30,6 +30,17 @@ export function opening(plan: Plan, agency: AgencyNode, at: number, switches = n
   return { open: periods.some(({ from, to }) => from <= minute && minute < to), because, what }
 }
 
+/** Whether a timetable alone is open at a time (Unix ms), whatever holidays say. */
+export function openAt(periods: readonly Period[], timezone: string, at: number): boolean {
+  const now = DateTime.fromMillis(at, { zone: timezone })
+  const minute = now.hour * 60 + now.minute
+  const on = (day: number, minute: number) => periods.some(period => {
+    const { from, to } = minutes(period)
+    return period.days.includes(weekdays[(day + 6) % 7]!) && from <= minute && minute < to
+  })
+  return on(now.weekday, minute) || on(now.weekday - 1, minute + 1440)
+}
+
 /** `closed (holiday: Natal)`, for people to read. */
 export function openingInWords({ open, because, what }: Opening): string {
   const why = because === 'always' ? 'at all times' : `${because}: ${what}`

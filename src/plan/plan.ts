@@ -2,6 +2,7 @@
 import type { Duration } from './duration.ts'
 import type { Calendar } from './holidays.ts'
 import type { Exception, Line as WrittenLine, Period, PlanFile, Prompts, Trunk } from './schema.ts'
+import type { FollowUps } from './schema-followups.ts'
 
 export type { Exception, Period, Prompts, Trunk } from './schema.ts'
 
@@ -25,6 +26,8 @@ export interface Plan {
   /** Surge mode: where calls begin while it is on. */
   siaga?: { entry: string }
   prompts: Prompts
+  /** What becomes of missed calls; `policyOf` (follow-up-policy.ts) says what holds for whom. */
+  followups: FollowUps
   /** How long calls are watched after an apply, and how many may fail meanwhile. */
   apply: { watch: Duration, failed: number }
 }
@@ -85,8 +88,8 @@ export function finish(file: PlanFile, calendars: ReadonlyMap<string, Calendar>,
   for (const [id, agency] of file.agencies) nodes.set(id, { kind: 'agency', id, sorry: file.prompts.sorry, ...agency, lines: agency.lines.map(line) })
   const numbers = new Map<string, Entry>()
   for (const [did, number] of file.numbers) numbers.set(did, { language: file.languages[0]!, ...number })
-  const { city, timezone, languages, trunks, hours = new Map(), exceptions = [], siaga, prompts, apply } = file
-  return freeze({ version, city, timezone, languages, trunks, numbers, nodes, hours, holidays: calendars, exceptions, prompts, apply, ...siaga ? { siaga } : {} })
+  const { city, timezone, languages, trunks, hours = new Map(), exceptions = [], siaga, prompts, followups, apply } = file
+  return freeze({ version, city, timezone, languages, trunks, numbers, nodes, hours, holidays: calendars, exceptions, prompts, followups, apply, ...siaga ? { siaga } : {} })
 }
 
 function line({ trunk, trunks = [trunk!], ...rest }: WrittenLine): Line {

@@ -3,6 +3,7 @@
  * types. A new section is a new property here; what concerns several sections at once goes into check.ts.
  */
 import { Type, type Static } from 'typebox'
+import { FollowUps } from './schema-followups.ts'
 import { date, duration, name, named, oneOf, prompt, reference, text, time } from './schema-words.ts'
 
 const language = Type.String({ pattern: '^[a-z]{2}$', expects: 'a language code of two small letters, as in "id"' })
@@ -114,7 +115,14 @@ const Prompts = Type.Object({
   accept: Type.String({
     ...prompt, default: 'konfirmasi-petugas',
     description: 'Asks who picked up to press the acceptKey; konfirmasi-petugas if left out'
-  })
+  }),
+  callback: Type.String({ ...prompt, default: 'telepon-balik', description: 'What a citizen hears who is rung back; telepon-balik if left out' }),
+  speak: Type.String({ ...prompt, default: 'mohon-bicara', description: 'What they hear next, where they pressed no key; mohon-bicara if left out' }),
+  acceptCallback: Type.String({ ...prompt, default: 'konfirmasi-telepon-balik', description: 'Asks who picked up an agency\'s line to press 1 for a callback; konfirmasi-telepon-balik if left out' }),
+  unreached: Type.String({ ...prompt, default: 'warga-tidak-terhubung', description: 'Tells an agency that the citizen was not reached; warga-tidak-terhubung if left out' }),
+  noted: Type.String({ ...prompt, default: 'dicatat', description: 'Tells a citizen that their key was understood; dicatat if left out' }),
+  offer: Type.String({ ...prompt, default: 'tawaran-telepon-balik', description: 'Offers a callback when nobody answered; tawaran-telepon-balik if left out' }),
+  promised: Type.String({ ...prompt, default: 'akan-ditelepon', description: 'After the caller has taken the offer; akan-ditelepon if left out' })
 })
 
 const Apply = Type.Object({
@@ -147,6 +155,7 @@ export const PlanFile = Type.Object({
     entry: reference('The node where all calls begin while it is on')
   }, { description: 'Surge mode, for floods and the like: npx satunomor switch siaga' })),
   prompts: Prompts,
+  followups: FollowUps,
   apply: Apply
 })
 

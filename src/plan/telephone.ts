@@ -18,3 +18,6 @@ export function dialRefusal(number: string): string | undefined {
   if (local.startsWith('0809')) return 'it is a premium number (0809)'
   return undefined
 }
+
+/** Whether a caller's number (E.164) may be rung back: of Indonesia, and no service or premium number. The dialplan compares it again. */
+export const mayBeRungBack = (number: string) => /^\+62[2-8]\d{7,11}$/.test(number) && dialRefusal(number) === undefined

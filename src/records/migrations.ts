@@ -7,7 +7,8 @@ export type StoreKind = 'sqlite' | 'postgres'
 export function migrations(store: StoreKind): Record<string, Migration> {
   return {
     '001-calls': { up: db => calls(db, store) },
-    '002-followups': { up: followups }
+    '002-followups': { up: followups },
+    '003-nobody-is-forgotten': { up: db => nobodyIsForgotten(db, store) }
   }
 }
 
@@ -19,6 +20,82 @@ async function followups(db: Kysely<any>) {
     .addColumn('state', 'text', c => c.notNull())
     .addColumn('made_at', 'bigint', c => c.notNull())
     .execute()
+}
+
+/** Follow-ups with a state, attempts and a history of their own; those of before are made anew from the missed calls. */
+async function nobodyIsForgotten(db: Kysely<any>, store: StoreKind) {
+  await db.schema.dropTable('followups').execute()
+  await db.updateTable('outbox').set({ done_at: null }).where('topic', '=', 'missed-call').execute()
+
+  await db.schema.createTable('followups')
+    .addColumn('id', 'text', c => c.primaryKey().notNull())
+    .addColumn('kind', 'text', c => c.notNull())
+    .addColumn('agency', 'text')
+    .addColumn('rings', 'text', c => c.notNull())
+    .addColumn('cli', 'text')
+    .addColumn('did', 'text', c => c.notNull())
+    .addColumn('language', 'text', c => c.notNull())
+    .addColumn('state', 'text', c => c.notNull())
+    .addColumn('why', 'text', c => c.notNull())
+    .addColumn('priority', 'integer', c => c.notNull())
+    .addColumn('due_at', 'bigint', c => c.notNull())
+    .addColumn('deadline_at', 'bigint', c => c.notNull())
+    .addColumn('arrived_at', 'bigint', c => c.notNull())
+    .addColumn('made_at', 'bigint', c => c.notNull())
+    .addColumn('attempt', 'integer', c => c.notNull())
+    .addColumn('tried', 'integer', c => c.notNull())
+    .addColumn('agency_failed', 'integer', c => c.notNull())
+    .addColumn('list', 'text', c => c.notNull())
+    .addColumn('escalated', 'integer', c => c.notNull())
+    .addColumn('claimed_by', 'text')
+    .addColumn('claimed_at', 'bigint')
+    .addColumn('ended_at', 'bigint')
+    .addColumn('ended_by', 'text')
+    .execute()
+  const unended = sql<boolean>`ended_at is null`
+  await db.schema.createIndex('followups_next').on('followups').columns(['rings', 'priority', 'arrived_at', 'due_at']).where(sql<boolean>`state = 'open'`).execute()
+  await db.schema.createIndex('followups_due').on('followups').columns(['due_at']).where(sql<boolean>`state = 'open'`).execute()
+  await db.schema.createIndex('followups_overdue').on('followups').columns(['deadline_at']).where(unended).execute()
+  await db.schema.createIndex('followups_by_caller').on('followups').columns(['cli']).where(unended).execute()
+  await db.schema.createIndex('followups_newest').on('followups').columns(['arrived_at', 'id']).execute()
+  await db.schema.createIndex('calls_by_caller').on('calls').columns(['cli', 'arrived_at']).execute()
+
+  await db.schema.createTable('followup_calls')
+    .addColumn('call_id', 'text', c => c.primaryKey().notNull())
+    .addColumn('followup_id', 'text', c => c.notNull())
+    .execute()
+  await db.schema.createIndex('followup_calls_of').on('followup_calls').columns(['followup_id']).execute()
+
+  await db.schema.createTable('attempts')
+    .addColumn('followup_id', 'text', c => c.notNull())
+    .addColumn('attempt', 'integer', c => c.notNull())
+    .addColumn('state', 'text', c => c.notNull())
+    .addColumn('agency', 'text', c => c.notNull())
+    .addColumn('cli', 'text', c => c.notNull())
+    .addColumn('by', 'text', c => c.notNull())
+    .addColumn('made_at', 'bigint', c => c.notNull())
+    .addColumn('begun_at', 'bigint')
+    .addColumn('ended_at', 'bigint')
+    .addColumn('outcome', 'text')
+    .addColumn('line', 'text')
+    .addColumn('joined_at', 'bigint')
+    .addPrimaryKeyConstraint('attempts_once', ['followup_id', 'attempt'])
+    .execute()
+  await db.schema.createIndex('attempts_going_on').on('attempts').columns(['state']).where(sql<boolean>`state <> 'ended'`).execute()
+  await db.schema.createIndex('attempts_by_caller').on('attempts').columns(['cli', 'begun_at']).execute()
+  await db.schema.createIndex('attempts_by_time').on('attempts').columns(['begun_at']).execute()
+
+  const numbered = store === 'sqlite'
+    ? db.schema.createTable('followup_events').addColumn('id', 'integer', c => c.primaryKey().autoIncrement())
+    : db.schema.createTable('followup_events').addColumn('id', 'bigserial', c => c.primaryKey())
+  await numbered
+    .addColumn('followup_id', 'text', c => c.notNull())
+    .addColumn('at', 'bigint', c => c.notNull())
+    .addColumn('who', 'text', c => c.notNull())
+    .addColumn('what', 'text', c => c.notNull())
+    .addColumn('facts', 'text', c => c.notNull())
+    .execute()
+  await db.schema.createIndex('followup_events_of').on('followup_events').columns(['followup_id', 'id']).execute()
 }
 
 async function calls(db: Kysely<any>, store: StoreKind) {

@@ -34,7 +34,9 @@ export interface ListQuery {
 }
 
 /** Dispositions after which somebody is owed a call back. */
-const missed: readonly (Disposition | null)[] = ['abandoned', 'unanswered', 'failed']
+const missed: readonly Disposition[] = ['abandoned', 'unanswered', 'failed', 'callback']
+/** We cut the two off while they talked (Asterisk died): they are owed a call, too. */
+const cutOff = ({ disposition, endedBy }: StoredCall) => disposition === 'answered' && endedBy === 'us'
 
 /** Calls and steps that share a transaction's time: one writer after the other, so that none refolds on half the steps. */
 const writersLock = 112
@@ -119,9 +121,14 @@ export class Records implements AsyncDisposable {
     const id = text(callId)
     const call = await this.db.selectFrom('calls').selectAll().where('callId', '=', id).executeTakeFirst()
     if (!call) return null
-    const steps = await this.db.selectFrom('steps').selectAll().where('callId', '=', id).orderBy('at').orderBy('seq').execute()
-    const story = steps.map(toStep)
+    const story = await this.steps(id)
     return { call, steps: story, lines: lines(story) }
+  }
+
+  /** The steps of one call, or of a callback (`followup-…`), in order of time. */
+  async steps(callId: string): Promise<Step[]> {
+    const rows = await this.db.selectFrom('steps').selectAll().where('callId', '=', text(callId)).orderBy('at').orderBy('seq').execute()
+    return rows.map(toStep)
   }
 
   /** Calls that have not ended, as far as is known; newest first, at most 1,000. */
@@ -135,6 +142,25 @@ export class Records implements AsyncDisposable {
       .select(({ exists, selectFrom }) => exists(selectFrom('steps').select('steps.seq').whereRef('steps.callId', '=', 'calls.callId').where('witness', '=', 'service')).as('served'))
       .where('arrivedAt', '>=', from).where('arrivedAt', '<', to).orderBy('arrivedAt').execute()
     return rows.map(row => ({ ...row, served: Boolean(row.served) }))
+  }
+
+  /** What became of those who were missed in a period: by state, and who was forgotten. For the audit. */
+  async followedUp(from: number, to: number): Promise<{ states: Record<string, number>, forgotten: string[], unsigned: string[] }> {
+    const rows = await this.db.selectFrom('calls')
+      .leftJoin('followupCalls', 'followupCalls.callId', 'calls.callId').leftJoin('followups', 'followups.id', 'followupCalls.followupId')
+      .leftJoin('outbox', join => join.onRef('outbox.callId', '=', 'calls.callId').on('outbox.topic', '=', 'missed-call').on('outbox.doneAt', 'is', null))
+      .select(['calls.callId', 'followups.id', 'followups.state', 'followups.endedAt', 'followups.endedBy', 'outbox.id as owed'])
+      .where('calls.arrivedAt', '>=', from).where('calls.arrivedAt', '<', to)
+      .where(({ or, and, eb }) => or([eb('calls.disposition', 'in', missed), and([eb('calls.disposition', '=', 'answered'), eb('calls.endedBy', '=', 'us')])])).execute()
+    const states: Record<string, number> = {}
+    for (const { state, owed } of rows) {
+      const where = state ?? (owed === null ? 'forgotten' : 'being opened')
+      states[where] = (states[where] ?? 0) + 1
+    }
+    return {
+      states, forgotten: rows.filter(({ state, owed }) => state === null && owed === null).map(({ callId }) => callId),
+      unsigned: rows.filter(({ endedAt, endedBy }) => endedAt !== null && !endedBy).map(({ id }) => id!)
+    }
   }
 
   /** How many calls ended how, ever; and the outbox's depth. For the metrics. */
@@ -185,9 +211,19 @@ async function retell(db: Transaction<Tables>, kind: StoreKind, ids: string[], p
   if (calls.length === 0) return
   await storeCalls(db, kind, calls)
 
-  const owed = outbox ? calls.filter(call => missed.includes(call.disposition)) : []
-  if (owed.length === 0) return
-  await db.insertInto('outbox').values(owed.map(({ callId, disposition, detail, agency, arrivedAt }) => ({
-    topic: 'missed-call', callId, payload: JSON.stringify({ callId, disposition, detail, agency, arrivedAt }), madeAt: Date.now(), doneAt: null
+  if (!outbox) return
+  const owed = calls.filter(call => (call.disposition !== null && missed.includes(call.disposition)) || cutOff(call))
+  if (owed.length > 0) await owe(db, 'missed-call', owed)
+  // Whoever reaches somebody may have been owed a call.
+  const spoken = calls.filter(({ cli, connectedAt, disposition }) => cli !== null && connectedAt !== null && disposition !== null)
+  if (spoken.length === 0) return
+  const awaited = new Set((await db.selectFrom('followups').select('cli').where('cli', 'in', spoken.map(({ cli }) => cli)).where('endedAt', 'is', null).execute()).map(({ cli }) => cli))
+  const reached = spoken.filter(call => awaited.has(call.cli) && !cutOff(call))
+  if (reached.length > 0) await owe(db, 'answered-call', reached)
+}
+
+async function owe(db: Transaction<Tables>, topic: string, calls: StoredCall[]) {
+  await db.insertInto('outbox').values(calls.map(({ callId, disposition, detail, agency, arrivedAt }) => ({
+    topic, callId, payload: JSON.stringify({ callId, disposition, detail, agency, arrivedAt }), madeAt: Date.now(), doneAt: null
   }))).onConflict(conflict => conflict.columns(['topic', 'callId']).doNothing()).execute()
 }

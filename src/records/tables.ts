@@ -1,13 +1,17 @@
 /** The store's tables as Kysely sees them, and how steps become rows. Times are Unix ms, columns are snake_case in SQL. */
 import type { Generated } from 'kysely'
 import type { CallRecord, Step } from '../calls/story.ts'
+import type { Attempt, FollowUp } from './follow-up.ts'
 
 export interface Tables {
   steps: StepRow & { seq: Generated<number> }
   calls: StoredCall
   watermarks: Watermark
   audit: { id: Generated<number>, at: number, who: string, what: string, callId: string | null }
-  followups: { callId: string, agency: string | null, state: string, madeAt: number }
+  followups: FollowUp
+  followupCalls: { callId: string, followupId: string }
+  attempts: Attempt
+  followupEvents: { id: Generated<number>, followupId: string, at: number, who: string, what: string, facts: string }
   outbox: { id: Generated<number>, topic: string, callId: string, payload: string, madeAt: number, doneAt: number | null }
 }
 

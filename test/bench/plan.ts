@@ -7,6 +7,7 @@ import { dialledLines } from '../../src/dialplan/dialled.ts'
 import { lint } from '../../src/dialplan/lint.ts'
 import { catalogue } from '../../src/dialplan/prompts.ts'
 import { render } from '../../src/dialplan/render.ts'
+import { outboundTrunk } from '../../src/plan/follow-up-policy.ts'
 import { loadPlan } from '../../src/plan/load.ts'
 
 /** ms of each round. */
@@ -35,7 +36,7 @@ async function once(file: string): Promise<PlanTimes> {
   marks.push(performance.now())
   const files = await render(join(project, 'dialplan', 'templates'), plan, { address: '127.0.0.1', port: 5060, ariPort: 8088, amiPort: 5038, rtp: [10000, 19999], sounds: '/sounds' })
   marks.push(performance.now())
-  const findings = lint(files, { elsewhere: ['last-resort'], lines: dialledLines(plan) })
+  const findings = lint(files, { elsewhere: ['last-resort'], lines: dialledLines(plan), callbacks: outboundTrunk(plan)! })
   marks.push(performance.now())
   if (findings.length > 0) throw new Error(`the big plan has a fault: ${findings[0]!.sentence}`)
   const [begun, checked, rendered, linted] = marks as [number, number, number, number]

@@ -98,7 +98,12 @@ const facts: { [K in Kind]: fc.Arbitrary<Happenings[K]> } = {
   decided: fc.record({ disposition: fc.constantFrom('answered', 'callback', 'abandoned', 'unanswered', 'blocked-challenge', 'failed'), why: fc.string() }),
   fault: fc.record({ what: fc.string() }),
   hangup: fc.record({ by: fc.constantFrom('caller', 'agency', 'us', 'carrier'), q850: fc.constantFrom(null, 16) }),
-  ended: fc.constant({})
+  ended: fc.constant({}),
+  accepted: fc.constant({}),
+  citizen: fc.constant({}),
+  'citizen-outcome': fc.record({ outcome: fc.constantFrom('busy', 'noanswer', 'refused'), q850: fc.constantFrom(null, 17) }),
+  'citizen-up': fc.constant({}),
+  'citizen-key': fc.record({ key: fc.constantFrom('1', 'talk') })
 }
 const step = fc.constantFrom(...Object.keys(facts) as Kind[]).chain(kind => fc.record({
   callId: fc.constant('c1'), key: fc.string({ maxLength: 3 }), at: fc.nat(20), witness: fc.constantFrom('ledger', 'service'), kind: fc.constant(kind), facts: facts[kind]

@@ -17,11 +17,24 @@ const findings = (line: string, file = 'extensions.conf') =>
 it('the repository\'s own templates are clean', async () => {
   const { plan } = readPlan(town, { file: 'plan.yaml' })
   const files = await render('dialplan/templates', plan, { address: '127.0.0.1', port: 5060, sounds: '/var/lib/sounds' })
-  expect(lint(files, { elsewhere: ['last-resort'] }).map(formatFault)).toEqual([])
+  expect(lint(files, { elsewhere: ['last-resort'], callbacks: 'carrier' }).map(formatFault)).toEqual([])
 })
 
 describe('refused is', () => {
-  it.each([
+  it('only the trunk of the plan rings citizens back, and only the number that the service says', () => {
+  const dialling = (target: string) => lint(new Map([['extensions.conf', `[a]\nexten => s,1,Dial(${target},20)\n same => n,Hangup()`]]), { lines: new Set(), callbacks: 'carrier' })
+  expect(dialling('PJSIP/${SN_CITIZEN}@carrier')).toEqual([])
+  expect(dialling('PJSIP/${SN_CITIZEN}@gateway')).toHaveLength(1)
+  expect(dialling('PJSIP/9${SN_CITIZEN}@carrier')).toHaveLength(1)
+  expect(dialling('PJSIP/${SN_CITIZEN}@carrier&PJSIP/${X}@carrier')).toHaveLength(1)
+})
+
+it('a line that is handed to a Dial is no variable', () => {
+  const text = '[a]\nexten => s,1,Gosub(line,s,1(${X}))\n same => n,Hangup()\n[line]\nexten => s,1,Dial(${ARG1},20)\n same => n,Return()'
+  expect(lint(new Map([['extensions.conf', text]]), { lines: new Set() }).map(({ line, sentence }) => `${line} ${sentence}`)).toEqual(['2 dials "${X}", which a variable says'])
+})
+
+it.each([
     ['System', 'same => n,System(rm -rf /)', '[a]: runs System, which is not among the known applications — it is never allowed'],
     ['its cousins', 'same => n,TrySystem(x)', '[a]: runs TrySystem, which is not among the known applications — it is never allowed'],
     ['an application that runs another', 'same => n,Exec(System(x))', '[a]: runs Exec, which is not among the known applications — it is never allowed'],
@@ -36,6 +49,8 @@ describe('refused is', () => {
     ['dialling what the caller sent', 'same => n,Dial(PJSIP/${EXTEN}@carrier,20)',
       '[a]: Dial is led by what the caller sent — compare it with what is in the plan, and go to a fixed place',
       '[a]: Dial takes its line from a variable — only lines written out, or the ARGs of a Gosub, may be dialled'],
+    ['ringing citizens where nobody is to be rung', 'same => n,Dial(PJSIP/${SN_CITIZEN}@carrier,20)', '[a]: Dial takes its line from a variable — only lines written out, or the ARGs of a Gosub, may be dialled'],
+    ['choosing who is rung back', 'same => n,Set(__SN_CITIZEN=${X})', '[a]: sets SN_CITIZEN — the service alone says who is rung back'],
     ['dialling it by way of a variable', 'same => n,Dial(PJSIP/${X}@carrier,20)', '[a]: Dial takes its line from a variable — only lines written out, or the ARGs of a Gosub, may be dialled'],
     ['going where the caller says', 'same => n,Goto(a,${EXTEN},1)', '[a]: Goto is led by what the caller sent — compare it with what is in the plan, and go to a fixed place'],
     ['a context that is not there', 'same => n,Goto(aa,s,1)', '[a]: leads to the context "aa", which does not exist — did you mean "a"?'],

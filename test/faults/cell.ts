@@ -116,7 +116,7 @@ async function onRecord({ ground, records, fault, moment, number, began, course,
     if (!right.includes(disposition!)) throw new Error(`it says ${disposition} (${detail}), not ${right.join(' or ')}`)
     if (talkedWith !== null && line !== talkedWith) throw new Error(`it says that ${line} answered, not ${talkedWith}`)
   })
-  const followUp = async () => (await records.db.selectFrom('followups').select('callId').where('callId', '=', callId).execute()).length === 1
+  const followUp = async () => (await records.db.selectFrom('followupCalls').select('callId').where('callId', '=', callId).execute()).length === 1
   if (disposition !== 'answered') await should('a follow-up', () => eventually('it is there', followUp, 20_000))
   await should('the copy in PostgreSQL', () => eventually('it is there', async () => (await ground.copied(callId)) === disposition, 30_000))
   return { record: { disposition, detail, line, endedBy }, followUp: await followUp() }

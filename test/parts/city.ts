@@ -69,6 +69,8 @@ export interface CityOptions {
   /** Of 127.77.N.x; each test file its own. */
   number: number
   withRedis?: boolean
+  /** Whether citizens are rung back by themselves; otherwise every missed call goes to a person at once. Default false. */
+  callbacks?: boolean
   /** Rewrites the plan's text. */
   plan?: (text: string) => string
   env?: Record<string, string>
@@ -82,7 +84,7 @@ export interface CityOptions {
 let spoken: Promise<void> = Promise.resolve()
 
 export async function openCity(
-  { number, withRedis = false, plan: edit = text => text, env = {}, serviceEnv = {}, withService = true }: CityOptions
+  { number, withRedis = false, callbacks = false, plan: edit = text => text, env = {}, serviceEnv = {}, withService = true }: CityOptions
 ): Promise<City> {
   await using opened = new AsyncDisposableStack()          // should we not get to the end, nothing is left running
   const at = (last: number) => `127.77.${number}.${last}`
@@ -90,7 +92,7 @@ export async function openCity(
   opened.defer(() => rm(state, { recursive: true, force: true }))
   const planFile = join(state, 'plan.yaml')
   const text = await readFile(join(project, 'dialplan', 'plan.yaml'), 'utf8')
-  await writeFile(planFile, edit(text.replaceAll('127.0.0.2', at(2)).replaceAll('127.0.0.3', at(3))))
+  await writeFile(planFile, (callbacks ? '' : 'followups: { outbound: { channels: 0 }, policy: { attempts: 0 } }\n') + edit(text.replaceAll('127.0.0.2', at(2)).replaceAll('127.0.0.3', at(3))))
   // The prompts are spoken once for all cities; the folder is the project's own.
   const sounds = join(project, 'var', 'test-sounds')
   await mkdir(sounds, { recursive: true })

@@ -43,7 +43,8 @@ prompts:
 `
 
 const texts = [
-  'sambutan', 'menu-utama', 'menu-lain', 'salah', 'sambung', 'maaf-posko', 'tidak-valid', 'coba-lain', 'maaf', 'konfirmasi-petugas'
+  'sambutan', 'menu-utama', 'menu-lain', 'salah', 'sambung', 'maaf-posko', 'tidak-valid', 'coba-lain', 'maaf', 'konfirmasi-petugas',
+  'telepon-balik', 'mohon-bicara', 'konfirmasi-telepon-balik', 'warga-tidak-terhubung', 'dicatat', 'tawaran-telepon-balik', 'akan-ditelepon'
 ]
 
 /** Every prompt that the town's plan names, in both of its languages. */

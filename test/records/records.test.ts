@@ -71,11 +71,11 @@ describe.each([['sqlite', onSqlite], ['postgresql', onPostgres]])('the store on 
     }
     await records.append(aCall('owed-elsewhere'), { outbox: false })
     const owed = await records.pendingOutbox(10)
-    expect(owed.map(item => [item.topic, item.callId])).toEqual(['abandoned', 'unanswered', 'failed'].map(ends => ['missed-call', `owed-${ends}`]))
-    expect(owed[0]!.payload).toEqual({ callId: 'owed-abandoned', disposition: 'abandoned', detail: 'ringing:bpbd-1', agency: 'bpbd', arrivedAt: start })
-    await records.outboxDone(owed[0]!.id)
+    expect(owed.map(item => [item.topic, item.callId])).toEqual(['callback', 'abandoned', 'unanswered', 'failed'].map(ends => ['missed-call', `owed-${ends}`]))
+    expect(owed[1]!.payload).toEqual({ callId: 'owed-abandoned', disposition: 'abandoned', detail: 'ringing:bpbd-1', agency: 'bpbd', arrivedAt: start })
+    await records.outboxDone(owed[1]!.id)
     await records.append(aCall('owed-abandoned'))
-    expect((await records.pendingOutbox(10)).length).toBe(2)
+    expect((await records.pendingOutbox(10)).length).toBe(3)
   })
 
   test('whatever a caller sends is stored as text and nothing else', async () => {

@@ -1,0 +1,60 @@
+/** What a missed call makes of itself: the follow-up that we owe its caller. */
+import { createHash } from 'node:crypto'
+import { deskOf, nextHour, policyOf } from '../plan/follow-up-policy.ts'
+import type { Plan } from '../plan/plan.ts'
+import type { FollowUpKind } from '../plan/schema-followups.ts'
+import { mayBeRungBack } from '../plan/telephone.ts'
+import type { FollowUp } from '../records/follow-up.ts'
+import type { StoredCall } from '../records/tables.ts'
+
+/** How late the ledger may tell of a call's end, before that counts as an outage, ms. */
+const late = 5 * 60_000
+
+/** A missed call, and whether the service was there. */
+export type MissedCall = StoredCall & { served: boolean }
+
+/** The kind of follow-up that a call's end gives reason for. */
+export function kindOf({ disposition, detail, served, endedAt }: MissedCall, now: number): FollowUpKind {
+  if (disposition === 'callback') return 'asked'
+  if (!served || now - (endedAt ?? now) > late) return 'late'
+  if (disposition === 'unanswered') return 'unanswered'
+  if (disposition !== 'abandoned') return 'failed'
+  const place = detail ?? ''
+  return place.startsWith('menu:') ? 'abandoned-menu' : /^(ringing|agency|returned):/.test(place) ? 'abandoned-ringing' : 'abandoned-greeting'
+}
+
+/** The follow-up of a call that no other follow-up knows. The same call always makes the same one. */
+export function followUpOf(plan: Plan, call: MissedCall, now: number): FollowUp {
+  return make(plan, { key: call.callId, kind: kindOf(call, now), agency: agencyIn(plan, call.agency), cli: call.cli, did: call.did, arrivedAt: call.arrivedAt, missedAt: call.endedAt ?? call.arrivedAt }, now)
+}
+
+export interface Reason {
+  /** What its id is made of. */
+  key: string
+  kind: FollowUpKind
+  agency: string | null
+  cli: string | null
+  did: string
+  /** When the citizen called, and when that came to nothing, Unix ms. */
+  arrivedAt: number
+  missedAt: number
+}
+
+export function make(plan: Plan, { key, kind, agency, cli, did, arrivedAt, missedAt }: Reason, now: number): FollowUp {
+  const policy = policyOf(plan, agency, kind)
+  const rings = agency ?? deskOf(plan)
+  const person = cli === null || !mayBeRungBack(cli) ? 'no-number'
+    : now - missedAt > plan.followups.stale ? 'learned-of-too-late'
+    : policy.attempts === 0 || plan.followups.outbound.channels === 0 ? 'by-policy' : undefined
+  return {
+    id: createHash('sha256').update(key).digest('hex').slice(0, 12),
+    kind, agency, rings, cli, did, language: plan.numbers.get(did)?.language ?? plan.languages[0]!,
+    state: person ? 'person' : 'open', why: person ?? kind, priority: policy.priority,
+    dueAt: nextHour(plan, policy.hours, Math.max(now, missedAt + policy.delay)), deadlineAt: missedAt + policy.deadline,
+    arrivedAt, madeAt: now, attempt: 0, tried: 0, agencyFailed: 0, list: person ? deskOf(plan) : rings, escalated: 0,
+    claimedBy: null, claimedAt: null, endedAt: null, endedBy: null
+  }
+}
+
+/** An agency that the plan no longer has (or never had: the last resort) is none. */
+export const agencyIn = (plan: Plan, agency: string | null) => agency !== null && plan.nodes.get(agency)?.kind === 'agency' ? agency : null

@@ -1,0 +1,100 @@
+/**
+ * Decides when citizens are rung: as many at once as the agencies' free lines and the trunk leave, and live callers first.
+ * What is due stands in the store; each tick claims what may be made now, and only that goes into the queue.
+ */
+import type { Logger } from 'pino'
+import type { Book, Claim } from './book.ts'
+import { pause } from '../calls/time.ts'
+import { outboundTrunk } from '../plan/follow-up-policy.ts'
+import { milliseconds } from '../plan/duration.ts'
+import { agencies, type Plan } from '../plan/plan.ts'
+import type { StoredCall } from '../records/tables.ts'
+
+export interface PacerOptions {
+  book: Book
+  plan: () => Plan
+  /** The calls that go on now. */
+  live: () => Promise<StoredCall[]>
+  /** Whether callbacks can be made at all now: Asterisk and Redis are there. */
+  ready: () => boolean
+  /** Takes claims that it may know already; rejects where the queue is away. */
+  queue: (claims: Claim[]) => Promise<void>
+  log: Logger
+}
+
+/** How often it looks. */
+const tick = milliseconds(100)
+/** A claim that is not begun after this long is queued again: the queue may have been flushed, ms. */
+const forgotten = 2_000
+
+export class Pacer {
+  readonly #options: PacerOptions
+  readonly #closing = new AbortController()
+  #running: Promise<void> | undefined
+  #failing = false
+  #escalatedAt = 0
+
+  constructor(options: PacerOptions) {
+    this.#options = options
+  }
+
+  start() {
+    this.#running ??= this.#run()
+  }
+
+  async close() {
+    this.#closing.abort()
+    await this.#running
+  }
+
+  async #run() {
+    const { log } = this.#options
+    while (!this.#closing.signal.aborted) {
+      try {
+        await this.look(Date.now())
+        if (this.#failing) log.warn('follow-ups go on')
+        this.#failing = false
+      } catch (error) {
+        if (!this.#failing) log.error({ err: error }, 'follow-ups are held up; trying again')
+        this.#failing = true
+        await pause(milliseconds(1000), this.#closing.signal)
+      }
+      await pause(tick, this.#closing.signal)
+    }
+  }
+
+  /** One look, at a time (Unix ms): the outbox, the deadlines, and what is due. */
+  async look(now: number): Promise<void> {
+    const { book, plan, ready, queue } = this.#options
+    while (await book.takeOutbox(now) > 0 && !this.#closing.signal.aborted);
+    if (Math.abs(now - this.#escalatedAt) >= 1_000) {
+      this.#escalatedAt = now
+      await book.escalate(now)
+    }
+    if (!ready() || outboundTrunk(plan()) === undefined) return
+    const active = await book.active()
+    const stuck = active.filter(({ state, madeAt }) => state === 'claimed' && Math.abs(now - madeAt) > forgotten)
+    if (stuck.length > 0) await queue(stuck.map(({ followupId, attempt }) => ({ followUp: { id: followupId }, attempt })))
+    const due = await book.nextDue()
+    if (due === null || due > now) return
+    const claims = await book.claim(now, await this.#room(active.map(({ agency }) => agency)))
+    if (claims.length > 0) await queue(claims)
+  }
+
+  /** How much may be begun now. */
+  async #room(ringing: string[]): Promise<{ allowance: number, free: Map<string, number>, busy: Set<string> }> {
+    const plan = this.#options.plan()
+    const { channels, reserve } = plan.followups.outbound
+    const calls = await this.#options.live()
+    const trunk = plan.trunks.get(outboundTrunk(plan)!)!
+    const onTrunk = 'channels' in trunk ? (trunk as { channels?: number }).channels : undefined
+    const left = onTrunk === undefined ? Infinity : onTrunk - reserve - calls.length - ringing.length
+    const free = new Map(agencies(plan).map(({ id, lines }) => {
+      const here = calls.filter(({ agency }) => agency === id)
+      // Somebody waits for this agency now: they come first.
+      if (here.some(({ connectedAt }) => connectedAt === null)) return [id, 0]
+      return [id, lines.reduce((sum, { capacity }) => sum + capacity, 0) - here.length - ringing.filter(agency => agency === id).length]
+    }))
+    return { allowance: Math.min(channels - ringing.length, left), free, busy: new Set(calls.flatMap(({ cli }) => cli ?? [])) }
+  }
+}

@@ -1,0 +1,52 @@
+/** What holds for a follow-up: ours, unless the city says otherwise, unless the agency does; for all kinds, unless for one. */
+import { openAt } from './hours.ts'
+import type { Plan } from './plan.ts'
+import type { FollowUpKind, FollowUpRule } from './schema-followups.ts'
+import { milliseconds, seconds } from './duration.ts'
+
+export type FollowUpPolicy = Required<Omit<FollowUpRule, 'hours' | 'message' | 'unreached'>> & Pick<FollowUpRule, 'hours' | 'message' | 'unreached'>
+
+const minutes = (n: number) => seconds(n * 60)
+
+const ours: FollowUpPolicy = {
+  delay: seconds(20), attempts: 3, spacing: [minutes(2), minutes(10)], first: 'agency', ringTime: seconds(30), agencyTries: 5,
+  later: minutes(30), spoken: seconds(20), deadline: minutes(30), priority: 5
+}
+
+/** What our own policy says otherwise for some kinds; the city's words go before these, too. */
+const oursByKind: Partial<Record<FollowUpKind, FollowUpRule>> = {
+  asked: { delay: milliseconds(0), priority: 4 }
+}
+
+/** The policy for one agency (null: none was chosen) and kind. Durations are ms. */
+export function policyOf({ followups }: Plan, agency: string | null, kind: FollowUpKind): FollowUpPolicy {
+  const { policy = {}, agencies } = followups
+  const special = agency === null ? undefined : agencies?.get(agency)
+  const { kinds: cityKinds, ...city } = policy
+  const { kinds: agencyKinds, ...its } = special ?? {}
+  return { ...ours, ...oursByKind[kind], ...city, ...cityKinds?.get(kind), ...its, ...agencyKinds?.get(kind) }
+}
+
+/** The agency whose people work off what automation cannot: the plan's desk, or the one that silence leads to. */
+export function deskOf(plan: Plan): string {
+  if (plan.followups.desk !== undefined) return plan.followups.desk
+  let node = plan.nodes.get([...plan.numbers.values()][0]!.entry)!
+  while (node.kind === 'menu' || node.closed !== undefined) node = plan.nodes.get(node.kind === 'menu' ? node.silence : node.closed!)!
+  return node.id
+}
+
+/** The trunk that citizens are rung by, or undefined where nobody is rung. */
+export function outboundTrunk({ followups: { outbound }, trunks }: Plan): string | undefined {
+  if (outbound.channels === 0) return undefined
+  return outbound.trunk ?? [...trunks].find(([, { role }]) => role === 'carrier')?.[0]
+}
+
+/** The first moment from `at` on (Unix ms) at which the policy's hours let citizens be rung; `at` itself where it has none. */
+export function nextHour(plan: Plan, hours: string | undefined, at: number): number {
+  const periods = hours === undefined ? undefined : plan.hours.get(hours)
+  if (!periods) return at
+  for (let when = at, end = at + 8 * 86_400_000; when < end; when = nextMinute(when)) if (openAt(periods, plan.timezone, when)) return when
+  return at
+}
+
+const nextMinute = (at: number) => (Math.floor(at / 60_000) + 1) * 60_000

@@ -1,0 +1,147 @@
+/** Who reached nobody is rung back: real SIP as the agency and as the citizen, real Redis, the ledger as the witness. */
+import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
+import type { IncomingCall } from '../../demo/softphone.ts'
+import type { FollowUp } from '../../src/records/follow-up.ts'
+import { eventually, openCity, type City } from '../parts/city.ts'
+import { hearsBytes, voice } from './stage.ts'
+
+const policy = 'followups: { policy: { delay: 0 s, spacing: [5 s], attempts: 2, agencyTries: 2, ringTime: 5 s, spoken: 2 s } }\n'
+
+let city: City
+/** What rang at the citizens' telephones. */
+const rings: IncomingCall[] = []
+let citizen: (call: IncomingCall) => unknown
+
+beforeAll(async () => {
+  city = await openCity({ number: 105, withRedis: true, callbacks: true, plan: text => policy + text })
+  city.carrier.onCall(call => {
+    rings.push(call)
+    return citizen(call)
+  })
+})
+afterAll(() => city?.[Symbol.asyncDispose]())
+beforeEach(() => {
+  citizen = call => call.refuse(486)
+  for (const id of ['ambulans-1', 'ambulans-2', 'bpbd-1', 'bpbd-2', 'hallo-1', 'posko-1']) city.line(id, call => call.refuse(486))
+})
+
+/** Answers and, having heard the question, presses a key. */
+const answersWith = (key: string, prompt: string) => async (call: IncomingCall) => {
+  await call.answer()
+  await city.ear.hears(call, prompt)
+  await call.press(key)
+}
+const accepts = answersWith('1', 'konfirmasi-telepon-balik')
+
+/** Calls 112, presses 2, hears that nobody is there, and hangs up: a missed call of BPBD's. */
+async function misses(number: string, hears = 'tawaran-telepon-balik') {
+  const call = city.dial({ from: number })
+  await call.answered
+  await call.press('2')
+  await city.ear.hears(call, hears)
+  await call.hangUp()
+}
+const followUp = async (number: string): Promise<FollowUp | undefined> => {
+  const { db } = city.service.records
+  return db.selectFrom('followups').selectAll().where('cli', '=', number).orderBy('madeAt', 'desc').limit(1).executeTakeFirst()
+}
+const becomes = (number: string, facts: Partial<FollowUp>, within = 40_000) => eventually(`the follow-up is ${JSON.stringify(facts)}`, async () => {
+  const it = await followUp(number)
+  if (!it) throw new Error('there is none')
+  for (const [key, value] of Object.entries(facts)) if (it[key as keyof FollowUp] !== value) throw new Error(JSON.stringify(it))
+  return it
+}, within)
+
+test('a missed call is rung back: the agency accepts, the citizen presses a key, they talk, and it is done', async () => {
+  let agency: IncomingCall | undefined
+  await misses('+627215550151')
+  city.line('bpbd-1', async call => { agency = call; await accepts(call) })
+  citizen = answersWith('1', 'telepon-balik')
+  const ringing = await eventually('the citizen is rung', async () => rings.findLast(({ line }) => line === '+627215550151'))
+  expect(ringing.from).toBe('112')
+  expect(agency!.from).toBe('+627215550151')
+  await ringing.answered
+  await Promise.all([hearsBytes(agency!, voice('citizen')), hearsBytes(ringing, voice('agency')), ringing.say(voice('citizen')), agency!.say(voice('agency'))])
+  await ringing.hangUp()
+  const done = await becomes('+627215550151', { state: 'done' })
+  expect(done).toMatchObject({ kind: 'unanswered', why: 'spoken', endedBy: 'callback', attempt: 1 })
+  const { attempts, history } = (await city.service.book.get(done.id))!
+  expect(attempts).toMatchObject([{ attempt: 1, state: 'ended', outcome: 'spoken', line: 'bpbd-1' }])
+  expect(history.map(({ what }) => what)).toEqual(['opened', 'begins', 'attempt-ended', 'spoke'])
+  expect(rings.filter(({ line }) => line === '+627215550151')).toHaveLength(1)
+  await city.quiet()
+})
+
+test('a citizen who does not pick up is rung again, and then a person takes over', async () => {
+  await misses('+627215550152')
+  city.line('bpbd-1', accepts)
+  const handed = await becomes('+627215550152', { state: 'person' })
+  expect(handed).toMatchObject({ why: 'attempts-used-up', attempt: 2, tried: 2, list: 'posko' })
+  expect(rings.filter(({ line }) => line === '+627215550152')).toHaveLength(2)
+  expect((await city.service.book.get(handed.id))!.attempts.map(({ outcome }) => outcome)).toEqual(['busy', 'busy'])
+})
+
+test('an agency that does not pick up, or does not accept, is no failed attempt of the citizen\'s, who is not rung', async () => {
+  await misses('+627215550153')
+  const handed = await becomes('+627215550153', { state: 'person' })
+  expect(handed).toMatchObject({ why: 'agency-unreached', attempt: 2, tried: 0, agencyFailed: 2 })
+  expect(rings.filter(({ line }) => line === '+627215550153')).toEqual([])
+})
+
+test.each([['2', 'open', 'later', '154'], ['3', 'closed', 'not-needed', '155'], ['9', 'person', 'wrong-number', '156']] as const)('the citizen\'s key %s leaves it %s', async (key, state, why, last) => {
+  const number = `+627215550${last}`
+  await misses(number)
+  city.line('bpbd-1', accepts)
+  citizen = answersWith(key, 'telepon-balik')
+  const it = await becomes(number, { state, why })
+  if (state === 'open') expect(it.dueAt - Date.now()).toBeGreaterThan(25 * 60_000)
+  if (state === 'closed') expect(it.endedBy).toBe('citizen')
+  expect(rings.filter(({ line }) => line === number)).toHaveLength(1)
+})
+
+test('voicemail is no human: it talks, and presses nothing', async () => {
+  await misses('+627215550157')
+  city.line('bpbd-1', accepts)
+  const greeting = voice('voicemail')
+  citizen = async call => { await call.answer(); for (let second = 0; second < 9; second++) void call.say(greeting) }
+  const it = await becomes('+627215550157', { tried: 1 }, 60_000)
+  expect((await city.service.book.get(it.id))!.attempts[0]).toMatchObject({ outcome: 'silent' })
+})
+
+test('a human who talks and presses nothing is one, once they have talked for a while', async () => {
+  await misses('+627215550158')
+  city.line('bpbd-1', accepts)
+  const asked = Promise.withResolvers<void>()
+  citizen = async call => {
+    await call.answer()
+    await city.ear.hears(call, 'mohon-bicara', { within: 40_000 })
+    void call.say(voice('hello'))
+    asked.resolve()
+  }
+  await asked.promise
+  const [ringing, agency] = [rings.findLast(({ line }) => line === '+627215550158')!, await city.rung('bpbd-1')]
+  const began = performance.now()
+  await Promise.all([hearsBytes(ringing, voice('agency')), agency.say(voice('agency')).then(() => agency.say(voice('agency'))).then(() => agency.say(voice('agency')))])
+  await eventually('they have talked long enough', async () => performance.now() - began > 4_500)
+  await ringing.hangUp()
+  expect(await becomes('+627215550158', { state: 'done' })).toMatchObject({ why: 'spoken' })
+})
+
+test('who reaches the agency meanwhile is not rung any more', async () => {
+  await misses('+627215550159')
+  await becomes('+627215550159', { agencyFailed: 1 })
+  city.line('bpbd-1', async call => { await call.answer(); void call.say(voice('bpbd')) })
+  const call = city.dial({ from: '+627215550159' })
+  await call.answered
+  await call.press('2')
+  await hearsBytes(call, voice('bpbd'))
+  await call.hangUp()
+  expect(await becomes('+627215550159', { state: 'done' })).toMatchObject({ why: 'already-spoken-with' })
+  expect(rings.filter(({ line }) => line === '+627215550159')).toEqual([])
+})
+
+test('a caller without a number is with a person at once', async () => {
+  await misses('anonymous', 'maaf-akhir')
+  const it = await eventually('the follow-up', () => city.service.records.db.selectFrom('followups').selectAll().where('cli', 'is', null).executeTakeFirst())
+  expect(it).toMatchObject({ state: 'person', why: 'no-number', agency: 'bpbd', list: 'posko' })
+})
