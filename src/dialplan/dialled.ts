@@ -19,15 +19,16 @@ interface Finding {
 /** What is dialled and is none of the plan's lines, nor a place of the dialplan (`Local/…`) that leads to them. */
 export function strangers(all: readonly Step[], lines: ReadonlySet<string>): Finding[] {
   const found: Finding[] = []
+  const done = all.flatMap(doings)
   const places = new Set(all.map(({ context, exten }) => `${exten}@${context}`))
-  const onward = leads(all)
-  for (const { line, context, target } of dialled(all)) {
+  let onward: ReadonlyMap<string, Set<string>> | undefined
+  for (const { line, context, target } of dialled(done)) {
     const tell = (sentence: string, suggestion: string) => found.push({ line, context, sentence: `dials ${quote(target)}, ${sentence}`, suggestion })
     const local = localPlace(target)
     if (target.includes('${')) tell('which a variable says', 'only lines written out may be handed to a Dial')
     else if (!local && !lines.has(target)) tell('which is no line of the plan', 'write the line into plan.yaml, and take it from there')
     else if (local && !places.has(local.place)) tell('where there is no such extension', 'write it out there, or lead elsewhere')
-    else if (local && reaches(local.context, context, onward)) tell('which comes back here: each call would make calls without end', 'let it lead to a line alone')
+    else if (local && reaches(local.context, context, onward ??= leads(done))) tell('which comes back here: each call would make calls without end', 'let it lead to a line alone')
   }
   return found
 }
@@ -39,31 +40,35 @@ function localPlace(target: string): { place: string, context: string } | undefi
 }
 
 /** Everything that is dialled, where it is written. What a Dial takes from an ARG is looked for at the Gosubs that hand it over. */
-function dialled(all: readonly Step[]): { line: number, context: string, target: string }[] {
+function dialled(done: readonly Doing[]): { line: number, context: string, target: string }[] {
   const found: { line: number, context: string, target: string }[] = []
   const look = ({ line, context }: Step, dialled: string, fits = (_: string) => true) => {
     for (const target of dialled.split('&')) if (target !== '' && fits(target)) found.push({ line, context, target })
   }
   // Subroutines that dial one of their arguments, and which.
   const dialling = new Map<string, Set<number>>()
-  for (const { step, app, args } of all.flatMap(doings)) {
+  for (const { step, app, args } of done) {
     if (app !== 'Dial') continue
     const target = splitArguments(args)[0]!
     look(step, target, one => !one.includes('${'))                      // lint.ts tells the others
     for (const [, number] of target.matchAll(/\$\{ARG(\d)/g)) dialling.set(step.context, (dialling.get(step.context) ?? new Set()).add(Number(number)))
   }
-  for (const { step, app, args } of all.flatMap(doings)) {
+  for (const { step, app, args } of done) {
     if (app !== 'Gosub') continue
     const parts = splitArguments(args).map(part => part.trim())
+    const numbers = dialling.get(parts.at(-3) ?? step.context)
+    if (!numbers) continue
     const [, given = ''] = /\((.*)\)$/s.exec(parts.at(-1)!) ?? []
     const handed = splitArguments(given)
-    for (const number of dialling.get(parts.at(-3) ?? step.context) ?? []) look(step, handed[number - 1] ?? '')
+    for (const number of numbers) look(step, handed[number - 1] ?? '')
   }
   return found
 }
 
+interface Doing { step: Step, app: string, args: string }
+
 /** What a step does, also behind a condition. */
-function doings(step: Step): { step: Step, app: string, args: string }[] {
+function doings(step: Step): Doing[] {
   const { app, args } = step
   if (app === 'GosubIf') return branches(args).map(branch => ({ step, app: 'Gosub', args: branch }))
   if (app === 'ExecIf') return branches(args).flatMap(branch => call(branch) ?? []).flatMap(inner => doings({ ...step, ...inner }))
@@ -71,11 +76,13 @@ function doings(step: Step): { step: Step, app: string, args: string }[] {
 }
 
 /** From each context to those that its steps lead to, or dial. */
-function leads(all: readonly Step[]): Map<string, Set<string>> {
+function leads(done: readonly Doing[]): Map<string, Set<string>> {
   const onward = new Map<string, Set<string>>()
-  for (const { step, app, args } of all.flatMap(doings)) {
+  for (const { step, app, args } of done) {
     const dials = [...args.matchAll(/Local\/[^&,/)]+/g)].flatMap(([target]) => localPlace(target)?.context ?? [])
-    onward.set(step.context, (onward.get(step.context) ?? new Set()).union(new Set([...targets(app, args), ...dials])))
+    const here = onward.get(step.context) ?? new Set()
+    for (const context of [...targets(app, args), ...dials]) here.add(context)
+    onward.set(step.context, here)
   }
   return onward
 }
