@@ -2,7 +2,8 @@
 import { formatFault, type Fault } from '../plan/faults.ts'
 import { loadPlan } from '../plan/load.ts'
 import { outboundTrunk } from '../plan/follow-up-policy.ts'
-import { agencies, type Plan } from '../plan/plan.ts'
+import type { Plan } from '../plan/plan.ts'
+import { dialledLines } from './dialled.ts'
 import { durations, firstChoice, type Durations } from './length.ts'
 import { lint, type LintOptions } from './lint.ts'
 import { readAllowed } from './lint-allow.ts'
@@ -44,9 +45,8 @@ export class NotPrepared extends Error {
 
 /** What the lint must know of a plan: whom it has dialled. */
 export function dialledBy(plan: Plan): LintOptions {
-  const lines = new Set(agencies(plan).flatMap(({ lines }) => lines.map(({ number, trunk }) => `PJSIP/${number}@${trunk}`)))
   const callbacks = outboundTrunk(plan)
-  return { elsewhere: ['last-resort'], lines, ...callbacks ? { callbacks } : {} }          // asterisk-config/last-resort.conf
+  return { elsewhere: ['last-resort'], lines: dialledLines(plan), ...callbacks ? { callbacks } : {} }          // asterisk-config/last-resort.conf
 }
 
 /**

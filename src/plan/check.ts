@@ -2,9 +2,10 @@
  * What the schema cannot see: names that lead nowhere, silence that reaches no human, prompts without a text.
  * Each check stands alone and takes what is there of the plan; add yours to the list.
  */
+import { linesOnTrunks, trunksOf, unnoticed } from './check-lines.ts'
 import { closable, exceptionDays, hoursReferences, overflowEnds, timetables } from './check-hours.ts'
 import { followUps, ruledBy } from './check-followups.ts'
-import type { Draft, Path, Report } from './draft.ts'
+import { allLines, type Draft, type Path, type Report } from './draft.ts'
 import { didYouMean, quote } from './faults.ts'
 import { dialable, dialRefusal, domestic, looksLikeTelephone } from './telephone.ts'
 
@@ -14,7 +15,7 @@ export type PromptCatalogue = ReadonlyMap<string, ReadonlyMap<string, unknown>>
 type Check = (plan: Draft, report: Report) => void
 
 export const checks: Check[] = [
-  places, trunks, references, nodeNames, lines, endsAtAHuman, hoursReferences, timetables, closable, exceptionDays, overflowEnds, followUps
+  places, trunks, references, nodeNames, lines, linesOnTrunks, unnoticed, endsAtAHuman, hoursReferences, timetables, closable, exceptionDays, overflowEnds, followUps
 ]
 
 /** The time zone and the languages are known to the world. */
@@ -66,8 +67,10 @@ function references(plan: Draft, report: Report) {
     report(path, `leads to ${quote(node)}, which is no menu or agency`, didYouMean(node, nodes) ?? thereAre(nodes))
   }
   for (const { path, line } of allLines(plan)) {
-    if (line?.trunk === undefined || !plan.trunks || plan.trunks.has(line.trunk)) continue
-    report([...path, 'trunk'], `${quote(line.trunk)} is no trunk`, didYouMean(line.trunk, plan.trunks.keys()) ?? thereAre(plan.trunks.keys()))
+    for (const [below, trunk] of trunksOf(line)) {
+      if (!plan.trunks || plan.trunks.has(trunk)) continue
+      report([...path, ...below], `${quote(trunk)} is no trunk`, didYouMean(trunk, plan.trunks.keys()) ?? thereAre(plan.trunks.keys()))
+    }
   }
 }
 
@@ -93,11 +96,10 @@ function lines(plan: Draft, report: Report) {
     const refusal = dialRefusal(line.number)
     if (refusal) report([...path, 'number'], `${quote(line.number)} may not be dialled: ${refusal}`, dialable)
     if (telephone && ours.has(domestic(line.number))) report([...path, 'number'], `${quote(line.number)} is our own number`, 'a call to it would come back to us')
-    if (line.trunk === undefined) continue
-    const target = `${line.trunk} ${telephone ? domestic(line.number) : line.number}`
-    const other = numbers.get(target)
-    if (other) report([...path, 'number'], `${quote(line.number)} on ${line.trunk} is a line of ${other} already`, 'give the line once, with its capacity')
-    else numbers.set(target, agency)
+    const targets = trunksOf(line).map(([, trunk]) => ({ trunk, target: `${trunk} ${telephone ? domestic(line.number!) : line.number}` }))
+    const twice = targets.find(({ target }) => numbers.has(target))
+    if (twice) report([...path, 'number'], `${quote(line.number)} on ${twice.trunk} is a line of ${numbers.get(twice.target)} already`, 'give the line once, with its capacity')
+    for (const { target } of targets) numbers.set(target, numbers.get(target) ?? agency)
   }
 }
 
@@ -171,12 +173,6 @@ function* nodeReferences(plan: Draft): Generator<[Path, string]> {
   }
   if (plan.siaga?.entry !== undefined) yield [['siaga', 'entry'], plan.siaga.entry]
   for (const [name, agency] of plan.agencies ?? []) if (agency?.closed !== undefined) yield [['agencies', name, 'closed'], agency.closed]
-}
-
-function* allLines({ agencies }: Draft) {
-  for (const [agency, { lines = [] } = {}] of agencies ?? []) {
-    for (const [index, line] of lines.entries()) yield { agency, line, path: ['agencies', agency, 'lines', index] as Path }
-  }
 }
 
 function* promptReferences(plan: Draft): Generator<[Path, string]> {

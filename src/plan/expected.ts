@@ -24,7 +24,7 @@ export const CallsFile = Type.Object({
       default: [], description: 'A key for each question; after the last the caller is silent. None if left out'
     }),
     busy: Type.Array(reference('A line'), { default: [], uniqueItems: true, description: 'Lines that work and are not picked up; none if left out' }),
-    dead: Type.Array(reference('A line'), { default: [], uniqueItems: true, description: 'Lines that are out of order; none if left out' }),
+    dead: Type.Array(reference('A line'), { default: [], uniqueItems: true, description: 'Lines, and trunks, that are out of order; none if left out' }),
     closed: Type.Array(reference('An agency'), { default: [], uniqueItems: true, description: 'Agencies closed by hand (npx satunomor switch); none if left out' }),
     mode: Type.Optional(oneOf(['normal', 'siaga'], 'Whether surge mode is on; normal if left out')),
     reaches: reference('The agency whose human picks up, or "nobody"'),
@@ -61,7 +61,9 @@ export function checkExpectedCalls(text: string, file: string, plan: Plan): Faul
     const got = way.reaches?.agency ?? 'nobody'
     if (got !== reaches) source.report(['calls', index, 'reaches'], `gets to ${got}, not to ${reaches} (${wayInWords(way)})`, look)
     else if (call?.language !== undefined && call.language !== way.language) source.report(['calls', index, 'language'], `is heard in ${quote(way.language)}, not in ${quote(call.language)} (${wayInWords(way)})`, look)
-    else if (call?.line !== undefined && call.line !== way.reaches?.line) source.report(['calls', index, 'line'], `gets to ${reaches} by ${way.reaches?.line ?? 'no line'}, not by ${call.line}`, look)
+    else if (call?.line !== undefined && way.reaches?.or) {
+      source.report(['calls', index, 'line'], `may be ${[way.reaches.line, ...way.reaches.or].join(' or ')}: the plan does not say which rings first, or is picked up first`, 'leave `line` out, or suppose the others busy')
+    } else if (call?.line !== undefined && call.line !== way.reaches?.line) source.report(['calls', index, 'line'], `gets to ${reaches} by ${way.reaches?.line ?? 'no line'}, not by ${call.line}`, look)
   })
   return source.faults.sort(byPlace)
 }
@@ -77,7 +79,7 @@ function wayInWords({ steps }: Simulation): string {
       case 'silence': return ['silence']
       case 'closed': return [`${step.agency} closed`]
       case 'agency': return [step.agency]
-      case 'line': return step.outcome === 'answered' ? [] : [`${step.line} ${step.outcome}`]
+      case 'line': return step.outcome === 'answered' || step.outcome === 'cancelled' ? [] : [`${step.line} ${step.outcome}`]
       default: return []
     }
   }).slice(0, 16).join(', ')

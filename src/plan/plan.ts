@@ -3,10 +3,10 @@ import type { DirectoryEntry } from './directory.ts'
 import type { Duration } from './duration.ts'
 import type { Calendar } from './holidays.ts'
 import type { Room } from './rooms.ts'
-import type { Exception, Line, Period, PlanFile, Prompts, Trunk } from './schema.ts'
+import type { Exception, Line as WrittenLine, Period, PlanFile, Prompts, Trunk } from './schema.ts'
 import type { FollowUps } from './schema-followups.ts'
 
-export type { Exception, Line, Period, Prompts, Trunk } from './schema.ts'
+export type { Exception, Period, Prompts, Trunk } from './schema.ts'
 
 export interface Plan {
   /** The first 12 hex digits of the SHA-256 of the plan's text, and of the files' of holidays and of the directory that it names. */
@@ -67,6 +67,8 @@ export interface AgencyNode {
   name: string
   connecting: string
   sorry: string
+  order: Order
+  /** As they stand in the plan. */
   lines: readonly Line[]
   /** Of `plan.hours`; open at all times without. */
   hours?: string
@@ -76,6 +78,13 @@ export interface AgencyNode {
   closed?: string
   /** The agencies that take its callers after its last line. */
   overflow?: { busy?: string, dead?: string }
+}
+
+export type Order = PlanFile['agencies'] extends ReadonlyMap<string, infer Agency extends { order: string }> ? Agency['order'] : never
+
+export interface Line extends Omit<WrittenLine, 'trunk' | 'trunks'> {
+  /** At least one; the next is tried while those before it are out of order. */
+  trunks: readonly string[]
 }
 
 export const menus = (plan: Plan) => [...plan.nodes.values()].filter(node => node.kind === 'menu')
@@ -88,11 +97,15 @@ export function finish(file: PlanFile, calendars: ReadonlyMap<string, Calendar>,
     const keys = new Map([...menu.keys].map(([key, choice]) => [key, typeof choice === 'string' ? { to: choice } : { to: id, ...choice }] as const))
     nodes.set(id, { kind: 'menu', id, wrongKey: file.prompts.wrongKey, ...menu, keys })
   }
-  for (const [id, agency] of file.agencies) nodes.set(id, { kind: 'agency', id, sorry: file.prompts.sorry, ...agency })
+  for (const [id, agency] of file.agencies) nodes.set(id, { kind: 'agency', id, sorry: file.prompts.sorry, ...agency, lines: agency.lines.map(line) })
   const numbers = new Map<string, Entry>()
   for (const [did, number] of file.numbers) numbers.set(did, { language: file.languages[0]!, ...number })
   const { city, timezone, languages, trunks, hours = new Map(), exceptions = [], siaga, rooms = new Map(), prompts, followups, apply } = file
   return freeze({ version, city, timezone, languages, trunks, numbers, nodes, hours, holidays: calendars, exceptions, directory, rooms, prompts, followups, apply, ...siaga ? { siaga } : {} })
+}
+
+function line({ trunk, trunks = [trunk!], ...rest }: WrittenLine): Line {
+  return { ...rest, trunks }
 }
 
 /** Freezes all the way down; a Map, which `Object.freeze` leaves open, refuses its writers. */

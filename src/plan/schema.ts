@@ -21,7 +21,14 @@ const Trunk = Type.Object({
   codecs: Type.Array(oneOf(['alaw', 'ulaw', 'g722'], 'A codec, as Asterisk calls it'), {
     minItems: 1, uniqueItems: true, default: ['alaw', 'ulaw'],
     description: 'In order of preference; alaw, ulaw if left out'
-  })
+  }),
+  qualify: Type.Optional(duration({
+    atLeast: '5 s', atMost: '60 min',
+    description: 'How often it is asked whether it is there (SIP OPTIONS); while it does not answer, it is out of order. Never asked if left out'
+  })),
+  channels: Type.Optional(Type.Integer({
+    minimum: 1, maximum: 10_000, description: 'The most calls to lines on it at once; one that is full is out of order for one more. Any number if left out'
+  }))
 })
 
 const Entry = Type.Object({
@@ -50,7 +57,10 @@ const Menu = Type.Object({
 
 const Line = Type.Object({
   id: Type.String({ ...name, description: 'Unique among all agencies’ lines' }),
-  trunk: reference('The trunk that reaches it'),
+  trunk: Type.Optional(reference('The trunk that reaches it')),
+  trunks: Type.Optional(Type.Array(reference('A trunk'), {
+    minItems: 1, uniqueItems: true, description: 'Instead of `trunk`, several that reach it: while one is out of order or full, it is rung by the next'
+  })),
   number: dialled('What is dialled on the trunk'),
   ringTime: duration({
     default: '20 s', atLeast: '5 s', atMost: '2 min',
@@ -58,6 +68,9 @@ const Line = Type.Object({
   }),
   capacity: Type.Integer({
     minimum: 1, maximum: 1000, default: 1, description: 'How many calls it can hold at once; 1 if left out'
+  }),
+  priority: Type.Integer({
+    minimum: 1, maximum: 9, default: 1, description: 'Those of the agency’s lines with priority 1 are all tried before those with 2, and so on; 1 if left out'
   }),
   acceptKey: Type.Optional(Type.String({
     pattern: '^[0-9]$', expects: 'one digit', description: 'Who picks up must press it to be counted as a human'
@@ -68,7 +81,9 @@ const Agency = Type.Object({
   name: text('For people to read'),
   connecting: Type.String({ ...prompt, description: 'Heard by the caller while the first line rings' }),
   sorry: Type.Optional(Type.String({ ...prompt, description: 'Heard when nobody answered; prompts.sorry if left out' })),
-  lines: Type.Array(Line, { minItems: 1, description: 'Tried in this order' }),
+  order: oneOf(['in-turn', 'all-at-once', 'longest-idle'],
+    'Which line rings: one after the other as they stand, all together, or the one first that has been free longest. in-turn if left out', 'in-turn'),
+  lines: Type.Array(Line, { minItems: 1, description: 'Its telephones' }),
   hours: Type.Optional(reference('The timetable (of `hours`) by which it is open; at all times if left out')),
   holidays: Type.Optional(reference('The calendar (of `holidays`) on whose days it is closed; none if left out')),
   closed: Type.Optional(reference('The node where its callers go while it is closed; it must end at a human')),

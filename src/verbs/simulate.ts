@@ -52,9 +52,15 @@ export function simulationInWords(plan: Plan, { number, at }: Supposition, { ste
       const [what, which, why] = stepInWords(step, (language, prompt) => prompts.get(language)?.get(prompt)?.text)
       return `  ${what.padEnd(9)}${which.padEnd(22)} ${why}`.trimEnd()
     }),
-    reaches ? `A human picks up: ${reaches.agency}, on the line ${reaches.line}.` : 'NOBODY picks up: the caller hears an apology.'
+    reaches ? `A human picks up: ${reaches.agency}, on the line ${[reaches.line, ...reaches.or ?? []].join(' or ')}.` : 'NOBODY picks up: the caller hears an apology.'
   ].join('\n')
 }
+
+const orders = {
+  'in-turn': 'in turn', 'all-at-once': 'all at once: the first who picks up; here, the first in the plan',
+  'longest-idle': 'longest idle: not known without the exchange; here, in the plan’s order'
+}
+const outcomes = { answered: 'is picked up', busy: 'busy, or not picked up', dead: 'out of order', cancelled: 'another was picked up' }
 
 function stepInWords(step: Step, textOf: (language: string, prompt: string) => string | undefined): [what: string, which: string, why: string] {
   switch (step.kind) {
@@ -66,7 +72,9 @@ function stepInWords(step: Step, textOf: (language: string, prompt: string) => s
     case 'tries': return ['gives up', '', `too many wrong keys → ${step.to}`]
     case 'closed': return ['passes', step.agency, `${openingInWords(step.opening)} → ${step.to}`]
     case 'agency': return ['agency', step.agency, openingInWords(step.opening)]
-    case 'line': return ['rings', step.line, { answered: 'is picked up', busy: 'busy, or not picked up', dead: 'out of order' }[step.outcome]]
+    case 'order': return ['order', step.priority === 1 ? '' : `priority ${step.priority}`, orders[step.order]]
+    case 'trunk': return ['passes', step.trunk, `out of order → the next trunk of ${step.line}`]
+    case 'line': return ['rings', step.line, outcomes[step.outcome]]
     case 'overflow': return ['overflow', step.agency, `${step.ladder === 'busy' ? 'all lines busy' : 'all lines out of order'} → ${step.to}`]
   }
 }

@@ -57,7 +57,7 @@ test('what is written wrong is told at once, each with its place', () => {
     'calls.yaml:5:51 calls.3.pres: is not a known key — did you mean "press"?',
     'calls.yaml:5:62 calls.3.reaches: "poskoo" is no agency of the plan — did you mean "posko"?',
     'calls.yaml:6:59 calls.4.press.0: is "12"; it must be a key of a telephone: 0 to 9, "*" or "#"',
-    'calls.yaml:7:58 calls.5.dead.0: "bpbd-7" is no line of the plan — did you mean "bpbd-1"?'
+    'calls.yaml:7:58 calls.5.dead.0: "bpbd-7" is no line or trunk of the plan — did you mean "bpbd-1"?'
   ])
   expect(checkExpectedCalls('calls: [', 'calls.yaml', plan)).toHaveLength(1)
   expect(checkExpectedCalls('', 'calls.yaml', plan).map(formatFault)).toEqual(['calls.yaml:1:1 must have keys and values, not nothing'])

@@ -55,7 +55,7 @@ test('simulate ends with 1 where the caller hears an apology, and with 2 where t
   expect(apology.code).toBe(1)
   expect(apology.stdout).toContain('NOBODY picks up')
   const nonsense = await satunomor('simulate', '--number', '911', '--at', '2027-02-30 02:30', '--dead', 'ambulans-7')
-  expect(nonsense).toEqual({ code: 2, stdout: '', stderr: '--number: "911" is no number of the plan — there are 112\n--dead: "ambulans-7" is no line of the plan — did you mean "ambulans-1"?\n--at: "2027-02-30 02:30" is no time — as in "2027-03-20 02:30"\n' })
+  expect(nonsense).toEqual({ code: 2, stdout: '', stderr: '--number: "911" is no number of the plan — there are 112\n--dead: "ambulans-7" is no line or trunk of the plan — did you mean "ambulans-1"?\n--at: "2027-02-30 02:30" is no time — as in "2027-03-20 02:30"\n' })
 })
 
 test('expect tells the call that does not get there, and ends with 1; the repository\'s own do', async () => {
