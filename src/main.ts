@@ -16,17 +16,22 @@ import { Health } from './asterisk/health.ts'
 import { Heartbeat } from './asterisk/heartbeat.ts'
 import { PlanLoader } from './asterisk/plan-loader.ts'
 import { Refusals } from './asterisk/refusals.ts'
+import { SipMessages } from './asterisk/sip-messages.ts'
 import { TrunkLine } from './asterisk/trunk-line.ts'
 import type { Note } from './calls/call.ts'
 import { LivePlan } from './calls/live-plan.ts'
 import { Switchboard } from './calls/switchboard.ts'
 import { pause, within } from './calls/time.ts'
+import { Courier } from './delivery/courier.ts'
 import { planOf, type Changes } from './dialplan/changes.ts'
 import { Versions } from './dialplan/versions.ts'
 import { Watch } from './dialplan/watch.ts'
 import { Book } from './followups/book.ts'
+import { recorder, WebhookGateway } from './followups/gateways.ts'
 import { Jobs } from './followups/jobs.ts'
+import { Messages, messageTries } from './followups/messages.ts'
 import { Pacer } from './followups/pacer.ts'
+import { takeReply, type Reply } from './followups/replies.ts'
 import { ringing } from './followups/ringing.ts'
 import { Settler } from './followups/settler.ts'
 import { Metrics } from './http/metrics.ts'
@@ -134,9 +139,20 @@ export async function serve(settings: Settings, log: Logger): Promise<Service> {
   })
   const pacer = new Pacer({ book, plan: () => plan.now, live: () => local.live(), ready: () => ari.up && jobs.up, queue: claims => jobs.queue(claims), log })
 
+  // What citizens are told by SMS or the like.
+  const gateway = settings.messages.by === 'webhook' ? new WebhookGateway(settings.messages) : settings.messages.by === 'sip'
+    ? new SipMessages({ link: ari, plan: () => plan.now, cliOf: async ({ followupId }) => plan.now.followups.outbound.cli ?? (await book.get(followupId))!.followUp.did })
+    : recorder
+  const messenger: Courier = new Courier({ name: 'message', redis: settings.redis, concurrency: 10, retry: messageTries, deliver: id => messages.send(id), log })
+  const messages = new Messages({ book, records: local, plan: () => plan.now, gateway, retry: messageTries, queue: ids => messenger.queue(ids), ready: () => messenger.up, log })
+  const messaging = {
+    messages: { list: messages.list.bind(messages), status: messages.status.bind(messages), reply: (reply: Reply) => takeReply(book, plan.now, reply, Date.now()) },
+    ...settings.messages.by === 'webhook' ? { secret: settings.messages.secret } : {}
+  }
+
   const { token, made: tokenMade } = settings.token ? { token: settings.token, made: false } : await loadToken(place.token)
   const release = (JSON.parse(await readFile(join(settings.project, 'package.json'), 'utf8')) as { version: string }).version
-  const http = await httpServer({ records: shared ?? local, live: () => local.live(), token, log, ready: () => health.ready(), version: release, metrics, audit: checkBooks, refused: limit => refusals.lastHour(limit), changes })
+  const http = await httpServer({ records: shared ?? local, live: () => local.live(), token, log, ready: () => health.ready(), version: release, metrics, audit: checkBooks, refused: limit => refusals.lastHour(limit), changes, messaging })
 
   await switches.open()
   await bookkeeper.open()
@@ -146,6 +162,8 @@ export async function serve(settings: Settings, log: Logger): Promise<Service> {
   jobs.start()
   settler.start()
   pacer.start()
+  messenger.start()
+  messages.start()
   const url = await http.listen(settings.http)
   log.info({ url, version: version.version, plan: plan.now.version, numbers: [...plan.now.numbers.keys()] }, 'the service is up')
 
@@ -158,6 +176,8 @@ export async function serve(settings: Settings, log: Logger): Promise<Service> {
     closing.abort()
     await watch.close()
     await catchingUp
+    await messages.close()
+    await messenger.close()
     await pacer.close()
     await jobs.close()
     await settler.close()

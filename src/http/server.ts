@@ -8,6 +8,7 @@ import { callRoutes, type CallsOptions } from './calls.ts'
 import { answer, answerFaults } from './faults.ts'
 import { bearer, protect } from './guard.ts'
 import type { Metrics } from './metrics.ts'
+import { gatewayRoutes, messageRoutes, type MessageOptions } from './messages.ts'
 import { planRoutes, type PlanOptions } from './plan.ts'
 import { operationsRoutes, type OperationsOptions } from './operations.ts'
 import { Health, Readiness } from './schemas.ts'
@@ -25,10 +26,12 @@ export interface HttpOptions extends CallsOptions {
   refused?: OperationsOptions['refused']
   /** How the service plan changes. */
   changes?: PlanOptions['changes']
+  /** Messages to citizens, and the secret of their gateway, where there is one. */
+  messaging?: MessageOptions
 }
 
 /** The app, ready to `listen` or `inject`. It reads no environment and opens no port by itself. */
-export async function httpServer({ records, live, token, log, ready, version, metrics, audit, refused, changes }: HttpOptions) {
+export async function httpServer({ records, live, token, log, ready, version, metrics, audit, refused, changes, messaging }: HttpOptions) {
   const app = fastify({
     loggerInstance: quiet(log),
     logController: new LogController({ disableRequestLogging: true }),
@@ -51,7 +54,10 @@ export async function httpServer({ records, live, token, log, ready, version, me
   await app.register(swagger, {
     openapi: {
       info: { title: 'Satunomor', version, description: 'One city number: its calls, and how the service is.' },
-      components: { securitySchemes: { token: { type: 'http', scheme: 'bearer', description: 'The token from the service\'s token file.' } } }
+      components: { securitySchemes: {
+        token: { type: 'http', scheme: 'bearer', description: 'The token from the service\'s token file.' },
+        signature: { type: 'apiKey', in: 'header', name: 'webhook-signature', description: 'Standard Webhooks, with the gateway\'s secret (docs/messages.md).' }
+      } }
     }
   })
   await app.register(swaggerUi, { routePrefix: '/docs', uiConfig: { validatorUrl: null } })
@@ -80,8 +86,12 @@ export async function httpServer({ records, live, token, log, ready, version, me
     api.addHook('onRequest', bearer(token))
     if (audit && refused) await api.register(operationsRoutes, { audit, refused })
     if (changes) await api.register(planRoutes, { changes })
+    if (messaging) await api.register(messageRoutes, messaging)
     await api.register(callRoutes, { records, ...live ? { live } : {} })
   }, { prefix: '/api' })
+
+  const { secret } = messaging ?? {}
+  if (messaging && secret !== undefined) await app.register(gatewayRoutes, { ...messaging, secret, prefix: '/api' })
 
   return app
 }
