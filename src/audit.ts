@@ -1,6 +1,7 @@
 /**
  * The audit: proves that no call is lost. Every call that came in on a trunk, as Asterisk's ledger has it, must have
- * exactly one record with exactly one disposition, and no record may be without such a call (design.md, section 3).
+ * exactly one record with exactly one disposition, and no record may be without such a call (design.md, section 3); and every
+ * missed one a follow-up that is open, done, or closed by somebody who is named.
  *
  *     npm run audit -- [--from 2026-11-24T00:00+07:00] [--to …] [--json]        default: the last 24 hours
  *
@@ -34,9 +35,14 @@ export interface AuditReport {
   missing: string[]
   unfinished: string[]
   orphans: string[]
+  /** Missed calls without a follow-up, and none on its way; follow-ups that ended and nobody says by whom. */
+  forgotten: string[]
+  unsigned: string[]
+  /** What became of the follow-ups of the period's calls: how many stand where. */
+  followUps: Record<string, number>
   /** Lines of the ledger that cannot be read. */
   unreadable: number
-  /** arrived = sum of the dispositions + live, and nothing is in the three lists. */
+  /** arrived = sum of the dispositions + live, and nothing is in the five lists. */
   balanced: boolean
 }
 
@@ -59,10 +65,11 @@ export async function audit({ file, records, from, to }: AuditOptions): Promise<
   const unfinished = rows.filter(({ callId, disposition }) => disposition === null && ended.has(callId)).map(({ callId }) => callId)
   const live = rows.filter(({ callId, disposition }) => disposition === null && !ended.has(callId)).length
   const sum = Object.values(dispositions).reduce((total, count) => total + count, 0)
+  const { forgotten, unsigned, states: followUps } = await records.followedUp(from, to)
   return {
-    from, to, arrived: arrived.size, dispositions, live, missing, unfinished, orphans, unreadable,
+    from, to, forgotten, unsigned, followUps, arrived: arrived.size, dispositions, live, missing, unfinished, orphans, unreadable,
     backfilled: rows.filter(row => row.disposition !== null && !row.served).map(({ callId }) => callId),
-    balanced: missing.length + unfinished.length + orphans.length === 0 && arrived.size === sum + live
+    balanced: missing.length + unfinished.length + orphans.length + forgotten.length + unsigned.length === 0 && arrived.size === sum + live
   }
 }
 
@@ -87,7 +94,7 @@ async function readLedger(file: string, from: number, to: number) {
 }
 
 /** The report in words, for a terminal. */
-export function inWords({ from, to, arrived, dispositions, live, backfilled, missing, unfinished, orphans, unreadable, balanced }: AuditReport): string {
+export function inWords({ from, to, arrived, dispositions, live, backfilled, missing, unfinished, orphans, forgotten, unsigned, followUps, unreadable, balanced }: AuditReport): string {
   const time = (ms: number) => DateTime.fromMillis(ms, { zone: 'Asia/Jakarta' }).toFormat('yyyy-MM-dd HH:mm ZZZZ')
   const list = (what: string, ids: string[]) => ids.length === 0 ? [] : [`${what}: ${ids.length}`, ...ids.slice(0, 20).map(id => `  ${id}`), ...ids.length > 20 ? ['  …'] : []]
   return [
@@ -97,8 +104,11 @@ export function inWords({ from, to, arrived, dispositions, live, backfilled, mis
     `  going on: ${live}`,
     `written down from the ledger alone (no service was there): ${backfilled.length}`,
     ...list('WITHOUT A RECORD', missing), ...list('ENDED WITHOUT A DISPOSITION', unfinished), ...list('RECORDS OF NO CALL', orphans),
+    `owed a call back: ${Object.values(followUps).reduce((sum, count) => sum + count, 0)}`,
+    ...Object.entries(followUps).sort().map(([state, count]) => `  ${state}: ${count}`),
+    ...list('MISSED AND FORGOTTEN', forgotten), ...list('FOLLOW-UPS THAT NOBODY HAS SIGNED', unsigned),
     ...unreadable > 0 ? [`lines of the ledger that cannot be read: ${unreadable}`] : [],
-    balanced ? 'The sums are the same: no call is lost.' : 'THE SUMS DIFFER.'
+    balanced ? 'The sums are the same: no call is lost, nobody is forgotten.' : 'THE SUMS DIFFER.'
   ].join('\n')
 }
 

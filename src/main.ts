@@ -88,6 +88,7 @@ export async function serve(settings: Settings, log: Logger): Promise<Service> {
   const process = `${Date.now().toString(36)}`
   const noteFor = (callId: string): Note => (kind, facts) => scribe.note(
     { callId, key: `${process}-${++steps}`, at: Date.now(), witness: 'service', kind, facts } as Parameters<Scribe['note']>[0])
+  const book = new Book(local, () => plan.now)
   const switches = new SwitchFile(place.switches, log)
   const switchboard = new Switchboard({ plan: at => plan.at(at), switches: () => switches.now, noteFor, log })
 
@@ -101,7 +102,7 @@ export async function serve(settings: Settings, log: Logger): Promise<Service> {
   const refusals = new Refusals()
   const metrics: Metrics = new Metrics({
     figures: async () => ({
-      ...await local.totals(),
+      ...await local.totals(), followUps: await book.figures(),
       busyLines: (await local.live()).flatMap(({ agency, line }) => agency && line ? [{ agency, line }] : []),
       lines: agencies(plan.now).flatMap(({ id, lines }) => lines.map(line => ({ agency: id, line: line.id })))
     }),
@@ -124,7 +125,6 @@ export async function serve(settings: Settings, log: Logger): Promise<Service> {
   const checkBooks = (from: number, to: number) => audit({ file: asterisk.cel, records: local, from, to })
 
   // Follow-ups: their truth is in the store, what is to be done now in the queue, what came of it in the ledger.
-  const book = new Book(local, () => plan.now)
   const callbacks = new AriCallbackLine(ari)
   const settler: Settler = new Settler({
     book, line: callbacks, plan: () => plan.now, log, steps: callId => local.steps(callId),
@@ -152,7 +152,7 @@ export async function serve(settings: Settings, log: Logger): Promise<Service> {
 
   const { token, made: tokenMade } = settings.token ? { token: settings.token, made: false } : await loadToken(place.token)
   const release = (JSON.parse(await readFile(join(settings.project, 'package.json'), 'utf8')) as { version: string }).version
-  const http = await httpServer({ records: shared ?? local, live: () => local.live(), token, log, ready: () => health.ready(), version: release, metrics, audit: checkBooks, refused: limit => refusals.lastHour(limit), changes, messaging })
+  const http = await httpServer({ records: shared ?? local, live: () => local.live(), token, log, ready: () => health.ready(), version: release, metrics, audit: checkBooks, refused: limit => refusals.lastHour(limit), changes, messaging, followUps: { book, plan: () => plan.now, records: local } })
 
   await switches.open()
   await bookkeeper.open()

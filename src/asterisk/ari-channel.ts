@@ -17,12 +17,14 @@ export class AriChannel implements Channel {
   /** What is listened for while the call is in our hands; none when it is the dialplan's, or has ended. */
   #listening: (() => void)[] = []
   readonly callId: string
+  readonly caller: string
   readonly hungUp = this.#line.signal
 
-  constructor(link: Pick<AriLink, 'request'>, events: AriEvents, callId: string) {
+  constructor(link: Pick<AriLink, 'request'>, events: AriEvents, { id, caller }: { id: string, caller?: { number?: string } }) {
     this.#link = link
     this.#events = events
-    this.callId = callId
+    this.callId = id
+    this.caller = caller?.number ?? ''
     this.taken()
   }
 

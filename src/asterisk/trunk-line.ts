@@ -10,6 +10,9 @@ import type { AriEvents } from './ari-events.ts'
 import { AsteriskAway, Gone } from './ari-errors.ts'
 import type { AriLink } from './ari-link.ts'
 
+/** What Asterisk says of a caller's channel. */
+type Caller = { id: string, caller?: { number?: string } }
+
 /** Brings the calls that the dialplan hands over (`Stasis(satunomor,…)`) to the switchboard, and those that it gives back. */
 export class TrunkLine {
   readonly #link: AriLink
@@ -30,19 +33,19 @@ export class TrunkLine {
   /** `inbound,<node>` is a new call, beginning at that node; `returned,<agency>,<status>` one that nobody answered. */
   #starts({ args, channel }: Ari.StasisStart) {
     const [what, ...facts] = args
-    if (what === 'inbound') return this.#arrives(channel.id, { entry: facts[0]! })
-    if (what === 'returned') return this.#comesBack(channel.id, { agency: facts[0]!, status: facts[1]! })
+    if (what === 'inbound') return this.#arrives(channel, { entry: facts[0]! })
+    if (what === 'returned') return this.#comesBack(channel, { agency: facts[0]!, status: facts[1]! })
     this.#log.error({ call: channel.id, args }, 'the dialplan handed over a call in words that are not known here')
   }
 
-  #arrives(callId: string, at: Beginning) {
-    if (this.#switchboard.has(callId)) return
-    this.#switchboard.arrives({ channel: new AriChannel(this.#link, this.#events, callId), at })
+  #arrives(channel: Caller, at: Beginning) {
+    if (this.#switchboard.has(channel.id)) return
+    this.#switchboard.arrives({ channel: new AriChannel(this.#link, this.#events, channel), at })
   }
 
-  #comesBack(callId: string, returned: Returned) {
-    this.#switchboard.channel<AriChannel>(callId)?.taken()
-    if (!this.#switchboard.comesBack(callId, returned)) this.#arrives(callId, { returned })
+  #comesBack(channel: Caller, returned: Returned) {
+    this.#switchboard.channel<AriChannel>(channel.id)?.taken()
+    if (!this.#switchboard.comesBack(channel.id, returned)) this.#arrives(channel, { returned })
   }
 
   /** Resolves when no call is in our hands: those that ring and talk are Asterisk's, and may go on without us. */
@@ -63,16 +66,17 @@ export class TrunkLine {
     // In this order: a call that arrives while we ask is not taken for one that is gone.
     const known = this.#switchboard.callIds()
     const app = await this.#link.request<{ channel_ids: string[] }>('applications', 'get', { applicationName: this.#app })
-    const channels = await this.#link.request<{ id: string }[]>('channels', 'list')
-    const there = new Set(channels.map(({ id }) => id))
+    const channels = await this.#link.request<Caller[]>('channels', 'list')
+    const there = new Map(channels.map(channel => [channel.id, channel]))
     for (const callId of known) {
       if (!there.has(callId)) this.ended(callId, null)
       else await this.#switchboard.channel<AriChannel>(callId)?.catchUp()
     }
-    for (const callId of app.channel_ids) if (there.has(callId) && !this.#switchboard.channel<AriChannel>(callId)?.inHand) await this.#resume(callId)
+    for (const callId of app.channel_ids) if (there.has(callId) && !this.#switchboard.channel<AriChannel>(callId)?.inHand) await this.#resume(there.get(callId)!)
   }
 
-  async #resume(callId: string) {
+  async #resume(channel: Caller) {
+    const callId = channel.id
     try {
       const place = await this.#variable(callId, 'SN_STATE')
       const [kind, node = '', status = ''] = place.split(':')
@@ -80,8 +84,8 @@ export class TrunkLine {
       if (this.#switchboard.has(callId) && !returned) return              // on its way into the dialplan
       this.#log.warn({ call: callId, place }, 'a call that waits in Asterisk goes on')
       await Promise.all(playbacks(callId).map(playbackId => this.#stop(playbackId)))
-      if (returned) this.#comesBack(callId, returned)
-      else this.#arrives(callId, { node })
+      if (returned) this.#comesBack(channel, returned)
+      else this.#arrives(channel, { node })
     } catch (error) {
       if (!(error instanceof Gone)) throw error
     }

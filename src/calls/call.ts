@@ -3,6 +3,7 @@ import type { Duration } from '../plan/duration.ts'
 import type { Channel, Prompt, Returned } from './channel.ts'
 import { Keypad } from './keypad.ts'
 import type { Happenings, Kind } from './story.ts'
+import { e164 } from './tell.ts'
 import { deadline } from './time.ts'
 
 /** Where a note about a call goes: `records/` writes it down, a test reads it. It must not throw and not wait. */
@@ -26,6 +27,9 @@ export class Call {
   }
 
   get hungUp() { return this.#channel.hungUp }
+
+  /** The caller's number, E.164; null where there is none that could be rung. */
+  get caller() { return e164(this.#channel.caller) }
 
   /** Plays prompts to their end; keys pressed meanwhile are kept for the next question. */
   async play(...prompts: Prompt[]) {

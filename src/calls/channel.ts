@@ -2,6 +2,8 @@
 export interface Channel {
   /** Asterisk's linked id: the call's id. */
   readonly callId: string
+  /** The caller's number as it came; empty where it is withheld. */
+  readonly caller: string
   /** Aborts, with a `Hangup` as its reason, when the caller is gone: while we decide, and while they talk. */
   readonly hungUp: AbortSignal
   /** Resolves when the prompts have been played one after the other, or as soon as `stop` aborts. */

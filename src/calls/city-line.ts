@@ -1,6 +1,9 @@
+import { seconds } from '../plan/duration.ts'
+import { outboundTrunk } from '../plan/follow-up-policy.ts'
 import { openingInWords } from '../plan/hours.ts'
 import type { AgencyNode, MenuNode, Plan } from '../plan/plan.ts'
 import { beginning, type Switches } from '../plan/switches.ts'
+import { mayBeRungBack } from '../plan/telephone.ts'
 import { arrive, overflow } from '../plan/walk.ts'
 import type { Call } from './call.ts'
 import type { Returned } from './channel.ts'
@@ -65,9 +68,17 @@ function nobodyAnswered(call: Call, plan: Plan, { agency, status }: Returned): s
   return to
 }
 
+/** Whoever can be rung back is asked whether they want to be; they are owed a call all the same. */
 async function sayGoodbye(call: Call, plan: Plan, agency: string) {
+  const { caller } = call
+  const offered = caller !== null && mayBeRungBack(caller) && outboundTrunk(plan) !== undefined
   call.note('decided', { disposition: 'unanswered', why: `lines-exhausted:${agency}` })
-  await call.play(agencyOf(plan, agency).sorry)
+  if (offered && await call.ask([plan.prompts.offer], { patience: seconds(3) }) === '1') {
+    call.note('decided', { disposition: 'callback', why: `asked:${agency}` })
+    await call.play(plan.prompts.promised)
+  } else {
+    await call.play(agencyOf(plan, agency).sorry)
+  }
   await call.hangUp()
 }
 

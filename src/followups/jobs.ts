@@ -116,9 +116,9 @@ export class Jobs {
   async #checkBooks() {
     const to = Date.now() - 3600_000
     const report = await this.#audit(to - 24 * 3600_000, to)
-    const { missing, unfinished, orphans, backfilled, ...sums } = report
+    const { missing, unfinished, orphans, forgotten, unsigned, backfilled, ...sums } = report
     if (report.balanced) this.#log.info({ ...sums, backfilled: backfilled.length }, 'the nightly audit: no call is lost')
-    else this.#log.error({ ...sums, missing, unfinished, orphans }, 'the nightly audit: THE SUMS DIFFER, see docs/operations.md')
+    else this.#log.error({ ...sums, missing, unfinished, orphans, forgotten, unsigned }, 'the nightly audit: THE SUMS DIFFER, see docs/operations.md')
   }
 
   #sayOnce(error: Error) {

@@ -10,7 +10,7 @@ export interface Next { happening: Happening, set: Partial<FollowUp>, who: strin
 /** @param now Unix ms */
 export function afterAttempt(plan: Plan, followUp: FollowUp, { by }: Pick<Attempt, 'by'>, outcome: Outcome, now: number): Next {
   const policy = policyOf(plan, followUp.agency, followUp.kind)
-  const person = (why: string, who = 'policy'): Next => ({ happening: 'handed', set: { why, list: deskOf(plan), priority: policy.priority }, who })
+  const person = (why: string, set: Partial<FollowUp> = {}, who = 'policy'): Next => ({ happening: 'handed', set: { why, list: deskOf(plan), priority: policy.priority, ...set }, who })
   const again = (wait: number, set: Partial<FollowUp> = {}): Next =>
     ({ happening: 'again', set: { dueAt: nextHour(plan, policy.hours, now + wait), priority: policy.priority, ...set }, who: 'policy' })
   const pause = (failures: number) => policy.spacing[Math.min(failures, policy.spacing.length) - 1]!
@@ -18,7 +18,7 @@ export function afterAttempt(plan: Plan, followUp: FollowUp, { by }: Pick<Attemp
   switch (outcome) {
     case 'spoken': return { happening: 'spoke', set: { why: 'spoken', endedAt: now, endedBy: by === 'policy' ? 'callback' : by }, who: by }
     case 'not-needed': return { happening: 'closed', set: { why: 'not-needed', endedAt: now, endedBy: 'citizen' }, who: 'citizen' }
-    case 'wrong-number': return person('wrong-number', 'citizen')
+    case 'wrong-number': return person('wrong-number', {}, 'citizen')
     case 'later': return again(policy.later, { why: 'later' })
     case 'refused': return person('number-refused')
   }
@@ -26,8 +26,8 @@ export function afterAttempt(plan: Plan, followUp: FollowUp, { by }: Pick<Attemp
   if (by !== 'policy') return person(outcome)
   if (outcome === 'agency-unreached' || outcome === 'agency-left' || outcome === 'void') {
     const agencyFailed = followUp.agencyFailed + 1
-    return agencyFailed >= policy.agencyTries ? person(outcome) : again(policy.spacing[0]!, { why: outcome, agencyFailed })
+    return agencyFailed >= policy.agencyTries ? person(outcome, { agencyFailed }) : again(policy.spacing[0]!, { why: outcome, agencyFailed })
   }
   const tried = followUp.tried + 1
-  return tried >= policy.attempts ? { ...person('attempts-used-up'), set: { ...person('attempts-used-up').set, tried } } : again(pause(tried), { why: outcome, tried })
+  return tried >= policy.attempts ? person('attempts-used-up', { tried }) : again(pause(tried), { why: outcome, tried })
 }

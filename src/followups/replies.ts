@@ -53,8 +53,8 @@ export async function takeReply(book: Book, plan: Plan, { id, from, text }: Repl
       case 'words': await person('replied'); break
       case 'need-help': {
         const soon = { ...first, why: 'need-help', dueAt: now }
-        // A person who has taken it in hand knows now; where nobody has, it is rung at once.
-        const rung = followUp.state === 'person' && followUp.claimedBy === null && outboundTrunk(plan) !== undefined
+        // A person who has taken it in hand sees it on top; where nobody has, it is rung at once.
+        const rung = outboundTrunk(plan) !== undefined && (followUp.state === 'open' || followUp.claimedBy === null)
         if (rung && await move(db, tell, followUp, 'call-now', soon, 'citizen')) break
         await db.updateTable('followups').set(soon).where('id', '=', followUp.id).execute()
         await tell({ ...followUp, ...soon }, 'citizen', 'hurried', { why: soon.why })

@@ -11,7 +11,7 @@ import type { FollowUpState } from '../records/follow-up.ts'
 
 /** What can happen to a follow-up, by state, and the state that it then is in. What is not here cannot happen. */
 export const transitions = {
-  open: { begins: 'calling', handed: 'person', spoke: 'done', closed: 'closed' },
+  open: { begins: 'calling', 'call-now': 'open', handed: 'person', spoke: 'done', closed: 'closed' },
   calling: { again: 'open', handed: 'person', spoke: 'done', closed: 'closed' },
   person: { 'call-now': 'open', handed: 'person', spoke: 'done', closed: 'closed' },
   done: { reopened: 'person' },

@@ -27,8 +27,11 @@ const Report = Type.Object({
   missing: ids('Calls in the ledger without a record.'),
   unfinished: ids('Calls that ended in the ledger and have no disposition.'),
   orphans: ids('Records without a call in the ledger.'),
+  forgotten: ids('Missed calls without a follow-up, and none on its way.'),
+  unsigned: ids('Follow-ups that ended, and nobody says by whom.'),
+  followUps: Type.Record(Type.String(), Type.Integer(), { description: 'What became of those who were missed: how many follow-ups stand where.' }),
   unreadable: Type.Integer({ description: 'Lines of the ledger that cannot be read.' }),
-  balanced: Type.Boolean({ description: 'The sums are the same, and nothing is in the three lists.' })
+  balanced: Type.Boolean({ description: 'The sums are the same, and nothing is in the five lists.' })
 })
 
 const figure = (description: string) => Type.Integer({ description })

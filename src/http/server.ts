@@ -7,6 +7,7 @@ import type { Logger } from 'pino'
 import { callRoutes, type CallsOptions } from './calls.ts'
 import { answer, answerFaults } from './faults.ts'
 import { bearer, protect } from './guard.ts'
+import { followUpRoutes, type FollowUpsOptions } from './followups.ts'
 import type { Metrics } from './metrics.ts'
 import { gatewayRoutes, messageRoutes, type MessageOptions } from './messages.ts'
 import { planRoutes, type PlanOptions } from './plan.ts'
@@ -28,16 +29,19 @@ export interface HttpOptions extends CallsOptions {
   changes?: PlanOptions['changes']
   /** Messages to citizens, and the secret of their gateway, where there is one. */
   messaging?: MessageOptions
+  /** What we owe citizens. */
+  followUps?: FollowUpsOptions
 }
 
 /** The app, ready to `listen` or `inject`. It reads no environment and opens no port by itself. */
-export async function httpServer({ records, live, token, log, ready, version, metrics, audit, refused, changes, messaging }: HttpOptions) {
+export async function httpServer({ records, live, token, log, ready, version, metrics, audit, refused, changes, messaging, followUps }: HttpOptions) {
   const app = fastify({
     loggerInstance: quiet(log),
     logController: new LogController({ disableRequestLogging: true }),
     routerOptions: { maxParamLength: 500 },
     bodyLimit: 64 * 1024,
     requestTimeout: 10_000,
+    forceCloseConnections: true,          // live streams never end by themselves
     ajv: { customOptions: { removeAdditional: false, coerceTypes: true } },
     frameworkErrors: (error, request, reply) => { void answer(error, request, reply) }
   }).withTypeProvider<TypeBoxTypeProvider>()
@@ -87,6 +91,7 @@ export async function httpServer({ records, live, token, log, ready, version, me
     if (audit && refused) await api.register(operationsRoutes, { audit, refused })
     if (changes) await api.register(planRoutes, { changes })
     if (messaging) await api.register(messageRoutes, messaging)
+    if (followUps) await api.register(followUpRoutes, followUps)
     await api.register(callRoutes, { records, ...live ? { live } : {} })
   }, { prefix: '/api' })
 

@@ -34,7 +34,7 @@ export interface ListQuery {
 }
 
 /** Dispositions after which somebody is owed a call back. */
-const missed: readonly (Disposition | null)[] = ['abandoned', 'unanswered', 'failed', 'callback']
+const missed: readonly Disposition[] = ['abandoned', 'unanswered', 'failed', 'callback']
 /** We cut the two off while they talked (Asterisk died): they are owed a call, too. */
 const cutOff = ({ disposition, endedBy }: StoredCall) => disposition === 'answered' && endedBy === 'us'
 
@@ -144,6 +144,25 @@ export class Records implements AsyncDisposable {
     return rows.map(row => ({ ...row, served: Boolean(row.served) }))
   }
 
+  /** What became of those who were missed in a period: by state, and who was forgotten. For the audit. */
+  async followedUp(from: number, to: number): Promise<{ states: Record<string, number>, forgotten: string[], unsigned: string[] }> {
+    const rows = await this.db.selectFrom('calls')
+      .leftJoin('followupCalls', 'followupCalls.callId', 'calls.callId').leftJoin('followups', 'followups.id', 'followupCalls.followupId')
+      .leftJoin('outbox', join => join.onRef('outbox.callId', '=', 'calls.callId').on('outbox.topic', '=', 'missed-call').on('outbox.doneAt', 'is', null))
+      .select(['calls.callId', 'followups.id', 'followups.state', 'followups.endedAt', 'followups.endedBy', 'outbox.id as owed'])
+      .where('calls.arrivedAt', '>=', from).where('calls.arrivedAt', '<', to)
+      .where(({ or, and, eb }) => or([eb('calls.disposition', 'in', missed), and([eb('calls.disposition', '=', 'answered'), eb('calls.endedBy', '=', 'us')])])).execute()
+    const states: Record<string, number> = {}
+    for (const { state, owed } of rows) {
+      const where = state ?? (owed === null ? 'forgotten' : 'being opened')
+      states[where] = (states[where] ?? 0) + 1
+    }
+    return {
+      states, forgotten: rows.filter(({ state, owed }) => state === null && owed === null).map(({ callId }) => callId),
+      unsigned: rows.filter(({ endedAt, endedBy }) => endedAt !== null && !endedBy).map(({ id }) => id!)
+    }
+  }
+
   /** How many calls ended how, ever; and the outbox's depth. For the metrics. */
   async totals(): Promise<{ dispositions: { disposition: Disposition, calls: number }[], owed: number }> {
     const rows = await this.db.selectFrom('calls').select('disposition').select(({ fn }) => fn.countAll().as('calls'))
@@ -193,7 +212,7 @@ async function retell(db: Transaction<Tables>, kind: StoreKind, ids: string[], p
   await storeCalls(db, kind, calls)
 
   if (!outbox) return
-  const owed = calls.filter(call => missed.includes(call.disposition) || cutOff(call))
+  const owed = calls.filter(call => (call.disposition !== null && missed.includes(call.disposition)) || cutOff(call))
   if (owed.length > 0) await owe(db, 'missed-call', owed)
   // Whoever reaches somebody may have been owed a call.
   const spoken = calls.filter(({ cli, connectedAt, disposition }) => cli !== null && connectedAt !== null && disposition !== null)

@@ -27,7 +27,7 @@ class FakeLink {
 function stage() {
   const link = new FakeLink()
   const events = new AriEvents()
-  const channel = new AriChannel(link, events, 'one')
+  const channel = new AriChannel(link, events, { id: 'one' })
   return {
     link, events, channel,
     says: (type: string, more: object = {}) => events.tell({ type, channel: { id: 'one' }, ...more }),

@@ -46,7 +46,9 @@ export class FakeChannel implements Channel {
   readonly #line = new AbortController()
   readonly happened = new EventEmitter()
   readonly callId: string
+  /** The number that is shown; also what others know the channel by. */
   readonly number: string
+  get caller() { return this.number }
   readonly hungUp = this.#line.signal
   place = ''
   talkingWith: string | undefined

@@ -34,11 +34,11 @@ const answersWith = (key: string, prompt: string) => async (call: IncomingCall) 
 const accepts = answersWith('1', 'konfirmasi-telepon-balik')
 
 /** Calls 112, presses 2, hears that nobody is there, and hangs up: a missed call of BPBD's. */
-async function misses(number: string, key = '2') {
+async function misses(number: string, hears = 'tawaran-telepon-balik') {
   const call = city.dial({ from: number })
   await call.answered
-  await call.press(key)
-  await city.ear.hears(call, 'maaf-akhir')
+  await call.press('2')
+  await city.ear.hears(call, hears)
   await call.hangUp()
 }
 const followUp = async (number: string): Promise<FollowUp | undefined> => {
@@ -70,4 +70,78 @@ test('a missed call is rung back: the agency accepts, the citizen presses a key,
   expect(history.map(({ what }) => what)).toEqual(['opened', 'begins', 'attempt-ended', 'spoke'])
   expect(rings.filter(({ line }) => line === '+627215550151')).toHaveLength(1)
   await city.quiet()
+})
+
+test('a citizen who does not pick up is rung again, and then a person takes over', async () => {
+  await misses('+627215550152')
+  city.line('bpbd-1', accepts)
+  const handed = await becomes('+627215550152', { state: 'person' })
+  expect(handed).toMatchObject({ why: 'attempts-used-up', attempt: 2, tried: 2, list: 'posko' })
+  expect(rings.filter(({ line }) => line === '+627215550152')).toHaveLength(2)
+  expect((await city.service.book.get(handed.id))!.attempts.map(({ outcome }) => outcome)).toEqual(['busy', 'busy'])
+})
+
+test('an agency that does not pick up, or does not accept, is no failed attempt of the citizen\'s, who is not rung', async () => {
+  await misses('+627215550153')
+  const handed = await becomes('+627215550153', { state: 'person' })
+  expect(handed).toMatchObject({ why: 'agency-unreached', attempt: 2, tried: 0, agencyFailed: 2 })
+  expect(rings.filter(({ line }) => line === '+627215550153')).toEqual([])
+})
+
+test.each([['2', 'open', 'later', '154'], ['3', 'closed', 'not-needed', '155'], ['9', 'person', 'wrong-number', '156']] as const)('the citizen\'s key %s leaves it %s', async (key, state, why, last) => {
+  const number = `+627215550${last}`
+  await misses(number)
+  city.line('bpbd-1', accepts)
+  citizen = answersWith(key, 'telepon-balik')
+  const it = await becomes(number, { state, why })
+  if (state === 'open') expect(it.dueAt - Date.now()).toBeGreaterThan(25 * 60_000)
+  if (state === 'closed') expect(it.endedBy).toBe('citizen')
+  expect(rings.filter(({ line }) => line === number)).toHaveLength(1)
+})
+
+test('voicemail is no human: it talks, and presses nothing', async () => {
+  await misses('+627215550157')
+  city.line('bpbd-1', accepts)
+  const greeting = voice('voicemail')
+  citizen = async call => { await call.answer(); for (let second = 0; second < 9; second++) void call.say(greeting) }
+  const it = await becomes('+627215550157', { tried: 1 }, 60_000)
+  expect((await city.service.book.get(it.id))!.attempts[0]).toMatchObject({ outcome: 'silent' })
+})
+
+test('a human who talks and presses nothing is one, once they have talked for a while', async () => {
+  await misses('+627215550158')
+  city.line('bpbd-1', accepts)
+  const asked = Promise.withResolvers<void>()
+  citizen = async call => {
+    await call.answer()
+    await city.ear.hears(call, 'mohon-bicara', { within: 40_000 })
+    void call.say(voice('hello'))
+    asked.resolve()
+  }
+  await asked.promise
+  const [ringing, agency] = [rings.findLast(({ line }) => line === '+627215550158')!, await city.rung('bpbd-1')]
+  const began = performance.now()
+  await Promise.all([hearsBytes(ringing, voice('agency')), agency.say(voice('agency')).then(() => agency.say(voice('agency'))).then(() => agency.say(voice('agency')))])
+  await eventually('they have talked long enough', async () => performance.now() - began > 4_500)
+  await ringing.hangUp()
+  expect(await becomes('+627215550158', { state: 'done' })).toMatchObject({ why: 'spoken' })
+})
+
+test('who reaches the agency meanwhile is not rung any more', async () => {
+  await misses('+627215550159')
+  await becomes('+627215550159', { agencyFailed: 1 })
+  city.line('bpbd-1', async call => { await call.answer(); void call.say(voice('bpbd')) })
+  const call = city.dial({ from: '+627215550159' })
+  await call.answered
+  await call.press('2')
+  await hearsBytes(call, voice('bpbd'))
+  await call.hangUp()
+  expect(await becomes('+627215550159', { state: 'done' })).toMatchObject({ why: 'already-spoken-with' })
+  expect(rings.filter(({ line }) => line === '+627215550159')).toEqual([])
+})
+
+test('a caller without a number is with a person at once', async () => {
+  await misses('anonymous', 'maaf-akhir')
+  const it = await eventually('the follow-up', () => city.service.records.db.selectFrom('followups').selectAll().where('cli', 'is', null).executeTakeFirst())
+  expect(it).toMatchObject({ state: 'person', why: 'no-number', agency: 'bpbd', list: 'posko' })
 })

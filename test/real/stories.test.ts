@@ -1,4 +1,4 @@
 import { realStage } from './stage.ts'
 import { stories } from '../stories/stories.ts'
 
-stories(() => realStage(1))
+stories(() => realStage(1, { callbacks: true }))

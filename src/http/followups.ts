@@ -1,0 +1,166 @@
+/** What we owe citizens, as the desk and the city's own programs see and work it. Lists mask the number; reading it in full is audited. */
+import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
+import { randomUUID } from 'node:crypto'
+import { Type, type TSchema } from 'typebox'
+import { e164 } from '../calls/tell.ts'
+import { NotNow, type Act, type Book } from '../followups/book.ts'
+import { callNow, claim, close, hand, note, release, reopen, spoken, staleAfter, takeOver } from '../followups/desk.ts'
+import { deskOf } from '../plan/follow-up-policy.ts'
+import type { Plan } from '../plan/plan.ts'
+import { kinds } from '../plan/schema-followups.ts'
+import type { FollowUp } from '../records/follow-up.ts'
+import { BadCursor } from '../records/cursor.ts'
+import type { Records } from '../records/records.ts'
+import { masked } from './calls.ts'
+import { Refusal } from './faults.ts'
+import { liveStream } from './live-stream.ts'
+import { Fault, NoQuery } from './schemas.ts'
+
+export interface FollowUpsOptions {
+  book: Book
+  plan: () => Plan
+  records: Pick<Records, 'audit'>
+}
+
+const orNull = <T extends TSchema>(schema: T) => Type.Union([schema, Type.Null()])
+const words = <const T extends string>(description: string, ...values: readonly T[]) => Type.Unsafe<T>({ type: 'string', enum: values, description })
+const time = (description: string) => Type.Integer({ description: `${description} Unix time in ms (UTC).` })
+const states = ['open', 'calling', 'person', 'done', 'closed'] as const
+const Id = Type.Object({ id: Type.String({ pattern: '^[0-9a-z]{1,40}$', description: 'The follow-up.' }) })
+const name = (description: string) => Type.String({ pattern: '^[a-z0-9-]{1,40}$', description })
+const person = Type.String({ minLength: 1, maxLength: 100, pattern: '^[^\\p{C}]+$', description: 'Who does it; stands in the history.' })
+const text = (description: string) => Type.String({ minLength: 1, maxLength: 1000, pattern: '^[^\\p{C}]+$', description })
+
+const shape = {
+  id: Type.String(), kind: words('Why we owe the citizen something.', ...kinds),
+  agency: orNull(Type.String({ description: 'The agency that the citizen chose.' })),
+  rings: Type.String({ description: 'Whose lines a callback rings.' }),
+  cli: orNull(Type.String({ description: 'The citizen\'s number: masked in lists, whole in one. null: there is none to ring.' })),
+  did: Type.String({ description: 'The number that was dialled.' }), language: Type.String(),
+  state: words('Where it stands.', ...states), why: Type.String({ description: 'Why it stands there, in a word or two, or a person\'s reason.' }),
+  priority: Type.Integer({ description: '1 goes before 2; 0: a person wants it now.' }),
+  dueAt: time('When the next attempt is due.'), deadlineAt: time('Until when somebody should have spoken with the citizen.'),
+  overdue: Type.Boolean({ description: 'That is over, and nobody has.' }),
+  arrivedAt: time('When the citizen called (first).'), madeAt: time('When it was opened.'),
+  attempt: Type.Integer({ description: 'How many attempts were begun.' }), tried: Type.Integer({ description: 'How many of them did not reach the citizen.' }),
+  agencyFailed: Type.Integer({ description: 'How many did not reach the agency.' }),
+  list: Type.String({ description: 'Whose list it stands on.' }), escalated: Type.Integer({ description: 'How far it has been escalated; 0: not.' }),
+  claimedBy: orNull(Type.String({ description: 'Who has it in hand.' })), claimedAt: orNull(time('Since when.')), claimStale: Type.Boolean({ description: `For longer than ${staleAfter / 60_000} minutes.` }),
+  endedAt: orNull(time('When it ended.')), endedBy: orNull(Type.String({ description: '`callback`, `call <id>`, `citizen`, or a person.' }))
+}
+const Shown = Type.Object(shape)
+const List = Type.Object({ followUps: Type.Array(Shown), next: orNull(Type.String({ description: 'Pass it as `cursor` for what follows; null at the end.' })) })
+const Whole = Type.Object({
+  followUp: Shown,
+  calls: Type.Array(Type.String(), { description: 'The calls that it is about, by id.' }),
+  attempts: Type.Array(Type.Object({
+    attempt: Type.Integer(), state: words('', 'claimed', 'dialling', 'ended'), agency: Type.String(), by: Type.String({ description: '`policy`, or the person who asked for it.' }),
+    madeAt: time('When it was decided.'), begunAt: orNull(time('When the exchange was asked.')), endedAt: orNull(time('When it had ended.')), joinedAt: orNull(time('Since when the two heard each other.')),
+    outcome: orNull(Type.String({ description: '`spoken`, `later`, `not-needed`, `wrong-number`, `silent`, `no-answer`, `busy`, `unreachable`, `agency-unreached`, `agency-left`, `refused`, `void`.' })), line: orNull(Type.String({ description: 'The agency\'s line that accepted.' }))
+  })),
+  history: Type.Array(Type.Object({ at: time('When.'), who: Type.String(), what: Type.String(), facts: Type.Unsafe<object>({ type: 'object', additionalProperties: true }) }), { description: 'Everything that happened to it, in order.' })
+})
+const Query = Type.Object({
+  state: Type.Optional(Type.String({ pattern: `^(${states.join('|')})(,(${states.join('|')}))*$`, description: 'One or more states, with commas. Default: all that have not ended.' })),
+  agency: Type.Optional(name('Only of this agency.')), list: Type.Optional(name('Only what stands on this list.')),
+  kind: Type.Optional(words('Only this kind.', ...kinds)), claimedBy: Type.Optional(Type.String({ maxLength: 100, description: 'Only what this person has.' })),
+  overdue: Type.Optional(Type.Boolean({ description: 'Only what is overdue.' })),
+  order: words('Most urgent first, or newest first. Default: deadline.', 'deadline', 'newest'),
+  cursor: Type.Optional(Type.String({ maxLength: 2_000, pattern: '^[\\w-]+$', description: '`next` of the page before. Keep the other keys the same.' })),
+  limit: Type.Integer({ minimum: 1, maximum: 200, default: 50 })
+}, { additionalProperties: false })
+const Ask = Type.Object({
+  number: Type.String({ maxLength: 40, description: 'Whom to ring back: a number that has called us.' }),
+  agency: Type.Optional(name('Whose lines; the desk\'s if left out.')), who: person, reason: text('Why.'),
+  key: Type.Optional(Type.String({ pattern: '^[\\w.-]{1,100}$', description: 'Asked again with the same key, it is the same follow-up.' }))
+}, { additionalProperties: false })
+const actions = ['claim', 'take-over', 'release', 'note', 'call-now', 'spoken', 'close', 'reopen', 'hand'] as const
+const Action = Type.Object({
+  action: words('What is done.', ...actions), who: person,
+  reason: Type.Optional(text('Why; `take-over`, `close`, `reopen` and `hand` want one.')), text: Type.Optional(text('Of a `note`; of `spoken`: how.')),
+  agency: Type.Optional(name('Of `call-now`: whose lines ring. Of `hand`: whose list.'))
+}, { additionalProperties: false })
+
+const about = { tags: ['follow-ups'], security: [{ token: [] }] }
+const faults = { 400: Fault, 401: Fault, 409: Fault }
+
+export const followUpRoutes: FastifyPluginAsyncTypebox<FollowUpsOptions> = async (app, { book, plan, records }) => {
+  const shown = (followUp: FollowUp, full = false) => {
+    const now = Date.now()
+    return { ...followUp, cli: full ? followUp.cli : masked(followUp.cli), overdue: followUp.endedAt === null && followUp.deadlineAt <= now,
+      claimStale: followUp.endedAt === null && followUp.claimedAt !== null && now - followUp.claimedAt > staleAfter }
+  }
+
+  app.get('/followups', {
+    schema: { summary: 'What we owe citizens', ...about, querystring: Query, response: { 200: List, ...faults } }
+  }, async ({ query: { state, overdue, ...query } }) => {
+    const wanted = (state?.split(',') ?? (overdue ? undefined : ['open', 'calling', 'person'])) as FollowUp['state'][] | undefined
+    const { followUps, next } = await answered(() => book.list({ ...query, order: query.order ?? 'deadline', ...wanted ? { state: wanted } : {}, ...overdue ? { overdueAt: Date.now() } : {} }))
+    return { followUps: followUps.map(followUp => shown(followUp)), next }
+  })
+
+  app.get('/followups/events', {
+    schema: { summary: 'Every change, as it happens (server-sent events)', ...about, querystring: NoQuery, description: 'Each event `change` has the follow-up (number masked) and what happened: `who`, `what`, `facts`.', produces: ['text/event-stream'] }
+  }, (request, reply) => liveStream(request, reply, send => book.onChanged(({ followUp, event }) => send('change', { followUp: shown(followUp), ...event }))))
+
+  app.get('/followups/:id', {
+    schema: { summary: 'One, with every attempt and its history', ...about, querystring: NoQuery, params: Id, description: 'With the citizen\'s number in full: that is written into the audit.', response: { 200: Whole, 404: Fault, ...faults } }
+  }, async ({ params: { id }, ip }) => {
+    const whole = await book.get(id) ?? nothing()
+    await records.audit(`api ${ip}`, `read the number of follow-up ${id}`, whole.calls[0] ?? null)
+    return { ...whole, followUp: shown(whole.followUp, true) }
+  })
+
+  app.post('/followups', {
+    schema: { summary: 'Has somebody rung back', ...about, body: Ask, description: 'Only a number that has called us, and that may be rung.', response: { 201: Shown, 404: Fault, ...faults } }
+  }, async ({ body: { number, agency = null, who, reason, key } }, reply) => {
+    const cli = e164(number)
+    if (cli === null) throw new Refusal(400, 'bad-request', 'The body key \'number\' is no telephone number.', 'For example +627215550112.')
+    if (agency !== null && plan().nodes.get(agency)?.kind !== 'agency') throw new Refusal(404, 'not-found', `The plan has no agency "${agency}".`)
+    const followUp = await answered(() => book.ask({ key: `asked ${key ?? randomUUID()}`, agency, cli, did: [...plan().numbers.keys()][0]! }, who, reason, Date.now()))
+    return reply.code(201).send(shown(followUp))
+  })
+
+  app.patch('/followups/:id', {
+    schema: { summary: 'What a person does with it', ...about, params: Id, body: Action, response: { 200: Shown, 404: Fault, ...faults } }
+  }, async ({ params: { id }, body }) => {
+    const does = act(body, plan())
+    return shown(await answered(() => book.act(id, body.who, does, Date.now())) ?? nothing())
+  })
+}
+
+interface Body { action: typeof actions[number], who: string, reason?: string, text?: string, agency?: string }
+
+function act({ action, who, reason, text, agency }: Body, plan: Plan): (followUp: FollowUp) => Act {
+  const now = Date.now()
+  const wanted = (key: string, value: string | undefined) => value ?? refuse(`The body key '${key}' is missing: '${action}' wants one.`)
+  switch (action) {
+    case 'claim': return claim(who, now)
+    case 'take-over': return takeOver(who, wanted('reason', reason), now)
+    case 'release': return release(who)
+    case 'note': return note(wanted('text', text))
+    case 'call-now': return callNow(plan, who, agency, now)
+    case 'spoken': return spoken(who, wanted('text', text))
+    case 'close': return close(who, wanted('reason', reason))
+    case 'reopen': return reopen(deskOf(plan), wanted('reason', reason))
+    case 'hand': return hand(plan, who, wanted('agency', agency), wanted('reason', reason))
+  }
+}
+
+function refuse(message: string): never {
+  throw new Refusal(400, 'bad-request', message)
+}
+
+function nothing(): never {
+  throw new Refusal(404, 'not-found', 'There is no such follow-up.')
+}
+
+async function answered<T>(work: () => Promise<T>): Promise<T> {
+  try {
+    return await work()
+  } catch (error) {
+    if (error instanceof NotNow) throw new Refusal(409, 'not-now', `It cannot be done: ${error.message}.`)
+    if (error instanceof BadCursor) throw new Refusal(400, 'bad-request', error.message)
+    throw error
+  }
+}
