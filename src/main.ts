@@ -46,6 +46,8 @@ import { Relay } from './records/relay.ts'
 import { Scribe } from './records/scribe.ts'
 import { secretsIn } from './secrets.ts'
 import { places, readSettings, type Settings } from './settings.ts'
+import { WebhookSecrets } from './webhooks/secrets.ts'
+import { Webhooks, webhookTries } from './webhooks/webhooks.ts'
 
 export interface Service {
   /** e.g. `http://127.0.0.1:8080` */
@@ -102,7 +104,7 @@ export async function serve(settings: Settings, log: Logger): Promise<Service> {
   const refusals = new Refusals()
   const metrics: Metrics = new Metrics({
     figures: async () => ({
-      ...await local.totals(), followUps: await book.figures(),
+      ...await local.totals(), followUps: await book.figures(), deliveries: [...await messages.figures(), ...await webhooks.figures()],
       busyLines: (await local.live()).flatMap(({ agency, line }) => agency && line ? [{ agency, line }] : []),
       lines: agencies(plan.now).flatMap(({ id, lines }) => lines.map(line => ({ agency: id, line: line.id })))
     }),
@@ -144,15 +146,20 @@ export async function serve(settings: Settings, log: Logger): Promise<Service> {
     ? new SipMessages({ link: ari, plan: () => plan.now, cliOf: async ({ followupId }) => plan.now.followups.outbound.cli ?? (await book.get(followupId))!.followUp.did })
     : recorder
   const messenger: Courier = new Courier({ name: 'message', redis: settings.redis, concurrency: 10, retry: messageTries, deliver: id => messages.send(id), log })
-  const messages = new Messages({ book, records: local, plan: () => plan.now, gateway, retry: messageTries, queue: ids => messenger.queue(ids), ready: () => messenger.up, log })
+  const messages: Messages = new Messages({ book, records: local, plan: () => plan.now, gateway, retry: messageTries, queue: ids => messenger.queue(ids), ready: () => messenger.up, log })
   const messaging = {
     messages: { list: messages.list.bind(messages), status: messages.status.bind(messages), reply: (reply: Reply) => takeReply(book, plan.now, reply, Date.now()) },
     ...settings.messages.by === 'webhook' ? { secret: settings.messages.secret } : {}
   }
 
+  // What agencies' own systems are told.
+  const webhookSecrets = new WebhookSecrets(place.webhooks)
+  const porter: Courier = new Courier({ name: 'webhook', redis: settings.redis, concurrency: 100, retry: webhookTries, deliver: id => webhooks.deliver(id), log })
+  const webhooks: Webhooks = new Webhooks({ records: local, plan: () => plan.now, secrets: agency => webhookSecrets.of(agency, Date.now()), retry: webhookTries, queue: ids => porter.queue(ids), ready: () => porter.up, log })
+
   const { token, made: tokenMade } = settings.token ? { token: settings.token, made: false } : await loadToken(place.token)
   const release = (JSON.parse(await readFile(join(settings.project, 'package.json'), 'utf8')) as { version: string }).version
-  const http = await httpServer({ records: shared ?? local, live: () => local.live(), token, log, ready: () => health.ready(), version: release, metrics, audit: checkBooks, refused: limit => refusals.lastHour(limit), changes, messaging, followUps: { book, plan: () => plan.now, records: local } })
+  const http = await httpServer({ records: shared ?? local, live: () => local.live(), token, log, ready: () => health.ready(), version: release, metrics, audit: checkBooks, refused: limit => refusals.lastHour(limit), changes, messaging, webhooks, followUps: { book, plan: () => plan.now, records: local } })
 
   await switches.open()
   await bookkeeper.open()
@@ -164,6 +171,8 @@ export async function serve(settings: Settings, log: Logger): Promise<Service> {
   pacer.start()
   messenger.start()
   messages.start()
+  porter.start()
+  webhooks.start()
   const url = await http.listen(settings.http)
   log.info({ url, version: version.version, plan: plan.now.version, numbers: [...plan.now.numbers.keys()] }, 'the service is up')
 
@@ -176,6 +185,8 @@ export async function serve(settings: Settings, log: Logger): Promise<Service> {
     closing.abort()
     await watch.close()
     await catchingUp
+    await webhooks.close()
+    await porter.close()
     await messages.close()
     await messenger.close()
     await pacer.close()

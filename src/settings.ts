@@ -103,5 +103,7 @@ export const places = (state: string) => ({
   records: join(state, 'records.sqlite'),
   token: join(state, 'token'),
   /** What an admin has set by hand. */
-  switches: join(state, 'switches.json')
+  switches: join(state, 'switches.json'),
+  /** The secrets that are shared with agencies' own systems, a file for each. */
+  webhooks: join(state, 'webhooks')
 })

@@ -155,6 +155,12 @@ export class Messages {
     return (followUp === undefined ? newest : newest.where('followupId', '=', followUp)).execute()
   }
 
+  /** For the metrics: how many there are in each state. */
+  async figures(): Promise<{ what: 'message', state: string, count: number }[]> {
+    const rows = await this.#options.records.db.selectFrom('messages').select('state').select(({ fn }) => fn.countAll<number>().as('count')).groupBy('state').execute()
+    return rows.map(({ state, count }) => ({ what: 'message', state, count: Number(count) }))
+  }
+
   async #end(id: string, before: MessageState[], state: MessageState, set: Pick<Partial<Message>, 'why' | 'gatewayId'>, now: number) {
     await this.#options.book.alter(async (db, tell) => {
       const message = await db.selectFrom('messages').selectAll().where('id', '=', id).where('state', 'in', before).executeTakeFirst()

@@ -13,6 +13,7 @@ import { gatewayRoutes, messageRoutes, type MessageOptions } from './messages.ts
 import { planRoutes, type PlanOptions } from './plan.ts'
 import { operationsRoutes, type OperationsOptions } from './operations.ts'
 import { Health, Readiness } from './schemas.ts'
+import { webhookRoutes, type WebhookOptions } from './webhooks.ts'
 
 export interface HttpOptions extends CallsOptions {
   /** Who bears it may read everything (token.ts). */
@@ -29,12 +30,14 @@ export interface HttpOptions extends CallsOptions {
   changes?: PlanOptions['changes']
   /** Messages to citizens, and the secret of their gateway, where there is one. */
   messaging?: MessageOptions
+  /** What agencies' own systems are told. */
+  webhooks?: WebhookOptions['webhooks']
   /** What we owe citizens. */
   followUps?: FollowUpsOptions
 }
 
 /** The app, ready to `listen` or `inject`. It reads no environment and opens no port by itself. */
-export async function httpServer({ records, live, token, log, ready, version, metrics, audit, refused, changes, messaging, followUps }: HttpOptions) {
+export async function httpServer({ records, live, token, log, ready, version, metrics, audit, refused, changes, messaging, webhooks, followUps }: HttpOptions) {
   const app = fastify({
     loggerInstance: quiet(log),
     logController: new LogController({ disableRequestLogging: true }),
@@ -91,6 +94,7 @@ export async function httpServer({ records, live, token, log, ready, version, me
     if (audit && refused) await api.register(operationsRoutes, { audit, refused })
     if (changes) await api.register(planRoutes, { changes })
     if (messaging) await api.register(messageRoutes, messaging)
+    if (webhooks) await api.register(webhookRoutes, { webhooks })
     if (followUps) await api.register(followUpRoutes, followUps)
     await api.register(callRoutes, { records, ...live ? { live } : {} })
   }, { prefix: '/api' })

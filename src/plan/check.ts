@@ -5,6 +5,7 @@
 import { closable, exceptionDays, hoursReferences, overflowEnds, timetables } from './check-hours.ts'
 import { followUps, ruledBy } from './check-followups.ts'
 import type { Draft, Path, Report } from './draft.ts'
+import { webhookUrls } from './schema-webhook.ts'
 import { didYouMean, quote } from './faults.ts'
 import { dialRefusal, domestic, looksLikeTelephone } from './telephone.ts'
 
@@ -14,7 +15,7 @@ export type PromptCatalogue = ReadonlyMap<string, ReadonlyMap<string, unknown>>
 type Check = (plan: Draft, report: Report) => void
 
 export const checks: Check[] = [
-  places, trunks, references, nodeNames, lines, endsAtAHuman, hoursReferences, timetables, closable, exceptionDays, overflowEnds, followUps
+  places, trunks, references, nodeNames, lines, endsAtAHuman, hoursReferences, timetables, closable, exceptionDays, overflowEnds, followUps, webhookUrls
 ]
 
 /** The time zone and the languages are known to the world. */

@@ -3,6 +3,7 @@ import type { Duration } from './duration.ts'
 import type { Calendar } from './holidays.ts'
 import type { Exception, Line, Period, PlanFile, Prompts, Trunk } from './schema.ts'
 import type { FollowUps } from './schema-followups.ts'
+import type { Webhook } from './schema-webhook.ts'
 
 export type { Exception, Line, Period, Prompts, Trunk } from './schema.ts'
 
@@ -67,6 +68,8 @@ export interface AgencyNode {
   closed?: string
   /** The agencies that take its callers after its last line. */
   overflow?: { busy?: string, dead?: string }
+  /** Where its own system is told of its calls. */
+  webhook?: Webhook
 }
 
 export const menus = (plan: Plan) => [...plan.nodes.values()].filter(node => node.kind === 'menu')

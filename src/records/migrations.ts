@@ -9,7 +9,8 @@ export function migrations(store: StoreKind): Record<string, Migration> {
     '001-calls': { up: db => calls(db, store) },
     '002-followups': { up: followups },
     '003-nobody-is-forgotten': { up: db => nobodyIsForgotten(db, store) },
-    '004-messages': { up: messages }
+    '004-messages': { up: messages },
+    '005-webhooks': { up: webhooks }
   }
 }
 
@@ -129,6 +130,28 @@ async function messages(db: Kysely<any>) {
     .addColumn('at', 'bigint', c => c.notNull())
     .addColumn('meaning', 'text', c => c.notNull())
     .execute()
+}
+
+/** What agencies' own systems are told. */
+async function webhooks(db: Kysely<any>) {
+  await db.schema.createTable('deliveries')
+    .addColumn('id', 'text', c => c.primaryKey().notNull())
+    .addColumn('agency', 'text', c => c.notNull())
+    .addColumn('sequence', 'bigint', c => c.notNull())
+    .addColumn('key', 'text', c => c.notNull())
+    .addColumn('type', 'text', c => c.notNull())
+    .addColumn('at', 'bigint', c => c.notNull())
+    .addColumn('data', 'text', c => c.notNull())
+    .addColumn('state', 'text', c => c.notNull())
+    .addColumn('tries', 'integer', c => c.notNull())
+    .addColumn('made_at', 'bigint', c => c.notNull())
+    .addColumn('due_at', 'bigint', c => c.notNull())
+    .addColumn('ended_at', 'bigint')
+    .addColumn('why', 'text')
+    .addUniqueConstraint('deliveries_once', ['agency', 'key'])
+    .execute()
+  await db.schema.createIndex('deliveries_waiting').on('deliveries').columns(['agency', 'sequence']).where(sql<boolean>`state = 'waiting'`).execute()
+  await db.schema.createIndex('deliveries_ended').on('deliveries').columns(['state', 'ended_at']).execute()
 }
 
 async function calls(db: Kysely<any>, store: StoreKind) {

@@ -3,6 +3,7 @@ import type { Generated } from 'kysely'
 import type { CallRecord, Step } from '../calls/story.ts'
 import type { Attempt, FollowUp } from './follow-up.ts'
 import type { Message } from './message.ts'
+import type { Delivery } from './delivery.ts'
 
 export interface Tables {
   steps: StepRow & { seq: Generated<number> }
@@ -16,6 +17,7 @@ export interface Tables {
   messages: Message
   /** What citizens have answered, by the gateway's id, so that an answer counts once; its text is in the follow-up's history. */
   replies: { id: string, followupId: string, at: number, meaning: string }
+  deliveries: Delivery
   outbox: { id: Generated<number>, topic: string, callId: string, payload: string, madeAt: number, doneAt: number | null }
 }
 
