@@ -14,6 +14,8 @@ export interface Post {
   id: string
   /** JSON. */
   body: string
+  /** Gives it up; then nobody knows whether it was taken. */
+  signal: AbortSignal
 }
 
 /** How long the whole of it may take, and how much of an answer is read, bytes. */
@@ -24,12 +26,12 @@ const enough = 16 * 1024
  * Resolves with what came back, whatever the status; `text` is '' where it was longer than anything that we would read.
  * Rejects where no answer came: the receiver may have taken it, or not. Errors name the host at most, never what was sent.
  */
-export async function post({ url, secrets, id, body }: Post): Promise<{ status: number, text: string }> {
+export async function post({ url, secrets, id, body, signal }: Post): Promise<{ status: number, text: string }> {
   const refusal = urlRefusal(url)
   if (refusal) throw new Error(`the address ${refusal}`)
   const { promise, resolve: answer, reject } = Promise.withResolvers<{ status: number, text: string }>()
   const sent = (url.startsWith('https:') ? tls : plain)(url, {
-    method: 'POST', agent: false, lookup: lookupFor(url), maxHeaderSize: enough,
+    method: 'POST', agent: false, lookup: lookupFor(url), maxHeaderSize: enough, signal,
     headers: { 'content-type': 'application/json', 'content-length': Buffer.byteLength(body), 'user-agent': 'satunomor', ...sign(secrets, id, body, Date.now()) }
   }, response => {
     let text = ''

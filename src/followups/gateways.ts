@@ -7,7 +7,7 @@ export interface Gateway {
   /** Whether it takes an id once: then a message of which nothing is known may be handed over again. */
   repeatable: boolean
   /** Resolves when the message is the gateway's: with what that calls it, where it says so. Rejects with `NotSent`, or anything: it may be sent, or not. */
-  send(message: Message): Promise<{ id: string | null }>
+  send(message: Message, signal: AbortSignal): Promise<{ id: string | null }>
 }
 
 /** The message is certainly not sent. `again`: trying later may help. */
@@ -36,9 +36,9 @@ export class WebhookGateway implements Gateway {
     this.#secret = secret
   }
 
-  async send({ id, cli, text, language, followupId }: Message) {
+  async send({ id, cli, text, language, followupId }: Message, signal: AbortSignal) {
     const body = JSON.stringify({ id, to: cli, text, language, followUp: followupId })
-    const answer = await post({ url: this.#url, secrets: [this.#secret], id, body })
+    const answer = await post({ url: this.#url, secrets: [this.#secret], id, body, signal })
     if (answer.status >= 200 && answer.status < 300) return { id: idIn(answer.text) }
     // What the gateway does not like about a message it will not like in a minute either.
     throw new NotSent(`HTTP ${answer.status}`, { again: answer.status >= 500 || [408, 409, 425, 429].includes(answer.status) })

@@ -85,20 +85,28 @@ export class Messages {
     if (owed.length > 0) await queue(owed.map(({ id }) => id))
   }
 
+  /** How many lines of history it took. */
   async #make(now: number): Promise<number> {
+    const plan = this.#options.plan()
     return this.#options.book.alter(async db => {
       const stored = await db.selectFrom('watermarks').select('value').where('name', '=', mark).executeTakeFirst()
-      const events = await db.selectFrom('followupEvents').selectAll().where('id', '>', Number(stored?.value ?? 0)).orderBy('id').limit(500).execute()
-      if (events.length === 0) return 0
-      for (const event of events) {
-        const occasion = occasionOf(event.what, JSON.parse(event.facts) as Record<string, unknown>)
-        if (occasion === undefined) continue
-        const followUp = await db.selectFrom('followups').selectAll().where('id', '=', event.followupId).executeTakeFirst()
-        const message = followUp && messageFor(this.#options.plan(), followUp, occasion, event.at, now)
-        if (message) await db.insertInto('messages').values(message).onConflict(conflict => conflict.doNothing()).execute()
-      }
-      const value = String(events.at(-1)!.id)
-      await db.insertInto('watermarks').values({ name: mark, value }).onConflict(conflict => conflict.column('name').doUpdateSet({ value })).execute()
+      // Where the plan has no messages there is nothing to be read.
+      const none = (plan.followups.messages?.size ?? 0) === 0
+      const after = db.selectFrom('followupEvents').where('id', '>', Number(stored?.value ?? 0))
+      const events = none ? [] : await after.selectAll().orderBy('id').limit(200).execute()
+      const last = none ? Number((await after.select(({ fn }) => fn.max('id').as('id')).executeTakeFirstOrThrow()).id ?? 0) : events.at(-1)?.id ?? 0
+      if (last === 0) return 0
+      const reasons = events.flatMap(({ followupId, at, what, facts }) => {
+        const occasion = occasionOf(what, JSON.parse(facts) as Record<string, unknown>)
+        return occasion === undefined ? [] : [{ followupId, at, occasion }]
+      })
+      const followUps = reasons.length === 0 ? [] : await db.selectFrom('followups').selectAll().where('id', 'in', reasons.map(({ followupId }) => followupId)).execute()
+      const messages = reasons.flatMap(({ followupId, at, occasion }) => {
+        const followUp = followUps.find(({ id }) => id === followupId)
+        return followUp ? messageFor(plan, followUp, occasion, at, now) ?? [] : []
+      })
+      if (messages.length > 0) await db.insertInto('messages').values(messages).onConflict(conflict => conflict.doNothing()).execute()
+      await db.insertInto('watermarks').values({ name: mark, value: String(last) }).onConflict(conflict => conflict.column('name').doUpdateSet({ value: String(last) })).execute()
       return events.length
     })
   }
@@ -109,10 +117,11 @@ export class Messages {
     const message = await this.#claim(id, Date.now())
     if (!message) return
     try {
-      const taken = await gateway.send(message)
+      const taken = await gateway.send(message, this.#closing.signal)
       await this.#end(id, ['sending'], gateway.name === 'record' ? 'recorded' : 'sent', { gatewayId: taken.id }, Date.now())
       log.info({ message: id, followUp: message.followupId, occasion: message.occasion, by: gateway.name }, 'a message was handed over')
     } catch (error) {
+      if (this.#closing.signal.aborted) throw error          // nobody knows: as if we had been killed
       const again = error instanceof NotSent ? error.again : gateway.repeatable
       const why = (error as Error).message.slice(0, 200)
       if (!again || message.tries >= retry.tries) return this.#end(id, ['sending'], 'failed', { why }, Date.now())

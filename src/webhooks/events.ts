@@ -68,11 +68,12 @@ export function ofStep(step: Step, { call, followUp, steps }: Story): Event[] {
   }
 }
 
-/** What a line of a follow-up's history tells the agency whose lines it rings. @param at when it was written, Unix ms */
+/** What a line of a follow-up's history tells: the agency that the citizen chose, and the one whose lines it rings. @param at when it was written, Unix ms */
 export function ofFollowUp(followUp: FollowUp, { id, what, at }: { id: number, what: string, at: number }): Event[] {
-  const tell = (type: WebhookEvent, key: string): Event => ({ agency: followUp.rings, type, key: `${followUp.id} ${key}`, at, data: shown(followUp) })
-  if (what === 'opened' || what === 'reopened') return [tell('followup.opened', `${what} ${id}`)]
-  return followUp.endedAt === null ? [] : [tell('followup.closed', `closed ${followUp.endedAt}`)]
+  const whom = [...new Set([followUp.rings, followUp.agency ?? followUp.rings])]
+  const tell = (type: WebhookEvent, key: string) => whom.map((agency): Event => ({ agency, type, key: `${followUp.id} ${key}`, at, data: shown(followUp) }))
+  if (what === 'opened' || what === 'reopened') return tell('followup.opened', String(id))
+  return followUp.endedAt === null ? [] : tell('followup.closed', String(followUp.endedAt))
 }
 
 const shown = ({ id, kind, cli, did, language, state, why, priority, arrivedAt, deadlineAt, endedAt }: FollowUp) => ({

@@ -34,6 +34,7 @@ export interface WebhooksOptions {
 
 export const webhookTries: Retry = { tries: 10, pause: 2_000 }
 const often = milliseconds(250)
+const seldom = milliseconds(1000)
 const beat = 60_000
 /** What happened longer ago is not told any more, ms: nobody's screen needs it. */
 const tooOld = 24 * 3_600_000
@@ -41,6 +42,7 @@ const tooOld = 24 * 3_600_000
 const atOnce = 5
 /** How long an event is kept once it is delivered, and once it is dead, ms. */
 const keep = { delivered: 24 * 3_600_000, dead: 30 * 24 * 3_600_000 }
+const noWebhook = 'the plan names no webhook of this agency'
 const marks = { steps: 'webhooks steps', followUps: 'webhooks follow-ups' }
 
 export class Webhooks {
@@ -78,7 +80,7 @@ export class Webhooks {
         if (!this.#failing) log.error({ err: error }, 'webhooks are held up; trying again')
         this.#failing = true
       }
-      await pause(often, this.#closing.signal)
+      await pause(this.#receivers().size > 0 ? often : seldom, this.#closing.signal)
     }
   }
 
@@ -92,9 +94,15 @@ export class Webhooks {
     }
     if (Math.abs(now - this.#sweptAt) >= 3_600_000) {
       this.#sweptAt = now
-      const { db } = this.#options.records
-      for (const state of ['delivered', 'dead'] as const) await db.deleteFrom('deliveries').where('state', '=', state).where('endedAt', '<', now - keep[state]).execute()
+      await this.#sweep(now)
     }
+  }
+
+  /** Forgets what is long over; what an agency was to be told whom the plan tells nothing any more, is dead. */
+  async #sweep(now: number) {
+    const { db } = this.#options.records
+    for (const state of ['delivered', 'dead'] as const) await db.deleteFrom('deliveries').where('state', '=', state).where('endedAt', '<', now - keep[state]).execute()
+    await db.updateTable('deliveries').set({ state: 'dead', endedAt: now, why: noWebhook }).where('state', '=', 'waiting').where('agency', 'not in', ['', ...this.#receivers().keys()]).execute()
   }
 
   /** The agencies that are told something, each with what. */
@@ -141,8 +149,7 @@ export class Webhooks {
 
   async #queueDue(now: number) {
     const { db } = this.#options.records
-    const waiting = await db.selectFrom('deliveries').select('agency').distinct().where('state', '=', 'waiting').execute()
-    for (const { agency } of waiting) {
+    for (const agency of this.#receivers().keys()) {
       // While nobody answers there, the few that are tried are enough: the rest waits here, in order.
       const tried = this.#away.has(agency) ? await db.selectFrom('deliveries').select('id').where('state', '=', 'waiting').where('agency', '=', agency).where('tries', '>', 0).limit(atOnce).execute() : []
       const due = await db.selectFrom('deliveries').select('id').where('state', '=', 'waiting').where('agency', '=', agency).where('dueAt', '<=', now).orderBy('sequence').limit(atOnce - tried.length).execute()
@@ -162,11 +169,12 @@ export class Webhooks {
 
   async #try(id: string): Promise<void> {
     const { records: { db }, retry, log, secrets } = this.#options
+    this.#closing.signal.throwIfAborted()
     const event = await db.selectFrom('deliveries').selectAll().where('id', '=', id).where('state', '=', 'waiting').executeTakeFirst()
     if (!event) return
     const { agency, sequence, type } = event
     const hook = this.#receivers().get(agency)
-    const failure = hook ? await this.#post(hook.url, await secrets(agency), id, bodyOf(event)) : { why: 'the plan names no webhook of this agency', away: false }
+    const failure = hook ? await this.#post(hook.url, await secrets(agency), id, bodyOf(event)) : { why: noWebhook, away: false }
     const now = Date.now()
     if (!failure) {
       this.#away.delete(agency)
@@ -187,9 +195,10 @@ export class Webhooks {
   /** Undefined: it was taken. `away`: others would fare no better. */
   async #post(url: string, secrets: string[], id: string, body: string): Promise<{ why: string, away: boolean } | undefined> {
     try {
-      const { status } = await post({ url, secrets, id, body })
+      const { status } = await post({ url, secrets, id, body, signal: this.#closing.signal })
       return status >= 200 && status < 300 ? undefined : { why: `HTTP ${status}`, away: status === 429 || status > 500 }
     } catch (error) {
+      this.#closing.signal.throwIfAborted()          // nobody knows: as if we had been killed
       return { why: (error as Error).message.slice(0, 200), away: true }
     }
   }
@@ -203,8 +212,9 @@ export class Webhooks {
         const last = await db.selectFrom('watermarks').select('value').where('name', '=', `webhooks ${agency}`).executeTakeFirst()
         const failure = await this.#post(url, await secrets(agency), `hb_${randomUUID()}`, bodyOf({ type: 'heartbeat', at: now, agency, sequence: null, data: JSON.stringify({ lastSequence: Number(last?.value ?? 0), plan: plan().version }) }))
         if (failure) log.info({ agency, why: failure.why }, 'a heartbeat was not taken by the agency\'s system')
+        else this.#away.delete(agency)
       } catch (error) {
-        log.warn({ err: error, agency }, 'a heartbeat was not sent')
+        if (!this.#closing.signal.aborted) log.warn({ err: error, agency }, 'a heartbeat was not sent')
       }
     }))
   }

@@ -52,9 +52,10 @@ describe('where requests may go', () => {
 describe('a request', () => {
   let there: Awaited<ReturnType<typeof receiver>>
   const secrets = [newSecret()]
+  const closing = new AbortController()
   beforeAll(async () => { there = await receiver() })
   afterAll(() => there[Symbol.asyncDispose]())
-  const send = (url = there.url) => post({ url, secrets, id: 'a-1', body: '{"a":"é"}' })
+  const send = (url = there.url) => post({ url, secrets, id: 'a-1', body: '{"a":"é"}', signal: closing.signal })
 
   test('arrives signed, and its answer comes back whatever the status', async () => {
     there.answers(() => ({ status: 418, body: 'no' }))
@@ -79,6 +80,15 @@ describe('a request', () => {
     // localhost is 127.0.0.1, where nobody listens: it was looked up, allowed, and tried.
     await expect(send(`http://localhost:${url.port}/`)).rejects.toThrow(/ECONNREFUSED/)
     await expect(send(`https://localhost.invalid:${url.port}/`)).rejects.toThrow(/ENOTFOUND|EAI_AGAIN/)
+  })
+  test('is given up when we close', async () => {
+    const { promise: asked, resolve } = Promise.withResolvers<void>()
+    there.answers(() => { resolve(); return new Promise(() => {}) })
+    const away = new AbortController()
+    const sent = post({ url: there.url, secrets, id: 'a-2', body: '{}', signal: away.signal })
+    await asked
+    away.abort()
+    await expect(sent).rejects.toThrow(/abort/)
   })
   test('who closes, or speaks no HTTP, is a failure that says so', async () => {
     for (const says of ['', 'hello\r\n\r\n']) {
