@@ -51,3 +51,21 @@ test('one that is abandoned while Redis is away and the service is killed is tol
   expect(told().map(({ sequence }) => sequence)).toEqual(told().map((_, n) => n + 1))
   expect(new Set(there.received.map(({ headers }) => headers['webhook-id'])).size).toBe(there.received.length)
 }, 90_000)
+
+test('a receiver that never answers holds up no call, and no stop', async () => {
+  const before = there.received.length
+  there.answers(() => new Promise(() => {}))
+  city.line('bpbd-1', line => line.answer())
+  const { call, line } = await calls('+627215550173')
+  await line.answered
+  await eventually('it was asked', async () => there.received.length > before)
+  await call.hangUp()
+  await service.stop(20_000)
+  expect(service.exit).toEqual({ code: 0, signal: null })
+  there.answers(() => ({}))
+  service = await city.run('src/main.ts')
+  // The one that was on its way is told again, with the id that it had; the receiver takes it once.
+  await eventually('the rest is told', async () => types(0).includes('call.ended') && told().at(-1)!.data['number'] === '+627215550173' && told().at(-1)!.type === 'call.ended', 30_000)
+  const once = new Map(told().map((event, n) => [there.received[n]!.headers['webhook-id'], event]))
+  expect([...once.values()].slice(-4).map(({ type }) => type).sort()).toEqual(['call.claimed', 'call.connected', 'call.ended', 'call.ringing'])
+}, 90_000)
