@@ -1,7 +1,7 @@
 /**
  * The demo's telephones, a process of its own: the agencies' old lines behind one gateway, and the citizens whom the
  * carrier reaches. Both answer by themselves, say who they are and then repeat what they hear, so that a caller hears
- * themself. One JSON line on stdout for each thing that happens; SIGTERM or SIGINT hangs up and ends it.
+ * themself; they press 1 as a callback asks for, and a citizen who was rung hangs up by and by. One JSON line on stdout for each thing that happens; SIGTERM or SIGINT hangs up and ends it.
  *
  *     node demo/telephones.ts [--carrier 127.0.0.2:5060] [--gateway 127.0.0.3:5060] [--sounds var/sounds]
  */
@@ -15,6 +15,10 @@ import { Softphone, type IncomingCall } from './softphone.ts'
 
 /** How long they ring before somebody is there, in ms. */
 const RINGS = { gateway: 1_000, carrier: 2_000 }
+/** After so long, in ms, whoever picked up presses 1 (a callback asks for it, other calls take no notice) … */
+const PRESSES = 3_000
+/** … and a citizen hangs up. */
+const LEAVES = 20_000
 /** An echo that has fallen this many frames behind drops some, so that it stays an echo. */
 const ECHO_DEPTH = 5
 const CITIZEN = 'warga'
@@ -79,6 +83,9 @@ async function pickUp(call: IncomingCall, telephone: 'carrier' | 'gateway', sent
   clearTimeout(timer)
   if (call.ending || !await call.answer()) return
   tell({ event: 'answered', telephone, line, from })
+
+  const timers = [setTimeout(() => { void call.press('1') }, PRESSES), ...telephone === 'carrier' ? [setTimeout(() => { void call.hangUp() }, LEAVES)] : []]
+  void call.ended.then(() => timers.forEach(clearTimeout))
 
   let keys = 0
   call.onFrame(() => {

@@ -53,6 +53,9 @@ export class Courier {
   /** Redis takes jobs. */
   get up() { return this.#queueLink.status === 'ready' }
 
+  /** To be looked at. */
+  get queues(): readonly Queue[] { return [this.#queue] }
+
   start() {
     this.#worker.run().catch(error => { if (!this.#closing) this.#log.error({ err: error, queue: `${this.#name}s` }, 'a worker ended') })
   }

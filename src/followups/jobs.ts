@@ -64,6 +64,9 @@ export class Jobs {
     this.#worker.on('failed', (job, error) => log.error({ err: error, job: job?.id }, 'a job failed; what is owed is queued again'))
   }
 
+  /** To be looked at. */
+  get queues(): readonly Queue[] { return [this.#queue] }
+
   /** Redis takes jobs. */
   get up() { return this.#queueLink.status === 'ready' }
 

@@ -2,8 +2,10 @@
 import swagger from '@fastify/swagger'
 import swaggerUi from '@fastify/swagger-ui'
 import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox'
+import type { Queue } from 'bullmq'
 import fastify, { LogController, type FastifyBaseLogger } from 'fastify'
 import type { Logger } from 'pino'
+import { board } from './board.ts'
 import { callRoutes, type CallsOptions } from './calls.ts'
 import { answer, answerFaults } from './faults.ts'
 import { bearer, protect } from './guard.ts'
@@ -34,10 +36,12 @@ export interface HttpOptions extends CallsOptions {
   webhooks?: WebhookOptions['webhooks']
   /** What we owe citizens. */
   followUps?: FollowUpsOptions
+  /** BullMQ's queues, to be looked at. */
+  queues?: readonly Queue[]
 }
 
 /** The app, ready to `listen` or `inject`. It reads no environment and opens no port by itself. */
-export async function httpServer({ records, live, token, log, ready, version, metrics, audit, refused, changes, messaging, webhooks, followUps }: HttpOptions) {
+export async function httpServer({ records, live, token, log, ready, version, metrics, audit, refused, changes, messaging, webhooks, followUps, queues }: HttpOptions) {
   const app = fastify({
     loggerInstance: quiet(log),
     logController: new LogController({ disableRequestLogging: true }),
@@ -88,6 +92,8 @@ export async function httpServer({ records, live, token, log, ready, version, me
       schema: { summary: 'Figures for Prometheus', tags: ['operations'] }
     }, async (_, reply) => reply.type(metrics.contentType).send(await metrics.page()))
   }
+
+  if (queues) await board(app as never, { queues, token })
 
   await app.register(async api => {
     api.addHook('onRequest', bearer(token))

@@ -20,4 +20,4 @@ export function dialRefusal(number: string): string | undefined {
 }
 
 /** Whether a caller's number (E.164) may be rung back: of Indonesia, and no service or premium number. The dialplan compares it again. */
-export const mayBeRungBack = (number: string) => /^\+62[2-8]\d{7,11}$/.test(number) && dialRefusal(number) === undefined
+export const mayBeRungBack = (number: string) => /^\+62([2-7]\d|8[1-9])\d{6,10}$/.test(number)

@@ -92,7 +92,8 @@ export async function openCity(
   opened.defer(() => rm(state, { recursive: true, force: true }))
   const planFile = join(state, 'plan.yaml')
   const text = await readFile(join(project, 'dialplan', 'plan.yaml'), 'utf8')
-  await writeFile(planFile, (callbacks ? '' : 'followups: { outbound: { channels: 0 }, policy: { attempts: 0 } }\n') + edit(text.replaceAll('127.0.0.2', at(2)).replaceAll('127.0.0.3', at(3))))
+  const itsOwn = text.slice(0, text.indexOf('\n# What becomes of missed calls')).replaceAll('127.0.0.2', at(2)).replaceAll('127.0.0.3', at(3))
+  await writeFile(planFile, (callbacks ? '' : 'followups: { outbound: { channels: 0 }, policy: { attempts: 0 } }\n') + edit(itsOwn))
   // The prompts are spoken once for all cities; the folder is the project's own.
   const sounds = join(project, 'var', 'test-sounds')
   await mkdir(sounds, { recursive: true })

@@ -32,7 +32,7 @@ const stories: [story: string, edits: Edit[], ...faults: string[]][] = [
   ['a webhook that leads to a cloud\'s metadata', [['    name: BPBD\n', '    name: BPBD\n    webhook: { url: "https://169.254.169.254/x" }\n']],
     '28:16 agencies.bpbd.webhook.url: "https://169.254.169.254/x" is an address that no receiver can have'],
   ['a webhook with an event that there is not', [['    name: BPBD\n', '    name: BPBD\n    webhook: { url: "https://opd.example.go.id/x", events: [call.ringing, call.rung] }\n']],
-    '28:75 agencies.bpbd.webhook.events.1: "call.rung" is none of call.ringing, call.claimed, call.connected, call.ended, call.abandoned, followup.opened, followup.closed, heartbeat — did you mean "call.ended"?'],
+    '28:75 agencies.bpbd.webhook.events.1: is "call.rung"; it must be one of call.ringing, call.claimed, call.connected, call.ended, call.abandoned, followup.opened, followup.closed, heartbeat'],
 
   ['a misspelt word', [['greeting:', 'greting:']],
     '12:5 menus.utama.greting: is not a known key — did you mean "greeting"?'],

@@ -1,6 +1,9 @@
 /** Who reached nobody is rung back: real SIP as the agency and as the citizen, real Redis, the ledger as the witness. */
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
+import { header } from '../../demo/sip.ts'
 import type { IncomingCall } from '../../demo/softphone.ts'
+import { AriCallbackLine } from '../../src/asterisk/callback-line.ts'
+import { seconds } from '../../src/plan/duration.ts'
 import type { FollowUp } from '../../src/records/follow-up.ts'
 import { eventually, openCity, type City } from '../parts/city.ts'
 import { hearsBytes, voice } from './stage.ts'
@@ -144,4 +147,54 @@ test('a caller without a number is with a person at once', async () => {
   await misses('anonymous', 'maaf-akhir')
   const it = await eventually('the follow-up', () => city.service.records.db.selectFrom('followups').selectAll().where('cli', 'is', null).executeTakeFirst())
   expect(it).toMatchObject({ state: 'person', why: 'no-number', agency: 'bpbd', list: 'posko' })
+})
+
+test('the carrier is told that it is a callback from an emergency service (RFC 7090)', async () => {
+  await misses('+627215550160')
+  city.line('bpbd-1', accepts)
+  const asked = Promise.withResolvers<IncomingCall>()
+  citizen = call => { asked.resolve(call); return call.refuse(486) }
+  expect(header((await asked.promise).request, 'priority')).toBe('psap-callback')
+})
+
+test('no more ring at once than the plan allows, and the agency has lines; who called first is rung first', async () => {
+  const numbers = [161, 162, 163, 164].map(last => `+627215550${last}`)
+  for (const number of numbers) await misses(number)
+  await eventually('all are with the agency that does not pick up', async () => (await Promise.all(numbers.map(followUp))).every(it => it && it.agencyFailed > 0), 30_000)
+  let ringing = 0
+  let most = 0
+  const order: string[] = []
+  for (const id of ['bpbd-1', 'bpbd-2']) city.line(id, accepts)
+  citizen = async call => {
+    if (!numbers.includes(call.line)) return call.refuse(486)          // of the test before
+    order.push(call.line)
+    most = Math.max(most, ++ringing)
+    await call.answer()
+    await eventually('another is rung beside this one', async () => ringing === 2 || order.length > 2)
+    await city.ear.hears(call, 'telepon-balik', { within: 20_000 })
+    await call.press('3')
+    await call.ended
+    ringing--
+  }
+  for (const number of numbers) await becomes(number, { state: 'closed', why: 'not-needed' }, 90_000)
+  expect(most).toBe(2)                                  // BPBD has two lines
+  expect(order.filter(line => numbers.includes(line))).toEqual(numbers)
+}, 120_000)
+
+test('whatever the store or the queue might say, the dialplan rings nobody who may not be rung', async () => {
+  const line = new AriCallbackLine(city.service.ari)
+  for (const id of ['bpbd-1', 'bpbd-2']) city.line(id, accepts)
+  const before = rings.length
+  const numbers = ['+60123456789', '0721555010', '+62809123456', '+62721555010@127.0.0.9', '+627215550112&PJSIP/+6018@carrier', '${EXTEN}', '+62721) = 1 | $[1',
+    '112', '', '+62 721 5550112', '+627215550112,60,g', '"', '+62721555011211112222']
+  const ids = numbers.map((_, at) => `followup-hostile${at}-1`)
+  for (const [at, number] of numbers.entries()) {
+    await line.ring({ id: ids[at]!, agency: 'bpbd', citizen: number, cli: '112', language: 'id', first: 'citizen', ringTime: seconds(5) })
+    await eventually('it is over', async () => !(await line.ringing()).has(ids[at]!))
+  }
+  for (const [at, id] of ids.entries()) {
+    const steps = await eventually(`the ledger tells of ${numbers[at]}`, async () => { const found = await city.service.records.steps(id); return found.some(({ kind }) => kind === 'ended') && found })
+    expect(steps.map(({ kind }) => kind), numbers[at]).not.toContain('citizen')
+  }
+  expect(rings.slice(before).map(({ line }) => line)).toEqual([])
 })
