@@ -136,14 +136,17 @@ export class Webhooks {
 
   /** Each gets its agency's next number; what was told already gets none. */
   async #keep(db: Db, events: Event[], now: number) {
-    for (const { agency, type, key, at, data } of events) {
+    for (const [agency, its] of Map.groupBy(events, ({ agency }) => agency)) {
       const counter = `webhooks ${agency}`
-      const last = await markOf(db, counter)
-      const sequence = (last ?? 0) + 1
-      const { numInsertedOrUpdatedRows } = await db.insertInto('deliveries').values({
-        id: `evt_${randomUUID()}`, agency, sequence, key: `${type} ${key}`, type, at, data: JSON.stringify(data), state: 'waiting', tries: 0, madeAt: now, dueAt: now, endedAt: null, why: null
-      }).onConflict(conflict => conflict.columns(['agency', 'key']).doNothing()).executeTakeFirst()
-      if (numInsertedOrUpdatedRows === 1n) await setMark(db, counter, sequence, last)
+      const before = await markOf(db, counter)
+      let sequence = before ?? 0
+      for (const { type, key, at, data } of its) {
+        const { numInsertedOrUpdatedRows } = await db.insertInto('deliveries').values({
+          id: `evt_${randomUUID()}`, agency, sequence: sequence + 1, key: `${type} ${key}`, type, at, data: JSON.stringify(data), state: 'waiting', tries: 0, madeAt: now, dueAt: now, endedAt: null, why: null
+        }).onConflict(conflict => conflict.columns(['agency', 'key']).doNothing()).executeTakeFirst()
+        if (numInsertedOrUpdatedRows === 1n) sequence++
+      }
+      await setMark(db, counter, sequence, before)
     }
   }
 

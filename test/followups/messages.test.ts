@@ -1,4 +1,5 @@
 /** Messages: which there are, each once; by a gateway that is a real server; and what citizens answer. */
+import { readFile } from 'node:fs/promises'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { refusalOf, newSecret, sign } from '../../src/delivery/signed.ts'
 import { NotSent, recorder, WebhookGateway, type Gateway } from '../../src/followups/gateways.ts'
@@ -237,5 +238,19 @@ describe('over HTTP', () => {
     expect(answer.json().messages).toMatchObject([{ followUp: id, to: '+62721•••0112', state: 'waiting', occasion: 'opened' }])
     expect(answer.body).not.toContain('5550112')
     expect((await app.inject(posted('replies', { id: 'r', from: '+627215550112', text: '1' }))).statusCode).toBe(404)
+  })
+
+  test('docs/messages.md shows what is sent, and what is taken', async () => {
+    const shown = Object.fromEntries([...(await readFile('docs/messages.md', 'utf8')).matchAll(/^```json (\w+)\n(.+)\n```$/gm)].map(([, name, json]) => [name, JSON.parse(json!) as Record<string, unknown>]))
+    const there = open.use(await receiver())
+    const messages = messagesBy(new WebhookGateway({ url: there.url, secret }))
+    await it.missed('c1')
+    await messages.look(Date.now())
+    await messages.send(queued[0]!)
+    expect(Object.keys(shown['message']!)).toEqual(Object.keys(JSON.parse(there.received[0]!.body) as object))
+    const app = await api(messages)
+    expect((await app.inject(posted('status', { ...shown['status'], id: queued[0] }))).json()).toEqual({ taken: true })
+    expect(await states(messages)).toEqual([['opened', 'failed', 'no-such-number']])
+    expect((await app.inject(posted('replies', shown['reply']))).json()).toEqual({ taken: true })
   })
 })
