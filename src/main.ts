@@ -24,6 +24,7 @@ import { Switchboard } from './calls/switchboard.ts'
 import { pause, within } from './calls/time.ts'
 import { Courier } from './delivery/courier.ts'
 import { planOf, type Changes } from './dialplan/changes.ts'
+import { setSwitches } from './dialplan/switching.ts'
 import { Versions } from './dialplan/versions.ts'
 import { Watch } from './dialplan/watch.ts'
 import { Book } from './followups/book.ts'
@@ -40,6 +41,7 @@ import { loadToken } from './http/token.ts'
 import { seconds } from './plan/duration.ts'
 import { agencies } from './plan/plan.ts'
 import { SwitchFile } from './plan/switches.ts'
+import type { SwitchOrder } from './plan/switching.ts'
 import { changesOf } from './prepare.ts'
 import { Records } from './records/records.ts'
 import { Relay } from './records/relay.ts'
@@ -141,6 +143,14 @@ export async function serve(settings: Settings, log: Logger): Promise<Service> {
   })
   const pacer = new Pacer({ book, plan: () => plan.now, live: () => local.live(), ready: () => ari.up && jobs.up, queue: claims => jobs.queue(claims), log })
 
+  const setByHand = async (order: SwitchOrder) => {
+    try {
+      return await setSwitches({ file: place.switches, plan: plan.now, audit: (who, what) => local.audit(who, what, null) }, order)
+    } finally {
+      await switches.look()
+    }
+  }
+
   // What citizens are told by SMS or the like.
   const gateway = settings.messages.by === 'webhook' ? new WebhookGateway(settings.messages) : settings.messages.by === 'sip'
     ? new SipMessages({ link: ari, plan: () => plan.now, cliOf: async ({ followupId }) => plan.now.followups.outbound.cli ?? (await book.get(followupId))!.followUp.did })
@@ -159,8 +169,9 @@ export async function serve(settings: Settings, log: Logger): Promise<Service> {
 
   const { token, made: tokenMade } = settings.token ? { token: settings.token, made: false } : await loadToken(place.token)
   const release = (JSON.parse(await readFile(join(settings.project, 'package.json'), 'utf8')) as { version: string }).version
-  const http = await httpServer({ records: shared ?? local, live: () => local.live(), token, log, ready: () => health.ready(), version: release, metrics, audit: checkBooks, refused: limit => refusals.lastHour(limit), changes, messaging, webhooks, followUps: { book, plan: () => plan.now, records: local }, queues: [...jobs.queues, ...messenger.queues, ...porter.queues] })
+  const http = await httpServer({ records: shared ?? local, live: () => local.live(), token, log, ready: () => health.ready(), version: release, metrics, audit: checkBooks, refused: limit => refusals.lastHour(limit), changes, directory: () => plan.now.directory, switches: { now: () => switches.now, set: setByHand }, messaging, webhooks, followUps: { book, plan: () => plan.now, records: local }, queues: [...jobs.queues, ...messenger.queues, ...porter.queues] })
 
+  watch.goOn(version, plan.now)
   await switches.open()
   await bookkeeper.open()
   ari.open()

@@ -49,7 +49,7 @@ export function changesOf(settings: Settings, log: Logger, { sounds = settings.s
     desk: { plan: resolve(plan), templates: join(dialplan, 'templates'), prompts: join(dialplan, 'prompts') },
     workshop: { site: { ...siteOf(settings) }, run: run ?? (tools === 'root' ? toolsInRoot : runHere), ...progress ? { progress } : {}, spoken: sounds, expected: checkExpectedCalls, allow: join(project, 'asterisk-config', 'lint-allow.yaml') },
     live: { etc: join(places(state).etc, 'plan'), sounds }, log,
-    smoke: candidate => smoke(candidate, { config: join(project, 'asterisk-config'), tools }), ...more
+    smoke: (candidate, tell) => smoke(candidate, { config: join(project, 'asterisk-config'), tools, tell }), ...more
   })
 }
 

@@ -83,7 +83,7 @@ function userStep({ userEvent, extra }: CelEvent, tell: Tell): Step | undefined 
       return tell('line-outcome', { agency: words[0], line: words[1], outcome: outcomeOf(words[2], q850), q850 })
     }
     case 'FALLBACK': return tell('menu', { node: words[0] })
-    case 'KEY': return tell('key', { node: words[0], digit: words[1], means: words[2] ?? null })
+    case 'KEY': return tell('key', { node: words[0], digit: words[1], means: words[2] ?? null, ...words[3] ? { language: words[3] } : {} })
     case 'DECIDED': return tell('decided', { disposition: words[0] as Disposition, why: words[1] ?? '' })
     case 'ACCEPTED': return tell('accepted', {})
     case 'CITIZEN': return tell('citizen', {})

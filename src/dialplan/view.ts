@@ -5,15 +5,15 @@
  *   trunks[]    name, role, address, port, codecs[]
  *   numbers[]   did, language, entry, entryKind     entryKind, kind, silenceKind: 'menu' or 'agency'
  *               human                               the agency, open at all times, that silence leads to
- *   menus[]     name, greeting, prompt, patience, tries, keys[] { digit, to, kind }, silence, silenceKind, wrongKey
+ *   menus[]     name, greeting, prompt, patience, tries, keys[] { digit, to, kind, language }, silence, silenceKind, wrongKey
  *   agencies[]  id, name, connecting, sorry, lines[] { id, trunk, number, ringTime, capacity, acceptKey }
  *                                                   opening hours and overflow are not here: the service alone knows them
  *   prompts     wrongKey, nextLine, sorry, accept, callback, speak, acceptCallback, unreached, noted, offer, promised
  *   callbacks   trunk, channels                     null where citizens are not rung
  *   site        what this machine adds (addresses, ports, folders), as the caller of `render` gives it
  *
- * Names of prompts are bare (`menu-utama`). Times are milliseconds: write them with `| seconds`. `greeting` and
- * `acceptKey` are null where the plan has none: ask `{% if menu.greeting %}` first. An agency's `name` is for people
+ * Names of prompts are bare (`menu-utama`). Times are milliseconds: write them with `| seconds`. `greeting`,
+ * `acceptKey` and a key's `language` are null where the plan has none: ask `{% if menu.greeting %}` first. An agency's `name` is for people
  * and stands in comments only: `; {{ agency.name | comment }}`.
  */
 import { outboundTrunk } from '../plan/follow-up-policy.ts'
@@ -31,7 +31,7 @@ export function view(plan: Plan, site: Site) {
       { did, ...number, entryKind: kind(number.entry), human: humanBehind(plan, number.entry) })),
     menus: menus(plan).map(({ id, greeting = null, keys, ...menu }) => ({
       name: id, greeting, ...menu, silenceKind: kind(menu.silence),
-      keys: [...keys].map(([digit, to]) => ({ digit, to, kind: kind(to) }))
+      keys: [...keys].map(([digit, { to, language = null }]) => ({ digit, to, kind: kind(to), language }))
     })),
     agencies: agencies(plan).map(({ id, name, connecting, sorry, lines }) => ({
       id, name, connecting, sorry, lines: lines.map(line => ({ ...line, acceptKey: line.acceptKey ?? null }))

@@ -7,6 +7,7 @@ import fastify, { LogController, type FastifyBaseLogger } from 'fastify'
 import type { Logger } from 'pino'
 import { board } from './board.ts'
 import { callRoutes, type CallsOptions } from './calls.ts'
+import { directoryRoutes, type DirectoryOptions } from './directory.ts'
 import { answer, answerFaults } from './faults.ts'
 import { bearer, protect } from './guard.ts'
 import { followUpRoutes, type FollowUpsOptions } from './followups.ts'
@@ -15,6 +16,7 @@ import { gatewayRoutes, messageRoutes, type MessageOptions } from './messages.ts
 import { planRoutes, type PlanOptions } from './plan.ts'
 import { operationsRoutes, type OperationsOptions } from './operations.ts'
 import { Health, Readiness } from './schemas.ts'
+import { switchesRoutes, type SwitchesOptions } from './switches.ts'
 import { webhookRoutes, type WebhookOptions } from './webhooks.ts'
 
 export interface HttpOptions extends CallsOptions {
@@ -34,6 +36,10 @@ export interface HttpOptions extends CallsOptions {
   messaging?: MessageOptions
   /** What agencies' own systems are told. */
   webhooks?: WebhookOptions['webhooks']
+  /** Of the plan that is live. */
+  directory?: DirectoryOptions['directory']
+  /** What admins set by hand. */
+  switches?: SwitchesOptions['switches']
   /** What we owe citizens. */
   followUps?: FollowUpsOptions
   /** BullMQ's queues, to be looked at. */
@@ -41,7 +47,7 @@ export interface HttpOptions extends CallsOptions {
 }
 
 /** The app, ready to `listen` or `inject`. It reads no environment and opens no port by itself. */
-export async function httpServer({ records, live, token, log, ready, version, metrics, audit, refused, changes, messaging, webhooks, followUps, queues }: HttpOptions) {
+export async function httpServer({ records, live, token, log, ready, version, metrics, audit, refused, changes, directory, switches, messaging, webhooks, followUps, queues }: HttpOptions) {
   const app = fastify({
     loggerInstance: quiet(log),
     logController: new LogController({ disableRequestLogging: true }),
@@ -101,6 +107,8 @@ export async function httpServer({ records, live, token, log, ready, version, me
     if (changes) await api.register(planRoutes, { changes })
     if (messaging) await api.register(messageRoutes, messaging)
     if (webhooks) await api.register(webhookRoutes, { webhooks })
+    if (directory) await api.register(directoryRoutes, { directory })
+    if (switches) await api.register(switchesRoutes, { switches })
     if (followUps) await api.register(followUpRoutes, followUps)
     await api.register(callRoutes, { records, ...live ? { live } : {} })
   }, { prefix: '/api' })

@@ -7,7 +7,7 @@ import { followUps, ruledBy } from './check-followups.ts'
 import type { Draft, Path, Report } from './draft.ts'
 import { webhookUrls } from './schema-webhook.ts'
 import { didYouMean, quote } from './faults.ts'
-import { dialRefusal, domestic, looksLikeTelephone } from './telephone.ts'
+import { dialable, dialRefusal, domestic, looksLikeTelephone } from './telephone.ts'
 
 /** Which prompts exist: by language, then by name. */
 export type PromptCatalogue = ReadonlyMap<string, ReadonlyMap<string, unknown>>
@@ -19,18 +19,26 @@ export const checks: Check[] = [
 ]
 
 /** The time zone and the languages are known to the world. */
-function places({ timezone, languages, numbers }: Draft, report: Report) {
+function places({ timezone, languages, numbers, menus }: Draft, report: Report) {
   if (timezone !== undefined && !isTimezone(timezone)) {
-    report(['timezone'], `${quote(timezone)} is not a known time zone`, didYouMean(timezone, Intl.supportedValuesOf('timeZone')) ?? 'as in "Asia/Jakarta"')
+    report(['timezone'], `${quote(timezone)} is not a known time zone`, zoneNamed(timezone) ?? 'as in "Asia/Jakarta"')
   }
   const known = new Intl.DisplayNames(['en'], { type: 'language', fallback: 'none' })
   languages?.forEach((code, index) => {
     if (code && !known.of(code)) report(['languages', index], `${quote(code)} is not a known language`, 'as in "id" or "en"')
   })
   const spoken = languages?.filter(code => code !== undefined)         // one that is refused already is undefined
-  for (const [did, number] of numbers ?? []) {
-    if (!spoken || number?.language === undefined || spoken.includes(number.language)) continue
-    report(['numbers', did, 'language'], `${quote(number.language)} is not among the languages`, didYouMean(number.language, spoken) ?? thereAre(spoken))
+  const look = (path: Path, language: string | undefined) => {
+    if (!spoken || language === undefined || spoken.includes(language)) return
+    report(path, `${quote(language)} is not among the languages`, didYouMean(language, spoken) ?? thereAre(spoken))
+  }
+  for (const [did, number] of numbers ?? []) look(['numbers', did, 'language'], number?.language)
+  for (const [name, menu] of menus ?? []) {
+    for (const [key, choice] of menu?.keys ?? []) {
+      if (typeof choice !== 'object') continue
+      look(['menus', name, 'keys', key, 'language'], choice.language)
+      if (choice.to === undefined && choice.language === undefined) report(['menus', name, 'keys', key], 'says neither where the key leads nor in which language', 'write the node, or { language: en }')
+    }
   }
 }
 
@@ -84,7 +92,7 @@ function lines(plan: Draft, report: Report) {
     if (line?.number === undefined) continue
     const telephone = looksLikeTelephone(line.number)
     const refusal = dialRefusal(line.number)
-    if (refusal) report([...path, 'number'], `${quote(line.number)} may not be dialled: ${refusal}`)
+    if (refusal) report([...path, 'number'], `${quote(line.number)} may not be dialled: ${refusal}`, dialable)
     if (telephone && ours.has(domestic(line.number))) report([...path, 'number'], `${quote(line.number)} is our own number`, 'a call to it would come back to us')
     if (line.trunk === undefined) continue
     const target = `${line.trunk} ${telephone ? domestic(line.number) : line.number}`
@@ -121,18 +129,18 @@ export function unreachable(plan: Draft, report: Report) {
     if (node === undefined || reached.has(node)) continue
     reached.add(node)
     const menu = plan.menus?.get(node)
-    if (menu) toVisit.push(menu.silence, ...menu.keys?.values() ?? [])
+    if (menu) toVisit.push(menu.silence, ...[...menu.keys?.values() ?? []].map(choice => typeof choice === 'object' ? choice.to : choice))
     const { closed, overflow } = plan.agencies?.get(node) ?? {}
     toVisit.push(closed, overflow?.busy, overflow?.dead)
   }
   for (const kind of ['menus', 'agencies'] as const) {
     for (const name of plan[kind]?.keys() ?? []) {
-      if (!reached.has(name)) report([kind, name], 'is reached by no number and no key', undefined, 'warning')
+      if (!reached.has(name)) report([kind, name], 'is reached by no number and no key', 'give it a key of a menu, or delete it', 'warning')
     }
   }
   for (const kind of ['hours', 'holidays'] as const) {
     for (const name of plan[kind]?.keys() ?? []) {
-      if (![...plan.agencies?.values() ?? []].some(agency => agency?.[kind] === name) && !(kind === 'hours' && ruledBy(plan.followups, name))) report([kind, name], 'is used by no agency', undefined, 'warning')
+      if (![...plan.agencies?.values() ?? []].some(agency => agency?.[kind] === name) && !(kind === 'hours' && ruledBy(plan.followups, name))) report([kind, name], 'is used by no agency', 'name it there, or delete it', 'warning')
     }
   }
 }
@@ -156,7 +164,10 @@ export function missingPrompts(plan: Draft, catalogue: PromptCatalogue, report: 
 function* nodeReferences(plan: Draft): Generator<[Path, string]> {
   for (const [did, number] of plan.numbers ?? []) if (number?.entry !== undefined) yield [['numbers', did, 'entry'], number.entry]
   for (const [name, menu] of plan.menus ?? []) {
-    for (const [key, node] of menu?.keys ?? []) if (node !== undefined) yield [['menus', name, 'keys', key], node]
+    for (const [key, choice] of menu?.keys ?? []) {
+      if (typeof choice === 'string') yield [['menus', name, 'keys', key], choice]
+      else if (choice?.to !== undefined) yield [['menus', name, 'keys', key, 'to'], choice.to]
+    }
     if (menu?.silence !== undefined) yield [['menus', name, 'silence'], menu.silence]
   }
   if (plan.siaga?.entry !== undefined) yield [['siaga', 'entry'], plan.siaga.entry]
@@ -187,6 +198,13 @@ const callbackPrompts = ['callback', 'speak', 'acceptCallback', 'unreached', 'no
 
 export function thereAre(names: Iterable<string | undefined>): string {
   return `there are ${[...names].slice(0, 12).join(', ') || 'none yet'}`
+}
+
+/** What people call Indonesia's zones, the city of a zone, or a name that is misspelt. */
+function zoneNamed(text: string): string | undefined {
+  const zones = Intl.supportedValuesOf('timeZone')
+  const zone = { WIB: 'Asia/Jakarta', WITA: 'Asia/Makassar', WIT: 'Asia/Jayapura' }[text.toUpperCase()] ?? zones.find(zone => zone.toLowerCase().endsWith(`/${text.toLowerCase()}`))
+  return zone === undefined ? didYouMean(text, zones) : `did you mean ${quote(zone)}?`
 }
 
 function isTimezone(name: string): boolean {

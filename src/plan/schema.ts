@@ -3,9 +3,11 @@
  * types. A new section is a new property here; what concerns several sections at once goes into check.ts.
  */
 import { Type, type Static } from 'typebox'
+import { Directory } from './directory.ts'
+import { Room } from './rooms.ts'
 import { FollowUps } from './schema-followups.ts'
 import { Webhook } from './schema-webhook.ts'
-import { date, duration, name, named, oneOf, prompt, reference, text, time } from './schema-words.ts'
+import { date, dialled, duration, either, name, named, oneOf, prompt, reference, text, time } from './schema-words.ts'
 
 const language = Type.String({ pattern: '^[a-z]{2}$', expects: 'a language code of two small letters, as in "id"' })
 
@@ -28,6 +30,12 @@ const Entry = Type.Object({
   entry: reference('The node where a call to this number begins')
 })
 
+/** What a key means: a node, or a language in which the menu is heard again, or both. */
+const Choice = either(reference('The node that the key leads to'), Type.Object({
+  language: Type.Optional(Type.String({ description: 'What the caller hears from here on; as before if left out' })),
+  to: Type.Optional(reference('The node that the key leads to; this menu again if left out'))
+}, { description: 'A language, and perhaps another node' }))
+
 const Menu = Type.Object({
   greeting: Type.Optional(Type.String({ ...prompt, description: 'Heard once, before the menu' })),
   prompt: Type.String({ ...prompt, description: 'The question; a key counts from its first syllable' }),
@@ -36,7 +44,7 @@ const Menu = Type.Object({
   }),
   tries: Type.Integer({ minimum: 1, maximum: 9, default: 2, description: 'Wrong keys before silence; 2 if left out' }),
   keys: named({ pattern: '^[0-9*#]$', expects: 'a key of a telephone: 0 to 9, "*" or "#"' },
-    reference('The node that the key leads to'), 'What each key means'),
+    Choice, 'What each key means: a node, or a language ({ language: en }), or both'),
   silence: reference('The node for those who press nothing; it must end at a human'),
   wrongKey: Type.Optional(Type.String({ ...prompt, description: 'Played after a key that means nothing' }))
 })
@@ -44,11 +52,7 @@ const Menu = Type.Object({
 const Line = Type.Object({
   id: Type.String({ ...name, description: 'Unique among all agencies’ lines' }),
   trunk: reference('The trunk that reaches it'),
-  number: Type.String({
-    pattern: '^(\\+[0-9]{1,15}|[A-Za-z0-9._-]{1,40})$',
-    expects: 'a telephone number, or a name of at most 40 letters, digits, dots, hyphens and underscores',
-    description: 'What is dialled on the trunk'
-  }),
+  number: dialled('What is dialled on the trunk'),
   ringTime: duration({
     default: '20 s', atLeast: '5 s', atMost: '2 min',
     description: 'How long it rings before the next line is tried; mobiles take 4 to 10 s to begin. 20 s if left out'
@@ -119,8 +123,12 @@ const Apply = Type.Object({
   failed: Type.Integer({
     minimum: 0, maximum: 1000, default: 3,
     description: 'More calls than these ended by our fault meanwhile, and it is rolled back; 3 if left out'
+  }),
+  keep: Type.Integer({
+    minimum: 2, maximum: 10_000, default: 200,
+    description: 'How many versions are kept, the newest; never less than what is live and what a rollback leads to. 200 if left out'
   })
-}, { default: { watch: 120_000, failed: 3 }, description: 'When an edit is taken back by itself; 2 min and 3 calls if left out' })
+}, { default: { watch: 120_000, failed: 3, keep: 200 }, description: 'When an edit is taken back by itself, and how many are kept; 2 min, 3 calls and 200 versions if left out' })
 
 export const PlanFile = Type.Object({
   city: text('The city, for people to read'),
@@ -141,6 +149,8 @@ export const PlanFile = Type.Object({
   siaga: Type.Optional(Type.Object({
     entry: reference('The node where all calls begin while it is on')
   }, { description: 'Surge mode, for floods and the like: npx satunomor switch siaga' })),
+  directory: Type.Optional(Directory),
+  rooms: Type.Optional(named(name, Room, 'Teleconferences, by name')),
   prompts: Prompts,
   followups: FollowUps,
   apply: Apply

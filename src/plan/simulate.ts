@@ -22,9 +22,9 @@ export interface Supposition {
 export type Step =
   | { kind: 'dials', number: string, language: string, to: string, siaga: boolean }
   | { kind: 'menu', node: string }
-  | { kind: 'hears', prompt: string }
-  /** A key that leads nowhere has `to` null. */
-  | { kind: 'key', node: string, digit: string, to: string | null }
+  | { kind: 'hears', prompt: string, language: string }
+  /** A key that leads nowhere has `to` null; `language` is there where the key chose it. */
+  | { kind: 'key', node: string, digit: string, to: string | null, language?: string }
   | { kind: 'silence', node: string, to: string }
   | { kind: 'tries', node: string, to: string }
   | { kind: 'closed', agency: string, opening: Opening, to: string }
@@ -34,6 +34,8 @@ export type Step =
 
 export interface Simulation {
   steps: Step[]
+  /** What the caller hears at the end. */
+  language: string
   /** The human who picks up; missing where the caller hears an apology. */
   reaches?: { agency: string, line: string }
 }
@@ -73,44 +75,53 @@ export function simulate(plan: Plan, { number, at, press = [], busy = [], dead =
   if (!begins) throw new Error(`the service plan has no number ${quote(number)}`)
   const to = beginning(plan, begins.entry, at, switches)
   const steps: Step[] = [{ kind: 'dials', number, language: begins.language, to, siaga: to !== begins.entry }]
-  const keys = [...press]
+  const caller: Caller = { keys: [...press], language: begins.language, steps }
 
   let here = to
   while (true) {
     const arrival = arrive(plan, here, at, switches)
     for (const detour of arrival.detours) steps.push({ kind: 'closed', ...detour })
     if (arrival.node.kind === 'menu') {
-      here = choose(arrival.node, keys, steps)
+      here = choose(arrival.node, caller)
       continue
     }
     const { node, opening } = arrival as { node: AgencyNode, opening: Opening }
     steps.push({ kind: 'agency', agency: node.id, opening })
-    const { line, status } = hunt(plan, node, { busy, dead }, steps)
-    if (line !== undefined) return { steps, reaches: { agency: node.id, line } }
+    const { line, status } = hunt(plan, node, { busy, dead }, caller)
+    if (line !== undefined) return { steps, language: caller.language, reaches: { agency: node.id, line } }
     const { ladder, to: helper } = overflow(node, status)
     if (helper === undefined) {
-      steps.push({ kind: 'hears', prompt: node.sorry })
-      return { steps }
+      hears(caller, node.sorry)
+      return { steps, language: caller.language }
     }
     steps.push({ kind: 'overflow', agency: node.id, ladder, to: helper })
     here = helper
   }
 }
 
-function choose(menu: MenuNode, keys: string[], steps: Step[]): string {
+/** The caller on the way: keys not pressed yet, what they hear, and all that happened. */
+interface Caller { keys: string[], language: string, steps: Step[] }
+
+const hears = ({ steps, language }: Caller, prompt: string) => steps.push({ kind: 'hears', prompt, language })
+
+function choose(menu: MenuNode, caller: Caller): string {
+  const { keys, steps } = caller
   const node = menu.id
   steps.push({ kind: 'menu', node })
   let question = menu.greeting ? [menu.greeting, menu.prompt] : [menu.prompt]
   for (let wrong = 0; wrong < menu.tries; wrong++) {
-    for (const prompt of question) steps.push({ kind: 'hears', prompt })
+    for (const prompt of question) hears(caller, prompt)
     const digit = keys.shift()
     if (digit === undefined) {
       steps.push({ kind: 'silence', node, to: menu.silence })
       return menu.silence
     }
-    const to = menu.keys.get(digit) ?? null
-    steps.push({ kind: 'key', node, digit, to })
-    if (to) return to
+    const choice = menu.keys.get(digit)
+    steps.push({ kind: 'key', node, digit, to: null, ...choice })
+    if (choice) {
+      caller.language = choice.language ?? caller.language
+      return choice.to
+    }
     question = [menu.wrongKey, menu.prompt]
   }
   steps.push({ kind: 'tries', node, to: menu.silence })
@@ -118,12 +129,12 @@ function choose(menu: MenuNode, keys: string[], steps: Step[]): string {
 }
 
 /** The agency's lines one after the other, as the dialplan rings them; `status` is what it says after the last. */
-function hunt(plan: Plan, { connecting, lines }: AgencyNode, { busy, dead }: { busy: readonly string[], dead: readonly string[] }, steps: Step[]) {
+function hunt(plan: Plan, { connecting, lines }: AgencyNode, { busy, dead }: { busy: readonly string[], dead: readonly string[] }, caller: Caller) {
   let status = 'CHANUNAVAIL'
   for (const [index, { id: line }] of lines.entries()) {
-    steps.push({ kind: 'hears', prompt: index === 0 ? connecting : plan.prompts.nextLine })
+    hears(caller, index === 0 ? connecting : plan.prompts.nextLine)
     const outcome = dead.includes(line) ? 'dead' : busy.includes(line) ? 'busy' : 'answered'
-    steps.push({ kind: 'line', line, outcome })
+    caller.steps.push({ kind: 'line', line, outcome })
     if (outcome === 'answered') return { line, status }
     if (outcome === 'busy') status = 'BUSY'
   }

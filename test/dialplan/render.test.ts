@@ -42,6 +42,12 @@ describe('a template', () => {
     expect(await write('{{ trunks[0].codecs | list }} {{ numbers[0].entryKind }}-{{ numbers[0].entry }}')).toBe('alaw,ulaw menu-utama')
   })
 
+  it('asks whether a key chooses a language', async () => {
+    const { plan } = readPlan(townWith(['      2: lain\n', '      2: { language: en }\n']), { file: 'plan.yaml' })
+    await using templates = await folder({ 'a.conf.liquid': '{% for key in menus[0].keys %}{{ key.digit }} {{ key.to }}{% if key.language %} {{ key.language }}{% endif %};{% endfor %}' })
+    expect((await render(templates.path, plan, {})).get('a.conf')).toContain('1 bpbd;2 utama en;')
+  })
+
   it('knows the human of a number, who is there at any hour', async () => {
     const hours = townWith(['    name: BPBD\n', '    name: BPBD\n    hours: kantor\n    closed: posko\n'], ['prompts:\n', 'hours:\n  kantor: [{ days: [mon], from: 08:00, to: 16:00 }]\nprompts:\n'])
     await using templates = await folder({ 'a.conf.liquid': '{% for number in numbers %}{{ number.did }} {{ number.entry }} {{ number.human }} {% endfor %}' })

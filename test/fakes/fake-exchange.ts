@@ -51,6 +51,7 @@ export class FakeChannel implements Channel {
   get caller() { return this.number }
   readonly hungUp = this.#line.signal
   place = ''
+  language = ''
   talkingWith: string | undefined
   #listeners: ((digit: string) => void)[] = []
   #inHand = true
@@ -77,6 +78,11 @@ export class FakeChannel implements Channel {
   async remember(place: string) {
     this.#there()
     this.place = place
+  }
+
+  async speak(language: string) {
+    this.#there()
+    this.language = language
   }
 
   async ring(agency: string) {

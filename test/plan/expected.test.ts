@@ -34,6 +34,8 @@ test.each([
     `2:63 calls.0.reaches: gets to posko, not to bpbd (utama, key 1, bpbd closed, posko) — ${look} 16:00" --press "1"`],
   ['another line', 'at: 2027-01-11 08:00, press: [1], busy: [bpbd-1], reaches: bpbd, line: bpbd-1',
     `2:94 calls.0.line: gets to bpbd by bpbd-2, not by bpbd-1 — ${look} 08:00" --press "1" --busy "bpbd-1"`],
+  ['another language', 'at: 2027-01-11 08:00, press: [1], reaches: bpbd, language: en',
+    `2:78 calls.0.language: is heard in "id", not in "en" (utama, key 1, bpbd) — ${look} 08:00" --press "1"`],
   ['an apology', 'at: 2027-01-11 08:00, busy: [posko-1], reaches: posko',
     `2:68 calls.0.reaches: gets to nobody, not to posko (utama, silence, posko, posko-1 busy) — ${look} 08:00" --busy "posko-1"`]
 ])('a call that gets to %s is told, with its way', (_, call, fault) => {

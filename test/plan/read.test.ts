@@ -16,7 +16,7 @@ it('the town\'s plan is read whole, with what was left out filled in', () => {
   expect(plan.numbers.get('+62721555')).toEqual({ language: 'id', entry: 'bpbd' })
   expect(plan.nodes.get('utama')).toEqual({
     kind: 'menu', id: 'utama', greeting: 'sambutan', prompt: 'menu-utama', patience: seconds(3), tries: 2,
-    keys: new Map([['1', 'bpbd'], ['2', 'lain']]), silence: 'posko', wrongKey: 'tidak-valid'
+    keys: new Map([['1', { to: 'bpbd' }], ['2', { to: 'lain' }]]), silence: 'posko', wrongKey: 'tidak-valid'
   })
   expect(plan.nodes.get('lain')).toMatchObject({ patience: seconds(1.5), tries: 3, wrongKey: 'salah' })
   expect(plan.nodes.get('bpbd')).toEqual({
