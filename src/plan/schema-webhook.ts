@@ -20,6 +20,6 @@ export function webhookUrls({ agencies }: Draft, report: Report) {
   for (const [id, agency] of agencies ?? []) {
     const { url } = agency?.webhook ?? {}
     const refusal = url === undefined ? undefined : urlRefusal(url)
-    if (refusal) report(['agencies', id, 'webhook', 'url'], `${quote(url!)} ${refusal}`)
+    if (refusal) report(['agencies', id, 'webhook', 'url'], `${quote(url!)} ${refusal}`, 'as in "https://opd.example.go.id/satunomor"')
   }
 }

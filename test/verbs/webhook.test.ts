@@ -1,6 +1,6 @@
 /** `npx satunomor webhook`, as it is typed. */
 import { execFile } from 'node:child_process'
-import { readFile, writeFile } from 'node:fs/promises'
+import { cp, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { afterAll, beforeAll, expect, test, vi } from 'vitest'
@@ -17,6 +17,7 @@ let env: Record<string, string>
 beforeAll(async () => {
   const { path } = open.use(await tempFolder())
   await writeFile(join(path, 'plan.yaml'), (await readFile('dialplan/plan.yaml', 'utf8')).replace('    name: BPBD\n', '    name: BPBD\n    webhook: { url: "https://opd.example.go.id/x" }\n'))
+  await cp('dialplan/directory', join(path, 'directory'), { recursive: true })
   env = { SATUNOMOR_STATE: path, SATUNOMOR_PLAN: join(path, 'plan.yaml'), SATUNOMOR_TOKEN: token, SATUNOMOR_HTTP_ADDRESS: '127.77.110.6' }
 })
 afterAll(() => open.disposeAsync())
