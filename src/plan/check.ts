@@ -6,6 +6,7 @@ import { linesOnTrunks, trunksOf, unnoticed } from './check-lines.ts'
 import { closable, exceptionDays, hoursReferences, overflowEnds, timetables } from './check-hours.ts'
 import { followUps, ruledBy } from './check-followups.ts'
 import { allLines, type Draft, type Path, type Report } from './draft.ts'
+import { webhookUrls } from './schema-webhook.ts'
 import { didYouMean, quote } from './faults.ts'
 import { dialable, dialRefusal, domestic, looksLikeTelephone } from './telephone.ts'
 
@@ -15,7 +16,8 @@ export type PromptCatalogue = ReadonlyMap<string, ReadonlyMap<string, unknown>>
 type Check = (plan: Draft, report: Report) => void
 
 export const checks: Check[] = [
-  places, trunks, references, nodeNames, lines, linesOnTrunks, unnoticed, endsAtAHuman, hoursReferences, timetables, closable, exceptionDays, overflowEnds, followUps
+  places, trunks, references, nodeNames, lines, linesOnTrunks, unnoticed, endsAtAHuman, hoursReferences, timetables, closable, exceptionDays,
+  overflowEnds, followUps, webhookUrls
 ]
 
 /** The time zone and the languages are known to the world. */

@@ -5,6 +5,7 @@ import type { Calendar } from './holidays.ts'
 import type { Room } from './rooms.ts'
 import type { Exception, Line as WrittenLine, Period, PlanFile, Prompts, Trunk } from './schema.ts'
 import type { FollowUps } from './schema-followups.ts'
+import type { Webhook } from './schema-webhook.ts'
 
 export type { Exception, Period, Prompts, Trunk } from './schema.ts'
 
@@ -78,6 +79,8 @@ export interface AgencyNode {
   closed?: string
   /** The agencies that take its callers after its last line. */
   overflow?: { busy?: string, dead?: string }
+  /** Where its own system is told of its calls. */
+  webhook?: Webhook
 }
 
 export type Order = PlanFile['agencies'] extends ReadonlyMap<string, infer Agency extends { order: string }> ? Agency['order'] : never

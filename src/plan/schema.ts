@@ -6,6 +6,7 @@ import { Type, type Static } from 'typebox'
 import { Directory } from './directory.ts'
 import { Room } from './rooms.ts'
 import { FollowUps } from './schema-followups.ts'
+import { Webhook } from './schema-webhook.ts'
 import { date, dialled, duration, either, name, named, oneOf, prompt, reference, text, time } from './schema-words.ts'
 
 const language = Type.String({ pattern: '^[a-z]{2}$', expects: 'a language code of two small letters, as in "id"' })
@@ -90,7 +91,8 @@ const Agency = Type.Object({
   overflow: Type.Optional(Type.Object({
     busy: Type.Optional(reference('The agency that takes its callers when a line of it works, and none was picked up')),
     dead: Type.Optional(reference('The agency that takes its callers when all of its lines are out of order'))
-  }, { description: 'Where callers go after its last line; to an apology if left out' }))
+  }, { description: 'Where callers go after its last line; to an apology if left out' })),
+  webhook: Type.Optional(Webhook)
 })
 
 export const weekdays = ['mon', 'tue', 'wed', 'thu', 'fri', 'sat', 'sun'] as const

@@ -35,6 +35,13 @@ const stories: [story: string, edits: Edit[], ...faults: string[]][] = [
   ['a line on no trunk', [['trunk: carrier', 'trunk: carier']],
     '31:23 agencies.bpbd.lines.1.trunk: "carier" is no trunk — did you mean "carrier"?'],
 
+  ['a webhook that anybody could read', [['    name: BPBD\n', '    name: BPBD\n    webhook: { url: "http://opd.example.go.id/x" }\n']],
+    '28:16 agencies.bpbd.webhook.url: "http://opd.example.go.id/x" is neither https:// nor http:// on this machine (127.0.0.0/8) — as in "https://opd.example.go.id/satunomor"'],
+  ['a webhook that leads to a cloud\'s metadata', [['    name: BPBD\n', '    name: BPBD\n    webhook: { url: "https://169.254.169.254/x" }\n']],
+    '28:16 agencies.bpbd.webhook.url: "https://169.254.169.254/x" is an address that no receiver can have — as in "https://opd.example.go.id/satunomor"'],
+  ['a webhook with an event that there is not', [['    name: BPBD\n', '    name: BPBD\n    webhook: { url: "https://opd.example.go.id/x", events: [call.ringing, call.rung] }\n']],
+    '28:75 agencies.bpbd.webhook.events.1: is "call.rung"; it must be one of call.ringing, call.claimed, call.connected, call.ended, call.abandoned, followup.opened, followup.closed, heartbeat'],
+
   ['a misspelt word', [['greeting:', 'greting:']],
     '12:5 menus.utama.greting: is not a known key — did you mean "greeting"?'],
   ['a word that nobody knows', [['greeting:', 'holidays:']],
