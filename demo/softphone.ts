@@ -360,8 +360,12 @@ export class IncomingCall extends Call {
   protected override hop() { return this.#asked.from }
 }
 
+/** A text message (RFC 3428), as it came. */
+export interface TextMessage { from: string, line: string, text: string, request: Request }
+
 export class Softphone implements AsyncDisposable {
   readonly wire: Wire
+  #reader: ((message: TextMessage) => unknown) | null = null
   readonly #calls = new Map<string, OutgoingCall | IncomingCall>()
   #handler: ((call: IncomingCall) => unknown) | null = null
   #closing: Promise<void> | null = null
@@ -395,6 +399,11 @@ export class Softphone implements AsyncDisposable {
     this.#handler = handler
   }
 
+  /** Who reads this telephone's messages; while nobody does, they are refused with a 405. */
+  onMessage(reader: (message: TextMessage) => unknown) {
+    this.#reader = reader
+  }
+
   /** Shows every datagram that comes in, before it is understood; returns what ends that. */
   onDatagram(watcher: (datagram: Buffer, from: Address) => void) { return this.wire.watch(watcher) }
 
@@ -413,6 +422,10 @@ export class Softphone implements AsyncDisposable {
     const required = values(request, 'require')
     const tag = tagOf(request, 'to')
     if (request.method === 'CANCEL') return this.#cancel(asked)
+    if (request.method === 'MESSAGE' && tag === undefined && this.#reader) {
+      asked.respond(200)
+      return void this.#reader({ from: userOf(party(header(request, 'from')!).uri), line: userOf(request.uri), text: fromWire(request.body), request })
+    }
     if (!allow[1].split(', ').includes(request.method)) return asked.respond(405, { headers: [allow] })
     if (required.length > 0) return asked.respond(420, { headers: [['unsupported', required.join(', ')]] })
     if (tag !== undefined) {

@@ -16,17 +16,23 @@ import { Health } from './asterisk/health.ts'
 import { Heartbeat } from './asterisk/heartbeat.ts'
 import { PlanLoader } from './asterisk/plan-loader.ts'
 import { Refusals } from './asterisk/refusals.ts'
+import { SipMessages } from './asterisk/sip-messages.ts'
 import { TrunkLine } from './asterisk/trunk-line.ts'
 import type { Note } from './calls/call.ts'
 import { LivePlan } from './calls/live-plan.ts'
 import { Switchboard } from './calls/switchboard.ts'
 import { pause, within } from './calls/time.ts'
+import { Courier } from './delivery/courier.ts'
 import { planOf, type Changes } from './dialplan/changes.ts'
+import { setSwitches } from './dialplan/switching.ts'
 import { Versions } from './dialplan/versions.ts'
 import { Watch } from './dialplan/watch.ts'
 import { Book } from './followups/book.ts'
+import { recorder, WebhookGateway } from './followups/gateways.ts'
 import { Jobs } from './followups/jobs.ts'
+import { Messages, messageTries } from './followups/messages.ts'
 import { Pacer } from './followups/pacer.ts'
+import { takeReply, type Reply } from './followups/replies.ts'
 import { ringing } from './followups/ringing.ts'
 import { Settler } from './followups/settler.ts'
 import { Metrics } from './http/metrics.ts'
@@ -35,12 +41,15 @@ import { loadToken } from './http/token.ts'
 import { seconds } from './plan/duration.ts'
 import { agencies } from './plan/plan.ts'
 import { SwitchFile } from './plan/switches.ts'
+import type { SwitchOrder } from './plan/switching.ts'
 import { changesOf } from './prepare.ts'
 import { Records } from './records/records.ts'
 import { Relay } from './records/relay.ts'
 import { Scribe } from './records/scribe.ts'
 import { secretsIn } from './secrets.ts'
 import { places, readSettings, type Settings } from './settings.ts'
+import { WebhookSecrets } from './webhooks/secrets.ts'
+import { Webhooks, webhookTries } from './webhooks/webhooks.ts'
 
 export interface Service {
   /** e.g. `http://127.0.0.1:8080` */
@@ -97,7 +106,7 @@ export async function serve(settings: Settings, log: Logger): Promise<Service> {
   const refusals = new Refusals()
   const metrics: Metrics = new Metrics({
     figures: async () => ({
-      ...await local.totals(), followUps: await book.figures(),
+      ...await local.totals(), followUps: await book.figures(), deliveries: [...await messages.figures(), ...await webhooks.figures()],
       busyLines: (await local.live()).flatMap(({ agency, line }) => agency && line ? [{ agency, line }] : []),
       lines: agencies(plan.now).flatMap(({ id, lines }) => lines.map(line => ({ agency: id, line: line.id })))
     }),
@@ -135,10 +144,35 @@ export async function serve(settings: Settings, log: Logger): Promise<Service> {
   })
   const pacer = new Pacer({ book, plan: () => plan.now, live: () => local.live(), ready: () => ari.up && jobs.up, queue: claims => jobs.queue(claims), log })
 
+  const setByHand = async (order: SwitchOrder) => {
+    try {
+      return await setSwitches({ file: place.switches, plan: plan.now, audit: (who, what) => local.audit(who, what, null) }, order)
+    } finally {
+      await switches.look()
+    }
+  }
+
+  // What citizens are told by SMS or the like.
+  const gateway = settings.messages.by === 'webhook' ? new WebhookGateway(settings.messages) : settings.messages.by === 'sip'
+    ? new SipMessages({ link: ari, plan: () => plan.now, cliOf: async ({ followupId }) => plan.now.followups.outbound.cli ?? (await book.get(followupId))!.followUp.did })
+    : recorder
+  const messenger: Courier = new Courier({ name: 'message', redis: settings.redis, concurrency: 10, retry: messageTries, deliver: id => messages.send(id), log })
+  const messages: Messages = new Messages({ book, records: local, plan: () => plan.now, gateway, retry: messageTries, queue: ids => messenger.queue(ids), ready: () => messenger.up, log })
+  const messaging = {
+    messages: { list: messages.list.bind(messages), status: messages.status.bind(messages), reply: (reply: Reply) => takeReply(book, plan.now, reply, Date.now()) },
+    ...settings.messages.by === 'webhook' ? { secret: settings.messages.secret } : {}
+  }
+
+  // What agencies' own systems are told.
+  const webhookSecrets = new WebhookSecrets(place.webhooks)
+  const porter: Courier = new Courier({ name: 'webhook', redis: settings.redis, concurrency: 100, retry: webhookTries, deliver: id => webhooks.deliver(id), log })
+  const webhooks: Webhooks = new Webhooks({ records: local, plan: () => plan.now, secrets: agency => webhookSecrets.of(agency, Date.now()), retry: webhookTries, queue: ids => porter.queue(ids), ready: () => porter.up, log })
+
   const { token, made: tokenMade } = settings.token ? { token: settings.token, made: false } : await loadToken(place.token)
   const release = (JSON.parse(await readFile(join(settings.project, 'package.json'), 'utf8')) as { version: string }).version
-  const http = await httpServer({ records: shared ?? local, live: () => local.live(), token, log, ready: () => health.ready(), version: release, metrics, audit: checkBooks, refused: limit => refusals.lastHour(limit), changes, followUps: { book, plan: () => plan.now, records: local }, queues: jobs.queues })
+  const http = await httpServer({ records: shared ?? local, live: () => local.live(), token, log, ready: () => health.ready(), version: release, metrics, audit: checkBooks, refused: limit => refusals.lastHour(limit), changes, directory: () => plan.now.directory, switches: { now: () => switches.now, set: setByHand }, messaging, webhooks, followUps: { book, plan: () => plan.now, records: local }, queues: [...jobs.queues, ...messenger.queues, ...porter.queues] })
 
+  watch.goOn(version, plan.now)
   await switches.open()
   await bookkeeper.open()
   ari.open()
@@ -147,6 +181,10 @@ export async function serve(settings: Settings, log: Logger): Promise<Service> {
   jobs.start()
   settler.start()
   pacer.start()
+  messenger.start()
+  messages.start()
+  porter.start()
+  webhooks.start()
   const url = await http.listen(settings.http)
   log.info({ url, version: version.version, plan: plan.now.version, numbers: [...plan.now.numbers.keys()] }, 'the service is up')
 
@@ -159,6 +197,10 @@ export async function serve(settings: Settings, log: Logger): Promise<Service> {
     closing.abort()
     await watch.close()
     await catchingUp
+    await webhooks.close()
+    await porter.close()
+    await messages.close()
+    await messenger.close()
     await pacer.close()
     await jobs.close()
     await settler.close()

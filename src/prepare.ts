@@ -8,6 +8,7 @@ import { dirname, join, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { pino, type Logger } from 'pino'
 import { inRoot } from '../setup/root.mjs'
+import { sipMessageModules } from './asterisk/sip-messages.ts'
 import { Changes, type ChangesOptions } from './dialplan/changes.ts'
 import { layOut, type LayOut, type Site } from './dialplan/lay-out.ts'
 import { run as runHere, type Run } from './dialplan/run.ts'
@@ -48,7 +49,7 @@ export function changesOf(settings: Settings, log: Logger, { sounds = settings.s
     desk: { plan: resolve(plan), templates: join(dialplan, 'templates'), prompts: join(dialplan, 'prompts') },
     workshop: { site: { ...siteOf(settings) }, run: run ?? (tools === 'root' ? toolsInRoot : runHere), ...progress ? { progress } : {}, spoken: sounds, expected: checkExpectedCalls, allow: join(project, 'asterisk-config', 'lint-allow.yaml') },
     live: { etc: join(places(state).etc, 'plan'), sounds }, log,
-    smoke: candidate => smoke(candidate, { config: join(project, 'asterisk-config'), tools }), ...more
+    smoke: (candidate, tell) => smoke(candidate, { config: join(project, 'asterisk-config'), tools, tell }), ...more
   })
 }
 
@@ -59,7 +60,7 @@ export async function makeReady({ settings, owner, run, progress = () => {}, war
   await mkdir(sounds, { recursive: true, mode: 0o755 })
   const changes = changesOf(settings, pino({ level: 'silent' }), { sounds, progress, ...run ? { run } : {} })
   const version = await changes.start({ who: 'the set-up', warn })
-  await layOut({ config: join(project, 'asterisk-config'), site: siteOf(settings), secrets: await secretsIn(secrets), to: etc, ...owner ? { owner } : {} })
+  await layOut({ config: join(project, 'asterisk-config'), site: siteOf(settings), secrets: await secretsIn(secrets), modules: settings.messages.by === 'sip' ? sipMessageModules : [], to: etc, ...owner ? { owner } : {} })
   const tools = run ?? (settings.tools === 'root' ? toolsInRoot : runHere)
   await ringTone(sounds, tools)
   await speak({ folder: join(project, 'demo', 'sentences'), out: join(sounds, 'telephones'), language: 'id', run: tools, progress })

@@ -16,7 +16,9 @@ const verbs: Record<string, { does: string, load: () => Promise<Verb> }> = {
   simulate: { does: 'the way that a call would take: --number 112 --at "2027-03-20 02:30" --press 1,2 --busy LINE --dead LINE', load: () => import('./verbs/simulate.ts') },
   expect: { does: 'checks the expected calls of dialplan/calls.yaml', load: () => import('./verbs/expect.ts') },
   calendar: { does: 'when agencies open and close: --days 30 --from 2027-03-01', load: () => import('./verbs/calendar.ts') },
-  switch: { does: 'closes an agency until a time, or sets the city\'s surge mode: close AGENCY, open AGENCY, siaga, normal', load: () => import('./verbs/switch.ts') },
+  switch: { does: 'closes an agency until a time, or sets the city\'s surge mode: close AGENCY, open AGENCY, siaga, normal --until "2027-03-20 18:00" --reason "…" [--who NAME]', load: () => import('./verbs/switch.ts') },
+  directory: { does: 'OPD, kecamatan and kelurahan: [--search "tanjung karang"]', load: () => import('./verbs/directory.ts') },
+  webhook: { does: 'agencies\' own systems: secret AGENCY [--rotate], dead, redeliver EVENT', load: () => import('./verbs/webhook.ts') },
   schema: { does: 'prints the JSON Schema of plan.yaml, for editors', load: () => import('./verbs/schema.ts') }
 }
 

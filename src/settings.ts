@@ -4,6 +4,8 @@
  */
 import { isIP } from 'node:net'
 import { join } from 'node:path'
+import { isSecret } from './delivery/signed.ts'
+import { urlRefusal } from './plan/webhook-url.ts'
 
 export interface Settings {
   /** The project's folder, and the one for what a clone makes and keeps. */
@@ -18,6 +20,8 @@ export interface Settings {
   /** PostgreSQL for the records, beside the local store. */
   database: string | undefined
   token: string | undefined
+  /** How messages get to citizens: by a gateway, by Asterisk, or not at all (they are shown). */
+  messages: { by: 'webhook', url: string, secret: string } | { by: 'sip' } | { by: 'record' }
   /** Where espeak-ng, sox and Asterisk's program are: on this machine (or in this container), or in the root that `npm start` makes. */
   tools: 'here' | 'root'
   logLevel: string
@@ -68,6 +72,7 @@ export function readSettings(env: Record<string, string | undefined>, project: s
     redis: url('REDIS_URL', 'redis://127.0.0.1:6389', ['redis:', 'rediss:']),
     database: env['DATABASE_URL'] ? url('DATABASE_URL', '', ['postgres:', 'postgresql:']) : undefined,
     token: env['SATUNOMOR_TOKEN'] || undefined,
+    messages: messages(),
     tools: env['SATUNOMOR_TOOLS'] === 'root' ? 'root' : 'here',
     logLevel: text('SATUNOMOR_LOG', 'info')
   }
@@ -76,6 +81,18 @@ export function readSettings(env: Record<string, string | undefined>, project: s
   if (settings.token !== undefined && settings.token.length < 16) faults.push('SATUNOMOR_TOKEN is shorter than 16 characters: make one with `openssl rand -hex 32`')
   if (faults.length > 0) throw new BadSettings(faults.join('\n'))
   return settings
+
+  function messages(): Settings['messages'] {
+    const [by, url, secret] = ['SATUNOMOR_MESSAGES', 'SATUNOMOR_MESSAGES_URL', 'SATUNOMOR_MESSAGES_SECRET'].map(name => env[name]?.trim() || undefined)
+    if (by !== undefined && by !== 'sip' && by !== 'record' && by !== 'webhook') faults.push(`SATUNOMOR_MESSAGES is "${by}": it may be sip, webhook or record`)
+    if ((by ?? 'webhook') !== 'webhook' && url !== undefined) faults.push(`SATUNOMOR_MESSAGES is "${by}" and SATUNOMOR_MESSAGES_URL is set: messages go one way`)
+    if (by === 'sip') return { by }
+    if (by === 'record' || (by === undefined && url === undefined)) return { by: 'record' }
+    const refusal = url === undefined ? 'is missing' : urlRefusal(url)
+    if (refusal) faults.push(`SATUNOMOR_MESSAGES_URL ${refusal}`)
+    if (secret === undefined || !isSecret(secret)) faults.push('SATUNOMOR_MESSAGES_SECRET is no secret: `whsec_` and the base64 of 24 to 64 bytes, as `echo whsec_$(openssl rand -base64 32)` makes it')
+    return { by: 'webhook', url: url ?? '', secret: secret ?? '' }
+  }
 }
 
 /** What is made and kept, under the state folder. */
@@ -86,5 +103,7 @@ export const places = (state: string) => ({
   records: join(state, 'records.sqlite'),
   token: join(state, 'token'),
   /** What an admin has set by hand. */
-  switches: join(state, 'switches.json')
+  switches: join(state, 'switches.json'),
+  /** The secrets that are shared with agencies' own systems, a file for each. */
+  webhooks: join(state, 'webhooks')
 })

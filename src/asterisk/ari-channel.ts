@@ -100,6 +100,10 @@ export class AriChannel implements Channel {
     await this.#ask('setChannelVar', { variable: 'SN_STATE', value: place })
   }
 
+  async speak(language: string) {
+    await this.#ask('setChannelVar', { variable: 'CHANNEL(language)', value: language })
+  }
+
   async ring(agency: string) {
     await this.#continueAt(`agency-${agency}`)
   }

@@ -11,7 +11,7 @@ export interface CelEvent {
   linkedId: string
   channelId: string
   channelName: string
-  /** `<agency>/<line>` from the moment that a line is tried; the leg to the line inherits it. */
+  /** `<agency>/<line>` from the moment that a line is tried; the leg to the line inherits it, only `<agency>/` where the line rings with others. */
   account: string
   context: string
   exten: string
@@ -51,7 +51,6 @@ export function stepOf(event: CelEvent, key: string): Step | undefined {
   const tell = <K extends Kind>(kind: K, facts: Happenings[K]) =>
     ({ callId: event.linkedId, key, at: event.at, witness: 'ledger', kind, facts }) as Step
   const isCaller = event.channelId === event.linkedId
-  const [agency = '', line = ''] = event.account.split('/')
 
   switch (event.type) {
     case 'CHAN_START':
@@ -60,7 +59,7 @@ export function stepOf(event: CelEvent, key: string): Step | undefined {
     case 'ANSWER':
       return isCaller ? tell('picked', {}) : undefined
     case 'BRIDGE_ENTER':
-      return isCaller ? undefined : tell('connected', { agency, line })
+      return isCaller ? undefined : connected(event, tell)
     case 'HANGUP':
       return isCaller ? tell('hangup', hangupOf(event)) : undefined
     case 'LINKEDID_END':
@@ -71,6 +70,17 @@ export function stepOf(event: CelEvent, key: string): Step | undefined {
 }
 
 type Tell = <K extends Kind>(kind: K, facts: Happenings[K]) => Step
+
+/**
+ * Who is with the caller. Of lines that ring together each that is picked up has a bridge of its own first; the one that is
+ * with the caller is told by the Local channel that leads there.
+ */
+function connected({ account, channelName }: CelEvent, tell: Tell): Step | undefined {
+  const [agency = '', line = ''] = account.split('/')
+  if (!channelName.startsWith('Local/')) return line === '' ? undefined : tell('connected', { agency, line })
+  const [, among] = /^Local\/together@line-([a-z0-9-]+?)(?:~[0-9a-f]+)?-[0-9a-f]{8};1$/.exec(channelName) ?? []
+  return among === undefined ? undefined : tell('connected', { agency, line: among })
+}
 
 /** What only the dialplan knows (`CELGenUserEvent` in dialplan/templates/extensions.conf.liquid). */
 function userStep({ userEvent, extra }: CelEvent, tell: Tell): Step | undefined {
@@ -83,7 +93,7 @@ function userStep({ userEvent, extra }: CelEvent, tell: Tell): Step | undefined 
       return tell('line-outcome', { agency: words[0], line: words[1], outcome: outcomeOf(words[2], q850), q850 })
     }
     case 'FALLBACK': return tell('menu', { node: words[0] })
-    case 'KEY': return tell('key', { node: words[0], digit: words[1], means: words[2] ?? null })
+    case 'KEY': return tell('key', { node: words[0], digit: words[1], means: words[2] ?? null, ...words[3] ? { language: words[3] } : {} })
     case 'DECIDED': return tell('decided', { disposition: words[0] as Disposition, why: words[1] ?? '' })
     case 'ACCEPTED': return tell('accepted', {})
     case 'CITIZEN': return tell('citizen', {})

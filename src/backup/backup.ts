@@ -34,7 +34,7 @@ export async function makeBackup(settings: Pick<Settings, 'project' | 'state' | 
 
 async function fill({ project, state, plan, asterisk }: Pick<Settings, 'project' | 'state' | 'plan' | 'asterisk'>, folder: string): Promise<Manifest> {
   const at = new Date().toISOString()
-  const { records, secrets, token, switches } = places(state)
+  const { records, secrets, token, switches, webhooks } = places(state)
   await mkdir(join(folder, 'ledger'), { recursive: true, mode: 0o700 })
 
   // First the records, then the ledger: whatever the records do not have yet, the ledger has.
@@ -43,6 +43,10 @@ async function fill({ project, state, plan, asterisk }: Pick<Settings, 'project'
   await ifThere(() => copyForGood(secrets, join(folder, 'secrets.json'), 0o600))
   await ifThere(() => copyForGood(token, join(folder, 'token'), 0o600))
   await ifThere(() => copyForGood(switches, join(folder, 'switches.json'), 0o600))
+  for (const name of await ifThere(() => readdir(webhooks)) ?? []) {
+    await mkdir(join(folder, 'webhooks'), { recursive: true, mode: 0o700 })
+    if (name.endsWith('.json')) await copyForGood(join(webhooks, name), join(folder, 'webhooks', name), 0o600)
+  }
   await copyForGood(plan, join(folder, 'plan.yaml'), 0o600)
   await cp(join(project, 'dialplan'), join(folder, 'dialplan'), { recursive: true })
 

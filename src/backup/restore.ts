@@ -28,10 +28,12 @@ export interface Restored {
 export async function restore(settings: Pick<Settings, 'state' | 'http' | 'asterisk'>, folder: string): Promise<Restored> {
   const { at, files } = await readManifest(folder)
   const { state, asterisk } = settings
-  const { records, secrets, token, switches } = places(state)
+  const { records, secrets, token, switches, webhooks } = places(state)
   await refuseWhileItRuns(settings, records)
   await mkdir(state, { recursive: true, mode: 0o750 })
   await mkdir(dirname(asterisk.cel), { recursive: true, mode: 0o750 })
+
+  if (files.some(({ path }) => path.startsWith('webhooks/'))) await mkdir(webhooks, { recursive: true, mode: 0o700 })
 
   const stamp = at.replace(/[-:]|\.\d+/g, '')
   const back: { from: BackedUp, to: string, mode: number }[] = []
@@ -39,6 +41,7 @@ export async function restore(settings: Pick<Settings, 'state' | 'http' | 'aster
     if (from.path === 'records.sqlite') back.push({ from, to: records, mode: 0o600 })
     if (from.path === 'secrets.json') back.push({ from, to: secrets, mode: 0o600 })
     if (from.path === 'token') back.push({ from, to: token, mode: 0o600 })
+    if (from.path.startsWith('webhooks/')) back.push({ from, to: join(webhooks, basename(from.path)), mode: 0o600 })
     if (from.path === 'switches.json') back.push({ from, to: switches, mode: 0o600 })
   }
   for (const from of await lostOf(files.filter(({ path }) => path.startsWith('ledger/')), asterisk.cel)) {

@@ -69,6 +69,11 @@ export class Call {
     await this.#channel.remember(place)
   }
 
+  /** What the caller hears from now on is in this language. */
+  async speak(language: string) {
+    await this.#channel.speak(language)
+  }
+
   /**
    * Has the dialplan ring an agency's lines, and the two talk. Resolves when the caller comes back, nobody having
    * answered; rejects with `Hangup` when the call ends, by whomever and however long they talked.

@@ -12,6 +12,8 @@ export interface Channel {
   onDigit(listener: (digit: string) => void): void
   /** Writes on the channel where the caller is, so that another process of ours can go on from there. */
   remember(place: string): Promise<void>
+  /** What the caller hears from now on is in this language, here and in the dialplan: it travels with the channel. */
+  speak(language: string): Promise<void>
   /** Gives the call to the dialplan, which rings the agency's lines. Resolves when it is given. */
   ring(agency: string): Promise<void>
   /** Gives the call to the dialplan's fallback: what remains when we cannot go on. */

@@ -52,9 +52,10 @@ async function choose(call: Call, menu: MenuNode): Promise<string> {
       call.note('silence', { node: menu.id })
       return menu.silence
     }
-    const means = menu.keys.get(digit) ?? null
-    call.note('key', { digit, node: menu.id, means })
-    if (means) return means
+    const { to, language } = menu.keys.get(digit) ?? {}
+    call.note('key', { digit, node: menu.id, means: to ?? null, ...language === undefined ? {} : { language } })
+    if (language !== undefined) await call.speak(language)
+    if (to !== undefined) return to
     question = [menu.wrongKey, menu.prompt]
   }
   return menu.silence

@@ -28,8 +28,8 @@ export interface Happenings {
   picked: Record<never, never>
   /** A menu was entered (its prompts start). */
   menu: { node: string }
-  /** A key was pressed in a menu; `means` is the node that it leads to, or null where it means nothing there. */
-  key: { digit: string, node: string, means: string | null }
+  /** A key was pressed in a menu; `means` is the node that it leads to, or null where it means nothing there; `language`, the one that it chose. */
+  key: { digit: string, node: string, means: string | null, language?: string }
   /** Nothing was pressed in time. */
   silence: { node: string }
   /** The agency is closed: the caller is led to another node. `why` is for people to read. */

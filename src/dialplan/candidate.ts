@@ -8,7 +8,7 @@ import { NotPrepared, prepare, type Preparation } from './prepare.ts'
 import { SynthesisFailed } from './synthesise.ts'
 import { sums } from './versions.ts'
 
-/** The PBX admin's folder: the plan's file, with its holidays/ and calls.yaml beside it where there are any, and two folders. */
+/** The PBX admin's folder: the plan's file, with its holidays/, directory/ and calls.yaml beside it where there are any, and two folders. */
 export interface Desk {
   plan: string
   templates: string
@@ -68,11 +68,12 @@ async function copyOf(desk: Desk, to: string): Promise<Desk> {
   await mkdir(copy.templates, { recursive: true })
   await mkdir(copy.prompts)
   await copyFile(desk.plan, copy.plan)
-  const [beside, holidays] = [dirname(desk.plan), join(dirname(desk.plan), 'holidays')]
+  const beside = dirname(desk.plan)
   if (existsSync(join(beside, 'calls.yaml'))) await copyFile(join(beside, 'calls.yaml'), join(to, 'calls.yaml'))
-  if (existsSync(holidays)) {
-    await mkdir(join(to, 'holidays'))
-    for (const file of await readdir(holidays)) if (file.endsWith('.yaml')) await copyFile(join(holidays, file), join(to, 'holidays', file))
+  for (const [folder, extension] of [['holidays', '.yaml'], ['directory', '.csv']] as const) {
+    if (!existsSync(join(beside, folder))) continue
+    await mkdir(join(to, folder))
+    for (const file of await readdir(join(beside, folder))) if (file.endsWith(extension)) await copyFile(join(beside, folder, file), join(to, folder, file))
   }
   for (const file of await readdir(desk.templates)) if (file.endsWith('.liquid')) await copyFile(join(desk.templates, file), join(copy.templates, file))
   for (const entry of await readdir(desk.prompts, { withFileTypes: true })) {

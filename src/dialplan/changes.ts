@@ -29,8 +29,8 @@ export interface ChangesOptions {
   live: Live
   /** Without one, whoever starts next loads what is live. */
   exchange?: Exchange
-  /** Tries a candidate on an Asterisk of its own; throws what does not work. */
-  smoke?: (candidate: Candidate) => Promise<void>
+  /** Tries a candidate on an Asterisk of its own; throws what does not work. `tell` hears when that one stands, and is called. */
+  smoke?: (candidate: Candidate, tell: (step: string) => void) => Promise<void>
   /** The service walks this plan from now on. */
   follow?: (plan: Plan) => void
   /** An edit was made live: whoever watches over it does from now on. */
@@ -111,10 +111,11 @@ export class Changes {
     }
     if (smoke && tried) {
       tell('smoke call')
-      await smoke(candidate)
+      await smoke(candidate, tell)
     }
     const version = await this.#makeLive(candidate.folder, candidate.plan, { who, why, base: current?.version ?? null, restores: null, from: desk.plan }, tell)
     this.#options.applied?.(version, candidate.plan)
+    await this.#prune(version, candidate.plan)
     return version
   }
 
@@ -134,7 +135,10 @@ export class Changes {
     if (broken.length > 0) throw new NotApplied('failed', `version ${target.version} is not whole any more (${broken.join(', ')}): go back to another one`)
     await using staged = await versions.stage()
     await copyOf(target, staged.folder)
-    return await this.#makeLive(staged.folder, await planOf(target), { who, why, base: current.version, restores: original(target, all).version, from: null }, tell)
+    const plan = await planOf(target)
+    const version = await this.#makeLive(staged.folder, plan, { who, why, base: current.version, restores: original(target, all).version, from: null }, tell)
+    await this.#prune(version, plan)
+    return version
   }
 
   /**
@@ -173,7 +177,7 @@ export class Changes {
     }
     if (kept && smoke) {
       tell('smoke call')
-      await smoke(candidate)
+      await smoke(candidate, tell)
     }
     return await versions.keep(candidate.folder, { plan: candidate.plan.version, who, why, base: kept?.version ?? null, restores: null, from: desk.plan })
   }
@@ -233,6 +237,18 @@ export class Changes {
     tell('verify')
     const differs = await exchange.differs({ rendered: version.rendered, plan })
     if (differs !== undefined) throw new Error(`Asterisk did not load what was rendered (${differs})`)
+  }
+
+  /** The oldest go, beyond as many as the plan keeps; never one that is live, that a rollback leads to, that calls may stand in, or that this folder gave last. */
+  async #prune(current: Version, { apply: { keep } }: Plan) {
+    const { versions, desk, log } = this.#options
+    try {
+      const all = await versions.list()
+      const needed = [current, original(current, all), before(current, all), all.findLast(({ from }) => from === desk.plan), ...await this.#standingIn(current)].map(one => one?.version)
+      for (const version of all.slice(0, -keep)) if (!needed.includes(version.version)) await versions.remove(version)
+    } catch (error) {
+      log.warn({ err: error }, 'old versions of the plan could not be removed: again after the next apply')
+    }
   }
 
   /** The versions that calls may still stand in: those that were live within the last half hour, the newest first. */

@@ -23,10 +23,10 @@ export async function durations(out: string, languages: readonly string[]): Prom
   return all
 }
 
-/** Whoever waits for the menu's end has heard every choice within 10 s. `folder` (the texts') is for the faults' places. */
+/** Whoever waits for the menu's end has heard every choice within 10 s, in the number's language and in each that a key of the menu chooses. `folder` (the texts') is for the faults' places. */
 export function firstChoice(plan: Plan, lengths: Durations, { folder = 'dialplan/prompts', atMost = seconds(10) } = {}): Fault[] {
   const faults: Fault[] = []
-  for (const [did, { language, entry }] of plan.numbers) {
+  for (const { who, language, entry } of beginnings(plan)) {
     const menu = plan.nodes.get(entry)
     if (menu?.kind !== 'menu') continue
     const parts = [menu.greeting, menu.prompt].filter(name => name !== undefined)
@@ -36,11 +36,20 @@ export function firstChoice(plan: Plan, lengths: Durations, { folder = 'dialplan
     const sum = parts.map(({ name, length }) => `${name} ${inSeconds(length)}`).join(' + ')
     faults.push({
       severity: 'error', file: join(folder, language, `${menu.prompt}.txt`), line: 1, column: 1, path: '',
-      sentence: `who dials ${did} hears the last choice only after ${inSeconds(whole)} (${sum}); ${inSeconds(atMost)} is the most`,
+      sentence: `${who} hears the last choice only after ${inSeconds(whole)} (${sum}); ${inSeconds(atMost)} is the most`,
       suggestion: 'shorten one of the texts'
     })
   }
   return faults
+}
+
+/** Where callers hear their first choices. */
+function beginnings(plan: Plan): { who: string, language: string, entry: string }[] {
+  return [...plan.numbers].flatMap(([did, { language, entry }]) => {
+    const menu = plan.nodes.get(entry)
+    const chosen = menu?.kind === 'menu' ? [...menu.keys].filter(([, choice]) => choice.language !== undefined) : []
+    return [{ who: `who dials ${did}`, language, entry }, ...chosen.map(([key, { to, language }]) => ({ who: `who dials ${did} and presses ${key}`, language: language!, entry: to }))]
+  })
 }
 
 const inSeconds = (ms: number) => `${(ms / 1000).toFixed(1)} s`

@@ -5,6 +5,7 @@
 import { byPlace, didYouMean, quote, type Fault } from '../plan/faults.ts'
 import { call, parseDialplan, splitArguments, step, steps, withoutComment, type Statement } from './dialplan.ts'
 import { strangers } from './dialled.ts'
+import { branches, labels, targets } from './targets.ts'
 import { timeFault } from './times.ts'
 import { wrongWays } from './ways.ts'
 
@@ -16,7 +17,7 @@ export const applications = new Set([
 
 export const functions = new Set([
   'ABS', 'CALLERID', 'CHANNEL', 'CUT', 'EXISTS', 'FILTER', 'GLOBAL', 'GROUP', 'GROUP_COUNT', 'HANGUPCAUSE', 'IF', 'IFTIME',
-  'ISNULL', 'LEN', 'MATH', 'PJSIP_HEADER', 'RAND', 'REGEX', 'STRFTIME', 'TIMEOUT', 'TOLOWER', 'TOUPPER', 'URIENCODE'
+  'ISNULL', 'LEN', 'MATH', 'PJSIP_HEADER', 'RAND', 'REGEX', 'SHIFT', 'SORT', 'STRFTIME', 'TIMEOUT', 'TOLOWER', 'TOUPPER', 'URIENCODE'
 ])
 
 /** No list allows these: they reach the shell, the file system, the network, or run what a text says. */
@@ -68,7 +69,7 @@ export function lint(files: ReadonlyMap<string, string>, { elsewhere = [], allow
   for (const { find, ...dialplan } of dialplans) {
     for (const statement of dialplan.statements) look(statement, rules, find)
     for (const { line, context, sentence, suggestion } of wrongWays(dialplan, contexts.difference(dialplan.contexts))) find(line, `[${context}]`, sentence, suggestion)
-    if (lines) for (const { line, context, target } of strangers(steps(dialplan), lines)) find(line, `[${context}]`, `dials ${quote(target)}, which is no line of the plan`, 'write the line into plan.yaml, and take it from there')
+    if (lines) for (const { line, context, sentence, suggestion } of strangers(steps(dialplan), lines)) find(line, `[${context}]`, sentence, suggestion)
     for (const { line, context, app, args } of steps(dialplan)) {
       const fault = app === 'GotoIfTime' ? timeFault(splitArguments(args, '?')[0]!) : undefined
       if (fault) find(line, `[${context}]`, fault, 'hours, days, dates, months: 08:00-16:00,mon-fri,*,*')
@@ -120,22 +121,6 @@ function application({ app, args }: { app: string, args: string }, rules: Rules,
   for (const target of targets(app, args)) known(target, rules.contexts, line, place, find)
 }
 
-const labels = (app: string, args: string) => app === 'Goto' || app === 'Gosub' ? [args] : /^(GotoIf|GosubIf|GotoIfTime)$/.test(app) ? branches(args) : []
-
-/** Contexts that an application leads to; those made from variables are left out. */
-function targets(app: string, args: string): string[] {
-  const contexts = labels(app, args).map(label => splitArguments(label)).filter(parts => parts.length >= 3).map(parts => parts[0]!)
-  // Dial's options that run dialplan: U(context^…), b(context^exten^priority), B, F, G
-  const subroutines = [...args.matchAll(/[UbBFG]\(([A-Za-z][\w-]*)\^?/g)].map(([, context]) => context!)
-  return [...contexts, ...(app === 'Dial' || app === 'Gosub' ? subroutines : [])].filter(context => !context.includes('${'))
-}
-
-/** `then` and `else` out of `condition?then:else`. */
-function branches(args: string): string[] {
-  const [, ...rest] = splitArguments(args, '?')
-  return splitArguments(rest.join('?'), ':').map(branch => branch.trim()).filter(Boolean)
-}
-
 function known(context: string, contexts: ReadonlySet<string>, line: number, place: string, find: Find) {
   const name = splitArguments(context)[0]!.trim()
   if (!contexts.has(name)) find(line, place, `leads to the context ${quote(name)}, which does not exist`, didYouMean(name, contexts))
@@ -145,10 +130,11 @@ function known(context: string, contexts: ReadonlySet<string>, line: number, pla
 function functionsIn(value: string, rules: Rules, line: number, place: string, find: Find) {
   const read = [...value.matchAll(/\$\{([^}(:$]*)([({:}$]|$)/g)]
   for (const [, name = '', next] of read) {
-    if (next === '$' || !/^\w+$/.test(name)) find(line, place, 'has a variable whose name is computed', 'name it')
+    if (next === '$' || !/^\w[\w-]*$/.test(name)) find(line, place, 'has a variable whose name is computed', 'name it')
     else if (next === '(') allowed(name, rules, line, place, find)
   }
-  if (/\bSet\([^=]*[$]/.test(value)) find(line, place, 'sets a variable whose name is computed', 'name it')
+  // A global variable of each line (SN_TURN_<line>) may be named by the ARG of a Gosub: function and beginning are written out.
+  if (/\bSet\((?!GLOBAL\(SN_TURN_\$\{ARG\d\}\)=)[^=]*[$]/.test(value)) find(line, place, 'sets a variable whose name is computed', 'name it')
   for (const [, expression = ''] of value.matchAll(/\$\[((?:[^\][]|\[[^\]]*\])*)\]/g)) {
     if (callersWords.test(expression.replace(/\$\{(FILTER|REGEX|LEN)\((?:[^{}]|\{[^{}]*\})*\)\}/g, ''))) find(line, place, 'has what the caller sent in an expression, unfiltered', 'let only known letters through first: Set(X=${FILTER(0-9+,${CALLERID(num)})})')
   }

@@ -19,22 +19,22 @@ export class Locked extends Error {
   override name = 'Locked'
   readonly holder: Holder | undefined
 
-  constructor(holder: Holder | undefined) {
-    super(`${holder ? `${holder.who} ${holder.does} since ${holder.since}` : 'somebody else changes the plan'}: wait until that is done, then look at what it changed (npx satunomor versions) and try again`)
+  constructor(holder: Holder | undefined, look: string) {
+    super(`${holder ? `${holder.who} ${holder.does} since ${holder.since}` : 'somebody else is at it'}: wait until that is done, then look at what it changed (${look}) and try again`)
     this.holder = holder
   }
 }
 
-/** Takes the lock of a folder until it is disposed. Throws `Locked` at once where somebody else has it. */
-export async function lock(folder: string, { who, does }: Omit<Holder, 'since'>): Promise<AsyncDisposable> {
-  const held = new DatabaseSync(join(folder, 'lock'), { timeout: 0 })
-  const card = join(folder, 'lock.json')
+/** Takes the lock of a folder (or one of a name of its own there) until it is disposed. Throws `Locked` at once where somebody else has it; `look` is the command that shows what that one did. */
+export async function lock(folder: string, { who, does }: Omit<Holder, 'since'>, { name = 'lock', look = 'npx satunomor versions' } = {}): Promise<AsyncDisposable> {
+  const held = new DatabaseSync(join(folder, name), { timeout: 0 })
+  const card = join(folder, `${name}.json`)
   try {
     held.exec('BEGIN EXCLUSIVE')
   } catch (error) {
     held.close()
     if ((error as { errcode?: number }).errcode !== 5) throw error             // SQLITE_BUSY
-    throw new Locked(await readFile(card, 'utf8').then(text => JSON.parse(text) as Holder, () => undefined))
+    throw new Locked(await readFile(card, 'utf8').then(text => JSON.parse(text) as Holder, () => undefined), look)
   }
   await writeFile(card, JSON.stringify({ who, does, since: new Date().toISOString() } satisfies Holder))
   return {

@@ -2,9 +2,10 @@
 import { formatFault, type Fault } from '../plan/faults.ts'
 import { loadPlan } from '../plan/load.ts'
 import { outboundTrunk } from '../plan/follow-up-policy.ts'
-import { agencies, type Plan } from '../plan/plan.ts'
+import type { Plan } from '../plan/plan.ts'
+import { dialledLines } from './dialled.ts'
 import { durations, firstChoice, type Durations } from './length.ts'
-import { lint } from './lint.ts'
+import { lint, type LintOptions } from './lint.ts'
 import { readAllowed } from './lint-allow.ts'
 import { catalogue } from './prompts.ts'
 import { render } from './render.ts'
@@ -42,6 +43,12 @@ export class NotPrepared extends Error {
   }
 }
 
+/** What the lint must know of a plan: whom it has dialled. */
+export function dialledBy(plan: Plan): LintOptions {
+  const callbacks = outboundTrunk(plan)
+  return { elsewhere: ['last-resort'], lines: dialledLines(plan), ...callbacks ? { callbacks } : {} }          // asterisk-config/last-resort.conf
+}
+
 /**
  * Nothing but sounds is written. Throws what went wrong first: `PlanFaults`, `TemplateFaults`, `SynthesisFailed`, or
  * `NotPrepared` (findings of the lint, menus that are too long); the message of each is fit for an admin's terminal.
@@ -51,9 +58,7 @@ export async function prepare({ planFile, templates, prompts, sounds, site, allo
   const { plan, faults } = await loadPlan(planFile, texts.prompts)
 
   const files = await render(templates, plan, site)
-  const lines = new Set(agencies(plan).flatMap(({ lines }) => lines.map(({ number, trunk }) => `PJSIP/${number}@${trunk}`)))
-  const callbacks = outboundTrunk(plan)
-  const findings = lint(files, { elsewhere: ['last-resort'], lines, ...callbacks ? { callbacks } : {}, ...allow ? { allow: await readAllowed(allow) } : {} })       // asterisk-config/last-resort.conf
+  const findings = lint(files, { ...dialledBy(plan), ...allow ? { allow: await readAllowed(allow) } : {} })
   if (findings.length > 0) throw new NotPrepared(await traced(findings, templates, plan, site, files))
 
   await synthesise({ folder: prompts, out: sounds, languages: plan.languages, ...speech })

@@ -94,5 +94,5 @@ function checksum(name: string, leads: ReadonlyMap<string, string[]>, sums: Read
   return sha256([...reached].map(one => sums.get(one)!).sort().join()).slice(0, 8)
 }
 
-/** A context's name where an application leads to its beginning: `Goto(name,s,1`, `?name,s,1`, `:name,s,1`, and Dial's `U(name^` or `U(name)`. */
-const entries = /(?<=\b(?:Goto|Gosub)\(|[?:])[\w-]+(?=,s,1\b)|(?<=[UbBFG]\()[A-Za-z][\w-]*(?=[\^)])/g
+/** A context's name where an application leads to its beginning: `Goto(name,s,1`, `?name,s,1`, `:name,s,1`, Dial's `U(name^` or `U(name)`, and `Local/x@name`. */
+const entries = /(?<=\b(?:Goto|Gosub)\(|[?:])[\w-]+(?=,s,1\b)|(?<=[UbBFG]\()[A-Za-z][\w-]*(?=[\^)])|(?<=\bLocal\/\w+@)[\w-]+/g

@@ -27,6 +27,8 @@ export interface Smoke {
   config: string
   /** Where Asterisk's program is. */
   tools: 'here' | 'root'
+  /** Hears when the calls begin. */
+  tell: (step: string) => void
 }
 
 /** Where Debian's Asterisk has what it only reads. */
@@ -39,7 +41,7 @@ const atOnce = 5
 const complaint = /(WARNING|ERROR)\[\d+\](?:\[[^\]]*\])? (pbx_config|pbx|config|config_options|res_pjsip|sorcery|res_musiconhold)\b/
 
 /** Throws `SmokeFailed`, or what kept Asterisk from being started. */
-export async function smoke({ plan, folder, rendered }: Candidate, { config, tools }: Smoke) {
+export async function smoke({ plan, folder, rendered }: Candidate, { config, tools, tell }: Smoke) {
   await using opened = new AsyncDisposableStack()
   const at = `127.${randomInt(128, 255)}.${randomInt(1, 255)}.`
   const here = await mkdtemp(join(tmpdir(), 'satunomor-smoke-'))
@@ -81,6 +83,7 @@ export async function smoke({ plan, folder, rendered }: Candidate, { config, too
   const ears = new Map<string, Ear>()
   for (const language of plan.languages) ears.set(language, new Ear(await loadPrompts(join(folder, 'sounds', language))))
 
+  tell('smoke call rings')
   const failures: string[] = []
   const toDial = [...plan.numbers].map(([did, { language }], index) => ({ did, ear: ears.get(language)!, from: `+627215550${100 + index % 100}` }))
   const dialAll = async () => {

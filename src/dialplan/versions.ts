@@ -103,7 +103,7 @@ export class Versions {
     await pointTo(join(this.folder, 'current'), `${version}-${plan}`)
   }
 
-  /** Takes back a version that did not come to be live. Only with the lock. */
+  /** Removes a version: one that did not come to be live, or an old one. Only with the lock. */
   async remove({ folder }: Version) {
     const gone = join(this.folder, `.staging-gone-${randomBytes(4).toString('hex')}`)
     await rename(folder, gone)

@@ -2,22 +2,26 @@
  * The service plan as the templates see it. This is the list of what may be written between `{{` and `}}`:
  *
  *   city, version, languages[]                     version: the plan's, 12 hex digits
- *   trunks[]    name, role, address, port, codecs[]
+ *   trunks[]    name, role, address, port, codecs[], qualify, channels
  *   numbers[]   did, language, entry, entryKind     entryKind, kind, silenceKind: 'menu' or 'agency'
  *               human                               the agency, open at all times, that silence leads to
- *   menus[]     name, greeting, prompt, patience, tries, keys[] { digit, to, kind }, silence, silenceKind, wrongKey
- *   agencies[]  id, name, connecting, sorry, lines[] { id, trunk, number, ringTime, capacity, acceptKey }
+ *   menus[]     name, greeting, prompt, patience, tries, keys[] { digit, to, kind, language }, silence, silenceKind, wrongKey
+ *   agencies[]  id, name, connecting, sorry, order ('in-turn', 'all-at-once' or 'longest-idle')
+ *               lines[] { id, number, trunk, trunks[] { name, channels }, ringTime, capacity, acceptKey, priority, among }
+ *                                                   trunk: the first of them; among: it rings together with others
+ *               groups[] { priority, order, lines[] }   the same lines, those first that are tried first; a line alone is in turn
  *                                                   opening hours and overflow are not here: the service alone knows them
  *   prompts     wrongKey, nextLine, sorry, accept, callback, speak, acceptCallback, unreached, noted, offer, promised
  *   callbacks   trunk, channels                     null where citizens are not rung
  *   site        what this machine adds (addresses, ports, folders), as the caller of `render` gives it
  *
- * Names of prompts are bare (`menu-utama`). Times are milliseconds: write them with `| seconds`. `greeting` and
- * `acceptKey` are null where the plan has none: ask `{% if menu.greeting %}` first. An agency's `name` is for people
+ * Names of prompts are bare (`menu-utama`). Times are milliseconds: write them with `| seconds`. `greeting`,
+ * `acceptKey`, `qualify`, `channels` and a key's `language` are null where the plan has none: ask `{% if menu.greeting %}` first. An agency's `name` is for people
  * and stands in comments only: `; {{ agency.name | comment }}`.
  */
 import { outboundTrunk } from '../plan/follow-up-policy.ts'
-import { agencies, menus, type Plan } from '../plan/plan.ts'
+import { groups } from '../plan/hunt.ts'
+import { agencies, menus, type AgencyNode, type Plan } from '../plan/plan.ts'
 
 export type Site = Record<string, unknown>
 
@@ -26,17 +30,28 @@ export function view(plan: Plan, site: Site) {
   const kind = (node: string) => plan.nodes.get(node)!.kind
   return {
     city, version, languages: [...languages], prompts: { ...prompts }, site, callbacks: callbacks(plan),
-    trunks: [...plan.trunks].map(([name, trunk]) => ({ name, ...trunk })),
+    trunks: [...plan.trunks].map(([name, trunk]) => ({ name, qualify: null, channels: null, ...trunk })),
     numbers: [...plan.numbers].map(([did, number]) => (
       { did, ...number, entryKind: kind(number.entry), human: humanBehind(plan, number.entry) })),
     menus: menus(plan).map(({ id, greeting = null, keys, ...menu }) => ({
       name: id, greeting, ...menu, silenceKind: kind(menu.silence),
-      keys: [...keys].map(([digit, to]) => ({ digit, to, kind: kind(to) }))
+      keys: [...keys].map(([digit, { to, language = null }]) => ({ digit, to, kind: kind(to), language }))
     })),
-    agencies: agencies(plan).map(({ id, name, connecting, sorry, lines }) => ({
-      id, name, connecting, sorry, lines: lines.map(line => ({ ...line, acceptKey: line.acceptKey ?? null }))
-    }))
+    agencies: agencies(plan).map(agency => agencyView(plan, agency))
   }
+}
+
+function agencyView(plan: Plan, { id, name, connecting, sorry, order, lines }: AgencyNode) {
+  const ringing = groups({ lines }).map(group => {
+    const together = group.lines.length > 1 ? order : 'in-turn'
+    const seen = group.lines.map(({ trunks, acceptKey = null, ...line }) => ({
+      ...line, acceptKey, trunk: trunks[0]!, trunks: trunks.map(trunk => ({ name: trunk, channels: plan.trunks.get(trunk)!.channels ?? null })),
+      among: together === 'all-at-once'
+    }))
+    return { priority: group.priority, order: together, lines: seen }
+  })
+  const seen = new Map(ringing.flatMap(({ lines }) => lines.map(line => [line.id, line])))
+  return { id, name, connecting, sorry, order, lines: lines.map(({ id }) => seen.get(id)!), groups: ringing }
 }
 
 function callbacks(plan: Plan) {

@@ -22,11 +22,16 @@ export class Watch {
     this.#options = options
   }
 
-  /** Watches from now on over this version, and no longer over another. */
+  /** Watches from now on over this version, and no longer over another, until its time (from when it was made) is over. */
   over(version: Version, { apply }: Plan) {
     this.#over.abort()
     this.#over = new AbortController()
     this.#watching = this.#watch(version, apply, this.#over.signal)
+  }
+
+  /** A service before us may have been killed while it watched: the rest of the time is ours. What was rolled back to is not watched. */
+  goOn(version: Version, plan: Plan) {
+    if (version.restores === null && version.base !== null && Date.parse(version.at) + plan.apply.watch > Date.now()) this.over(version, plan)
   }
 
   async close() {
@@ -34,10 +39,10 @@ export class Watch {
     await this.#watching
   }
 
-  async #watch(version: Version, { watch, failed }: Plan['apply'], stop: AbortSignal) {
+  async #watch(version: Version, { watch, failed }: Omit<Plan['apply'], 'keep'>, stop: AbortSignal) {
     const { failedSince, changes, log } = this.#options
     const began = Date.parse(version.at)
-    const end = performance.now() + watch
+    const end = performance.now() + Math.min(watch, began + watch - Date.now())
     while (!stop.aborted && performance.now() < end) {
       await pause(milliseconds(Math.min(seconds(1), end - performance.now())), stop)
       if (stop.aborted) return
@@ -46,7 +51,7 @@ export class Watch {
         if (count <= failed) continue
         log.error({ version: version.version, failed: count }, 'calls end that should not since this version is live: it is rolled back')
         if ((await changes().versions.current())?.version !== version.version) return
-        await changes().rollBack({ who: 'Satunomor', why: `${count} calls failed since version ${version.version} was made live; ${failed} is the most (apply.failed in the plan)` })
+        await changes().rollBack({ who: 'Satunomor', why: `${count} ${count === 1 ? 'call' : 'calls'} failed since version ${version.version} was made live; ${failed} is the most (apply.failed in the plan)` })
         return
       } catch (error) {
         log.error({ err: error, version: version.version }, 'the calls since the last apply could not be watched, or it could not be rolled back: again in a second')

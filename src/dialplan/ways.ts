@@ -85,7 +85,7 @@ function leads(step: Step, map: Places, elsewhere: ReadonlySet<string>, tell: (s
   if (next) ways.to.push(next)
   else if (typeof timeout === 'object') ways.to.push(timeout)
   else if (app === 'WaitExten') tell('waits for a key, and has no "t" for who presses none', 'write exten => t,1,Goto(…)')
-  else tell('is the last step here, and the caller falls', 'lead on with Goto, or end with Hangup or Return')
+  else if (step.exten !== 'h') tell('is the last step here, and the caller falls', 'lead on with Goto, or end with Hangup or Return')
   return ways
 }
 

@@ -17,7 +17,7 @@ import type { StoreKind } from '../records/migrations.ts'
 import type { Records } from '../records/records.ts'
 import type { Tables } from '../records/tables.ts'
 
-type Db = Transaction<Tables>
+export type Db = Transaction<Tables>
 
 /** A change, once it is committed. */
 export interface Changed { followUp: FollowUp, event: Omit<FollowUpEvent, 'id'> }
@@ -289,6 +289,11 @@ export class Book {
     return { followUp, attempts, calls: calls.map(({ callId }) => callId), history: history.map(event => ({ ...event, facts: JSON.parse(event.facts) as Record<string, unknown> })) }
   }
 
+  /** A change of what stands beside the follow-ups (messages, answers), in one transaction with the lines of history that it tells. */
+  alter<T>(work: (db: Db, tell: Tell) => Promise<T>): Promise<T> {
+    return this.#change(work)
+  }
+
   /** A page of them: the most urgent first (by deadline), or the newest. Throws `BadCursor`. */
   async list({ state, agency, list, kind, claimedBy, overdueAt, order, cursor, limit }: FollowUpQuery): Promise<{ followUps: FollowUp[], next: string | null }> {
     const [column, way] = order === 'deadline' ? ['deadlineAt', 'asc'] as const : ['arrivedAt', 'desc'] as const
@@ -335,6 +340,8 @@ export class Book {
   }
 }
 
+/** Writes a line of history: the follow-up as it is then, who, what, and the facts. */
+export type Tell = (followUp: FollowUp, who: string, what: string, facts: Record<string, unknown>) => void
 export interface FollowUpQuery {
   state?: FollowUp['state'][]
   agency?: string
@@ -348,8 +355,6 @@ export interface FollowUpQuery {
   limit: number
 }
 
-type Tell = (followUp: FollowUp, who: string, what: string, facts: Record<string, unknown>) => void
-
 /** What a person does: a happening of states.ts, or only a note or a claim. */
 export interface Act {
   happening?: Happening
@@ -360,7 +365,7 @@ export interface Act {
 }
 
 /** Takes a follow-up from the state that it is in to the next; false where it cannot go there. */
-async function move(db: Db, tell: Tell, followUp: FollowUp, happening: Happening, set: Partial<FollowUp>, who: string, facts: Record<string, unknown> = {}, what: string = happening): Promise<boolean> {
+export async function move(db: Db, tell: Tell, followUp: FollowUp, happening: Happening, set: Partial<FollowUp>, who: string, facts: Record<string, unknown> = {}, what: string = happening): Promise<boolean> {
   const { states, to } = from(happening)
   const { numUpdatedRows } = await db.updateTable('followups').set({ ...set, state: to }).where('id', '=', followUp.id).where('state', 'in', states).executeTakeFirst()
   if (numUpdatedRows !== 1n) return false

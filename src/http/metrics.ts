@@ -13,6 +13,8 @@ export interface Figures {
   busyLines: { agency: string, line: string }[]
   lines: { agency: string, line: string }[]
   followUps: Awaited<ReturnType<Book['figures']>>
+  /** Messages to citizens and events for agencies' own systems, by what has become of them. */
+  deliveries: { what: 'message' | 'webhook', state: string, count: number }[]
 }
 
 export interface Instant {
@@ -70,6 +72,7 @@ export class Metrics {
     const oldest = new Gauge({ name: 'satunomor_followups_oldest_seconds', help: 'How long ago the citizen called whose follow-up has been open for the longest, by kind and state.', labelNames: ['kind', 'state'], registers })
     const ended = new Gauge({ name: 'satunomor_followups_ended_total', help: 'Follow-ups that have ended, how, and whether before their deadline.', labelNames: ['state', 'in_time'], registers })
     const attempts = new Gauge({ name: 'satunomor_followups_attempts_total', help: 'Follow-ups that ended with both having spoken, by the number of attempts that it took.', labelNames: ['attempts'], registers })
+    const deliveries = new Gauge({ name: 'satunomor_deliveries', help: 'Messages to citizens and webhooks to agencies that are on record, by what has become of them (delivered webhooks: of the last day).', labelNames: ['what', 'state'], registers })
     this.#look = async () => {
       const seen = await figures()
       calls.reset()
@@ -78,7 +81,8 @@ export class Metrics {
       busy.reset()
       for (const line of seen.lines) busy.set({ ...line }, 0)
       for (const line of seen.busyLines) busy.inc({ ...line })
-      for (const gauge of [open, oldest, ended, attempts]) gauge.reset()
+      for (const gauge of [open, oldest, ended, attempts, deliveries]) gauge.reset()
+      for (const { what, state, count } of seen.deliveries) deliveries.set({ what, state }, count)
       for (const { kind, state, count, oldest: since } of seen.followUps.open) {
         open.set({ kind, state }, count)
         oldest.set({ kind, state }, Math.max(0, (Date.now() - since) / 1000))

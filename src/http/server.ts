@@ -7,13 +7,17 @@ import fastify, { LogController, type FastifyBaseLogger } from 'fastify'
 import type { Logger } from 'pino'
 import { board } from './board.ts'
 import { callRoutes, type CallsOptions } from './calls.ts'
+import { directoryRoutes, type DirectoryOptions } from './directory.ts'
 import { answer, answerFaults } from './faults.ts'
 import { bearer, protect } from './guard.ts'
 import { followUpRoutes, type FollowUpsOptions } from './followups.ts'
 import type { Metrics } from './metrics.ts'
+import { gatewayRoutes, messageRoutes, type MessageOptions } from './messages.ts'
 import { planRoutes, type PlanOptions } from './plan.ts'
 import { operationsRoutes, type OperationsOptions } from './operations.ts'
 import { Health, Readiness } from './schemas.ts'
+import { switchesRoutes, type SwitchesOptions } from './switches.ts'
+import { webhookRoutes, type WebhookOptions } from './webhooks.ts'
 
 export interface HttpOptions extends CallsOptions {
   /** Who bears it may read everything (token.ts). */
@@ -28,6 +32,14 @@ export interface HttpOptions extends CallsOptions {
   refused?: OperationsOptions['refused']
   /** How the service plan changes. */
   changes?: PlanOptions['changes']
+  /** Messages to citizens, and the secret of their gateway, where there is one. */
+  messaging?: MessageOptions
+  /** What agencies' own systems are told. */
+  webhooks?: WebhookOptions['webhooks']
+  /** Of the plan that is live. */
+  directory?: DirectoryOptions['directory']
+  /** What admins set by hand. */
+  switches?: SwitchesOptions['switches']
   /** What we owe citizens. */
   followUps?: FollowUpsOptions
   /** BullMQ's queues, to be looked at. */
@@ -35,7 +47,7 @@ export interface HttpOptions extends CallsOptions {
 }
 
 /** The app, ready to `listen` or `inject`. It reads no environment and opens no port by itself. */
-export async function httpServer({ records, live, token, log, ready, version, metrics, audit, refused, changes, followUps, queues }: HttpOptions) {
+export async function httpServer({ records, live, token, log, ready, version, metrics, audit, refused, changes, directory, switches, messaging, webhooks, followUps, queues }: HttpOptions) {
   const app = fastify({
     loggerInstance: quiet(log),
     logController: new LogController({ disableRequestLogging: true }),
@@ -59,7 +71,10 @@ export async function httpServer({ records, live, token, log, ready, version, me
   await app.register(swagger, {
     openapi: {
       info: { title: 'Satunomor', version, description: 'One city number: its calls, and how the service is.' },
-      components: { securitySchemes: { token: { type: 'http', scheme: 'bearer', description: 'The token from the service\'s token file.' } } }
+      components: { securitySchemes: {
+        token: { type: 'http', scheme: 'bearer', description: 'The token from the service\'s token file.' },
+        signature: { type: 'apiKey', in: 'header', name: 'webhook-signature', description: 'Standard Webhooks, with the gateway\'s secret (docs/messages.md).' }
+      } }
     }
   })
   await app.register(swaggerUi, { routePrefix: '/docs', uiConfig: { validatorUrl: null } })
@@ -90,9 +105,16 @@ export async function httpServer({ records, live, token, log, ready, version, me
     api.addHook('onRequest', bearer(token))
     if (audit && refused) await api.register(operationsRoutes, { audit, refused })
     if (changes) await api.register(planRoutes, { changes })
+    if (messaging) await api.register(messageRoutes, messaging)
+    if (webhooks) await api.register(webhookRoutes, { webhooks })
+    if (directory) await api.register(directoryRoutes, { directory })
+    if (switches) await api.register(switchesRoutes, { switches })
     if (followUps) await api.register(followUpRoutes, followUps)
     await api.register(callRoutes, { records, ...live ? { live } : {} })
   }, { prefix: '/api' })
+
+  const { secret } = messaging ?? {}
+  if (messaging && secret !== undefined) await app.register(gatewayRoutes, { ...messaging, secret, prefix: '/api' })
 
   return app
 }

@@ -53,7 +53,7 @@ export function closable({ agencies, exceptions }: Draft, report: Report) {
 export function exceptionDays({ exceptions = [] }: Draft, report: Report) {
   exceptions.forEach((exception, index) => {
     const { date, until = date, is, from, to, agencies = [] } = exception ?? {}
-    if (date && until && until < date) report(['exceptions', index, 'until'], `is ${until}, before ${date}, its first day`)
+    if (date && until && until < date) report(['exceptions', index, 'until'], `is ${until}, before ${date}, its first day`, 'write the first day under date, the last under until')
     if (is === 'closed' && (from ?? to)) report(['exceptions', index, from ? 'from' : 'to'], 'has no meaning where it is closed', 'a day is closed whole; for shorter hours write "is: open" with from and to')
     if (is === 'open' && (from ?? '00:00') === (to ?? '24:00')) report(['exceptions', index, 'to'], `is ${to}, when it begins: it never opens`, 'write "is: closed"')
     if (!date || !until || !is) return

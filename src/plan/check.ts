@@ -2,11 +2,13 @@
  * What the schema cannot see: names that lead nowhere, silence that reaches no human, prompts without a text.
  * Each check stands alone and takes what is there of the plan; add yours to the list.
  */
+import { linesOnTrunks, trunksOf, unnoticed } from './check-lines.ts'
 import { closable, exceptionDays, hoursReferences, overflowEnds, timetables } from './check-hours.ts'
 import { followUps, ruledBy } from './check-followups.ts'
-import type { Draft, Path, Report } from './draft.ts'
+import { allLines, type Draft, type Path, type Report } from './draft.ts'
+import { webhookUrls } from './schema-webhook.ts'
 import { didYouMean, quote } from './faults.ts'
-import { dialRefusal, domestic, looksLikeTelephone } from './telephone.ts'
+import { dialable, dialRefusal, domestic, looksLikeTelephone } from './telephone.ts'
 
 /** Which prompts exist: by language, then by name. */
 export type PromptCatalogue = ReadonlyMap<string, ReadonlyMap<string, unknown>>
@@ -14,22 +16,31 @@ export type PromptCatalogue = ReadonlyMap<string, ReadonlyMap<string, unknown>>
 type Check = (plan: Draft, report: Report) => void
 
 export const checks: Check[] = [
-  places, trunks, references, nodeNames, lines, endsAtAHuman, hoursReferences, timetables, closable, exceptionDays, overflowEnds, followUps
+  places, trunks, references, nodeNames, lines, linesOnTrunks, unnoticed, endsAtAHuman, hoursReferences, timetables, closable, exceptionDays,
+  overflowEnds, followUps, webhookUrls
 ]
 
 /** The time zone and the languages are known to the world. */
-function places({ timezone, languages, numbers }: Draft, report: Report) {
+function places({ timezone, languages, numbers, menus }: Draft, report: Report) {
   if (timezone !== undefined && !isTimezone(timezone)) {
-    report(['timezone'], `${quote(timezone)} is not a known time zone`, didYouMean(timezone, Intl.supportedValuesOf('timeZone')) ?? 'as in "Asia/Jakarta"')
+    report(['timezone'], `${quote(timezone)} is not a known time zone`, zoneNamed(timezone) ?? 'as in "Asia/Jakarta"')
   }
   const known = new Intl.DisplayNames(['en'], { type: 'language', fallback: 'none' })
   languages?.forEach((code, index) => {
     if (code && !known.of(code)) report(['languages', index], `${quote(code)} is not a known language`, 'as in "id" or "en"')
   })
   const spoken = languages?.filter(code => code !== undefined)         // one that is refused already is undefined
-  for (const [did, number] of numbers ?? []) {
-    if (!spoken || number?.language === undefined || spoken.includes(number.language)) continue
-    report(['numbers', did, 'language'], `${quote(number.language)} is not among the languages`, didYouMean(number.language, spoken) ?? thereAre(spoken))
+  const look = (path: Path, language: string | undefined) => {
+    if (!spoken || language === undefined || spoken.includes(language)) return
+    report(path, `${quote(language)} is not among the languages`, didYouMean(language, spoken) ?? thereAre(spoken))
+  }
+  for (const [did, number] of numbers ?? []) look(['numbers', did, 'language'], number?.language)
+  for (const [name, menu] of menus ?? []) {
+    for (const [key, choice] of menu?.keys ?? []) {
+      if (typeof choice !== 'object') continue
+      look(['menus', name, 'keys', key, 'language'], choice.language)
+      if (choice.to === undefined && choice.language === undefined) report(['menus', name, 'keys', key], 'says neither where the key leads nor in which language', 'write the node, or { language: en }')
+    }
   }
 }
 
@@ -58,8 +69,10 @@ function references(plan: Draft, report: Report) {
     report(path, `leads to ${quote(node)}, which is no menu or agency`, didYouMean(node, nodes) ?? thereAre(nodes))
   }
   for (const { path, line } of allLines(plan)) {
-    if (line?.trunk === undefined || !plan.trunks || plan.trunks.has(line.trunk)) continue
-    report([...path, 'trunk'], `${quote(line.trunk)} is no trunk`, didYouMean(line.trunk, plan.trunks.keys()) ?? thereAre(plan.trunks.keys()))
+    for (const [below, trunk] of trunksOf(line)) {
+      if (!plan.trunks || plan.trunks.has(trunk)) continue
+      report([...path, ...below], `${quote(trunk)} is no trunk`, didYouMean(trunk, plan.trunks.keys()) ?? thereAre(plan.trunks.keys()))
+    }
   }
 }
 
@@ -83,13 +96,12 @@ function lines(plan: Draft, report: Report) {
     if (line?.number === undefined) continue
     const telephone = looksLikeTelephone(line.number)
     const refusal = dialRefusal(line.number)
-    if (refusal) report([...path, 'number'], `${quote(line.number)} may not be dialled: ${refusal}`)
+    if (refusal) report([...path, 'number'], `${quote(line.number)} may not be dialled: ${refusal}`, dialable)
     if (telephone && ours.has(domestic(line.number))) report([...path, 'number'], `${quote(line.number)} is our own number`, 'a call to it would come back to us')
-    if (line.trunk === undefined) continue
-    const target = `${line.trunk} ${telephone ? domestic(line.number) : line.number}`
-    const other = numbers.get(target)
-    if (other) report([...path, 'number'], `${quote(line.number)} on ${line.trunk} is a line of ${other} already`, 'give the line once, with its capacity')
-    else numbers.set(target, agency)
+    const targets = trunksOf(line).map(([, trunk]) => ({ trunk, target: `${trunk} ${telephone ? domestic(line.number!) : line.number}` }))
+    const twice = targets.find(({ target }) => numbers.has(target))
+    if (twice) report([...path, 'number'], `${quote(line.number)} on ${twice.trunk} is a line of ${numbers.get(twice.target)} already`, 'give the line once, with its capacity')
+    for (const { target } of targets) numbers.set(target, numbers.get(target) ?? agency)
   }
 }
 
@@ -120,18 +132,18 @@ export function unreachable(plan: Draft, report: Report) {
     if (node === undefined || reached.has(node)) continue
     reached.add(node)
     const menu = plan.menus?.get(node)
-    if (menu) toVisit.push(menu.silence, ...menu.keys?.values() ?? [])
+    if (menu) toVisit.push(menu.silence, ...[...menu.keys?.values() ?? []].map(choice => typeof choice === 'object' ? choice.to : choice))
     const { closed, overflow } = plan.agencies?.get(node) ?? {}
     toVisit.push(closed, overflow?.busy, overflow?.dead)
   }
   for (const kind of ['menus', 'agencies'] as const) {
     for (const name of plan[kind]?.keys() ?? []) {
-      if (!reached.has(name)) report([kind, name], 'is reached by no number and no key', undefined, 'warning')
+      if (!reached.has(name)) report([kind, name], 'is reached by no number and no key', 'give it a key of a menu, or delete it', 'warning')
     }
   }
   for (const kind of ['hours', 'holidays'] as const) {
     for (const name of plan[kind]?.keys() ?? []) {
-      if (![...plan.agencies?.values() ?? []].some(agency => agency?.[kind] === name) && !(kind === 'hours' && ruledBy(plan.followups, name))) report([kind, name], 'is used by no agency', undefined, 'warning')
+      if (![...plan.agencies?.values() ?? []].some(agency => agency?.[kind] === name) && !(kind === 'hours' && ruledBy(plan.followups, name))) report([kind, name], 'is used by no agency', 'name it there, or delete it', 'warning')
     }
   }
 }
@@ -155,17 +167,14 @@ export function missingPrompts(plan: Draft, catalogue: PromptCatalogue, report: 
 function* nodeReferences(plan: Draft): Generator<[Path, string]> {
   for (const [did, number] of plan.numbers ?? []) if (number?.entry !== undefined) yield [['numbers', did, 'entry'], number.entry]
   for (const [name, menu] of plan.menus ?? []) {
-    for (const [key, node] of menu?.keys ?? []) if (node !== undefined) yield [['menus', name, 'keys', key], node]
+    for (const [key, choice] of menu?.keys ?? []) {
+      if (typeof choice === 'string') yield [['menus', name, 'keys', key], choice]
+      else if (choice?.to !== undefined) yield [['menus', name, 'keys', key, 'to'], choice.to]
+    }
     if (menu?.silence !== undefined) yield [['menus', name, 'silence'], menu.silence]
   }
   if (plan.siaga?.entry !== undefined) yield [['siaga', 'entry'], plan.siaga.entry]
   for (const [name, agency] of plan.agencies ?? []) if (agency?.closed !== undefined) yield [['agencies', name, 'closed'], agency.closed]
-}
-
-function* allLines({ agencies }: Draft) {
-  for (const [agency, { lines = [] } = {}] of agencies ?? []) {
-    for (const [index, line] of lines.entries()) yield { agency, line, path: ['agencies', agency, 'lines', index] as Path }
-  }
 }
 
 function* promptReferences(plan: Draft): Generator<[Path, string]> {
@@ -186,6 +195,13 @@ const callbackPrompts = ['callback', 'speak', 'acceptCallback', 'unreached', 'no
 
 export function thereAre(names: Iterable<string | undefined>): string {
   return `there are ${[...names].slice(0, 12).join(', ') || 'none yet'}`
+}
+
+/** What people call Indonesia's zones, the city of a zone, or a name that is misspelt. */
+function zoneNamed(text: string): string | undefined {
+  const zones = Intl.supportedValuesOf('timeZone')
+  const zone = { WIB: 'Asia/Jakarta', WITA: 'Asia/Makassar', WIT: 'Asia/Jayapura' }[text.toUpperCase()] ?? zones.find(zone => zone.toLowerCase().endsWith(`/${text.toLowerCase()}`))
+  return zone === undefined ? didYouMean(text, zones) : `did you mean ${quote(zone)}?`
 }
 
 function isTimezone(name: string): boolean {

@@ -13,6 +13,8 @@ export interface Rule {
   patternProperties?: Record<string, Rule>
   keys?: string
   items?: Rule
+  /** What may stand here instead of the object: a single value. */
+  short?: Rule
   minItems?: number
   uniqueItems?: boolean
   pattern?: string
@@ -34,6 +36,7 @@ export interface Reporting {
 
 /** Returns the typed value, without the parts that do not conform; undefined when nothing of it does. */
 export function conform(node: ParsedNode | null, rule: Rule, path: Path, to: Reporting): unknown {
+  if (rule.short && !isMap(node)) return conform(node, rule.short, path, to)
   if (rule.type === 'array') return list(node, rule, path, to)
   if (rule.patternProperties) return map(node, rule, path, to)
   if (rule.type === 'object') return record(node, rule, path, to)
@@ -83,7 +86,7 @@ function list(node: ParsedNode | null, rule: Rule, path: Path, to: Reporting) {
     return conform(item, rule.items!, here, to)
   })
   if (rule.uniqueItems) values.forEach((value, index) => {
-    if (values.indexOf(value) < index && value !== undefined) to.report([...path, index], `${quote(String(value))} is listed twice`)
+    if (values.indexOf(value) < index && value !== undefined) to.report([...path, index], `${quote(String(value))} is listed twice`, 'delete one of the two')
   })
   return values
 }

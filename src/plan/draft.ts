@@ -14,3 +14,10 @@ export type Path = readonly (string | number)[]
 
 /** Takes down what is wrong at a place; a path that is not written in the file stands at its nearest parent. */
 export type Report = (path: Path, sentence: string, suggestion?: string, severity?: 'error' | 'warning') => void
+
+/** Every line of every agency, with its place. */
+export function* allLines({ agencies }: Draft) {
+  for (const [agency, { lines = [] } = {}] of agencies ?? []) {
+    for (const [index, line] of lines.entries()) yield { agency, line, path: ['agencies', agency, 'lines', index] as Path }
+  }
+}

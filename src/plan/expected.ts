@@ -24,11 +24,12 @@ export const CallsFile = Type.Object({
       default: [], description: 'A key for each question; after the last the caller is silent. None if left out'
     }),
     busy: Type.Array(reference('A line'), { default: [], uniqueItems: true, description: 'Lines that work and are not picked up; none if left out' }),
-    dead: Type.Array(reference('A line'), { default: [], uniqueItems: true, description: 'Lines that are out of order; none if left out' }),
+    dead: Type.Array(reference('A line'), { default: [], uniqueItems: true, description: 'Lines, and trunks, that are out of order; none if left out' }),
     closed: Type.Array(reference('An agency'), { default: [], uniqueItems: true, description: 'Agencies closed by hand (npx satunomor switch); none if left out' }),
     mode: Type.Optional(oneOf(['normal', 'siaga'], 'Whether surge mode is on; normal if left out')),
     reaches: reference('The agency whose human picks up, or "nobody"'),
-    line: Type.Optional(reference('The line that is picked up; any of the agency’s if left out'))
+    line: Type.Optional(reference('The line that is picked up; any of the agency’s if left out')),
+    language: Type.Optional(reference('What the caller hears by then; any if left out'))
   }), { minItems: 1, description: 'In any order' })
 })
 type ExpectedCall = Partly<Static<typeof CallsFile>['calls'][number]>
@@ -59,7 +60,10 @@ export function checkExpectedCalls(text: string, file: string, plan: Plan): Faul
     const look = `${quote(call?.name ?? '')} is expected; look at it: npx satunomor simulate --number ${number} --at "${call?.at}"${option('press', press)}${option('busy', busy)}${option('dead', dead)}${option('closed', closed)}${siaga ? ' --siaga' : ''}`
     const got = way.reaches?.agency ?? 'nobody'
     if (got !== reaches) source.report(['calls', index, 'reaches'], `gets to ${got}, not to ${reaches} (${wayInWords(way)})`, look)
-    else if (call?.line !== undefined && call.line !== way.reaches?.line) source.report(['calls', index, 'line'], `gets to ${reaches} by ${way.reaches?.line ?? 'no line'}, not by ${call.line}`, look)
+    else if (call?.language !== undefined && call.language !== way.language) source.report(['calls', index, 'language'], `is heard in ${quote(way.language)}, not in ${quote(call.language)} (${wayInWords(way)})`, look)
+    else if (call?.line !== undefined && way.reaches?.or) {
+      source.report(['calls', index, 'line'], `may be ${[way.reaches.line, ...way.reaches.or].join(' or ')}: the plan does not say which rings first, or is picked up first`, 'leave `line` out, or suppose the others busy')
+    } else if (call?.line !== undefined && call.line !== way.reaches?.line) source.report(['calls', index, 'line'], `gets to ${reaches} by ${way.reaches?.line ?? 'no line'}, not by ${call.line}`, look)
   })
   return source.faults.sort(byPlace)
 }
@@ -71,11 +75,11 @@ function wayInWords({ steps }: Simulation): string {
   return steps.flatMap(step => {
     switch (step.kind) {
       case 'menu': return [step.node]
-      case 'key': return [`key ${step.digit}`]
+      case 'key': return [`key ${step.digit}${step.language ? ` (${step.language})` : ''}`]
       case 'silence': return ['silence']
       case 'closed': return [`${step.agency} closed`]
       case 'agency': return [step.agency]
-      case 'line': return step.outcome === 'answered' ? [] : [`${step.line} ${step.outcome}`]
+      case 'line': return step.outcome === 'answered' || step.outcome === 'cancelled' ? [] : [`${step.line} ${step.outcome}`]
       default: return []
     }
   }).slice(0, 16).join(', ')

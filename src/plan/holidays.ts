@@ -8,10 +8,7 @@ import { conform, type Rule } from './conform.ts'
 import type { Draft, Partly, Report } from './draft.ts'
 import { didYouMean, type Fault } from './faults.ts'
 import { date, oneOf, text } from './schema-words.ts'
-import { openSource } from './source.ts'
-
-/** The texts of the folder's files, by name without .yaml; `file` is for the faults' places. */
-export type HolidayTexts = ReadonlyMap<string, { file: string, text: string | Uint8Array }>
+import { openSource, type FileTexts } from './source.ts'
 
 const HolidayFile = Type.Object({
   name: text('For people to read'),
@@ -30,9 +27,9 @@ export type Calendar = ReadonlyMap<string, string>
 
 /**
  * The calendars of a plan, out of the files that they name. Faults of the plan go to `report`, those of the files are
- * returned. `now` is Unix time in ms.
+ * returned. `texts` are by name without .yaml; `now` is Unix time in ms.
  */
-export function readCalendars(plan: Draft, texts: HolidayTexts, report: Report, now: number): { calendars: Map<string, Calendar>, faults: Fault[] } {
+export function readCalendars(plan: Draft, texts: FileTexts, report: Report, now: number): { calendars: Map<string, Calendar>, faults: Fault[] } {
   const calendars = new Map<string, Calendar>()
   const files = new Map<string, Partly<HolidayFile>>()
   const faults: Fault[] = []
@@ -68,7 +65,7 @@ function readFile({ file, text }: { file: string, text: string | Uint8Array }): 
   if (source.faults.length > 0) return { holidays: {}, faults: source.faults }
   const holidays = (conform(source.root, HolidayFile as Rule, [], source) ?? {}) as Partly<HolidayFile>
   const { from, until, days = [] } = holidays
-  if (from && until && until < from) source.report(['until'], `is ${until}, before ${from}, the first day`)
+  if (from && until && until < from) source.report(['until'], `is ${until}, before ${from}, the first day`, 'write the first day under from, the last under until')
   days.forEach((day, index) => {
     if (day?.date && from && until && (day.date < from || day.date > until)) source.report(['days', index, 'date'], `${day.date} is outside of ${from} to ${until}`, 'the file says `from` and `until` where it knows all holidays')
     if (day?.date && days.findIndex(other => other?.date === day.date) < index) source.report(['days', index, 'date'], `${day.date} is listed twice`, 'write both names into one')

@@ -1,13 +1,16 @@
 /** The service plan as the rest of the program walks it: every name resolves, every default is filled in, frozen. */
+import type { DirectoryEntry } from './directory.ts'
 import type { Duration } from './duration.ts'
 import type { Calendar } from './holidays.ts'
-import type { Exception, Line, Period, PlanFile, Prompts, Trunk } from './schema.ts'
+import type { Room } from './rooms.ts'
+import type { Exception, Line as WrittenLine, Period, PlanFile, Prompts, Trunk } from './schema.ts'
 import type { FollowUps } from './schema-followups.ts'
+import type { Webhook } from './schema-webhook.ts'
 
-export type { Exception, Line, Period, Prompts, Trunk } from './schema.ts'
+export type { Exception, Period, Prompts, Trunk } from './schema.ts'
 
 export interface Plan {
-  /** The first 12 hex digits of the SHA-256 of the plan's text, and of the holiday files' that it names. */
+  /** The first 12 hex digits of the SHA-256 of the plan's text, and of the files' of holidays and of the directory that it names. */
   version: string
   city: string
   timezone: string
@@ -25,11 +28,15 @@ export interface Plan {
   exceptions: readonly Exception[]
   /** Surge mode: where calls begin while it is on. */
   siaga?: { entry: string }
+  /** OPD, kecamatan and kelurahan. */
+  directory: readonly DirectoryEntry[]
+  /** Teleconferences by name. */
+  rooms: ReadonlyMap<string, Room>
   prompts: Prompts
   /** What becomes of missed calls; `policyOf` (follow-up-policy.ts) says what holds for whom. */
   followups: FollowUps
-  /** How long calls are watched after an apply, and how many may fail meanwhile. */
-  apply: { watch: Duration, failed: number }
+  /** How long calls are watched after an apply, how many may fail meanwhile, and how many versions are kept. */
+  apply: { watch: Duration, failed: number, keep: number }
 }
 
 export interface Entry { language: string, entry: string }
@@ -44,11 +51,14 @@ export interface MenuNode {
   prompt: string
   patience: Duration
   tries: number
-  /** From a key of the telephone (0-9, *, #) to a node's name. */
-  keys: ReadonlyMap<string, string>
+  /** By key of the telephone (0-9, *, #). */
+  keys: ReadonlyMap<string, Choice>
   silence: string
   wrongKey: string
 }
+
+/** What a key means: where it leads, perhaps to its own menu again, and what the caller hears from there on. */
+export interface Choice { to: string, language?: string }
 
 export interface AgencyNode {
   kind: 'agency'
@@ -58,6 +68,8 @@ export interface AgencyNode {
   name: string
   connecting: string
   sorry: string
+  order: Order
+  /** As they stand in the plan. */
   lines: readonly Line[]
   /** Of `plan.hours`; open at all times without. */
   hours?: string
@@ -67,20 +79,36 @@ export interface AgencyNode {
   closed?: string
   /** The agencies that take its callers after its last line. */
   overflow?: { busy?: string, dead?: string }
+  /** Where its own system is told of its calls. */
+  webhook?: Webhook
+}
+
+export type Order = PlanFile['agencies'] extends ReadonlyMap<string, infer Agency extends { order: string }> ? Agency['order'] : never
+
+export interface Line extends Omit<WrittenLine, 'trunk' | 'trunks'> {
+  /** At least one; the next is tried while those before it are out of order. */
+  trunks: readonly string[]
 }
 
 export const menus = (plan: Plan) => [...plan.nodes.values()].filter(node => node.kind === 'menu')
 export const agencies = (plan: Plan) => [...plan.nodes.values()].filter(node => node.kind === 'agency')
 
 /** Makes the plan out of a file that has passed every check. */
-export function finish(file: PlanFile, calendars: ReadonlyMap<string, Calendar>, version: string): Plan {
+export function finish(file: PlanFile, calendars: ReadonlyMap<string, Calendar>, directory: readonly DirectoryEntry[], version: string): Plan {
   const nodes = new Map<string, Node>()
-  for (const [id, menu] of file.menus) nodes.set(id, { kind: 'menu', id, wrongKey: file.prompts.wrongKey, ...menu })
-  for (const [id, agency] of file.agencies) nodes.set(id, { kind: 'agency', id, sorry: file.prompts.sorry, ...agency })
+  for (const [id, menu] of file.menus) {
+    const keys = new Map([...menu.keys].map(([key, choice]) => [key, typeof choice === 'string' ? { to: choice } : { to: id, ...choice }] as const))
+    nodes.set(id, { kind: 'menu', id, wrongKey: file.prompts.wrongKey, ...menu, keys })
+  }
+  for (const [id, agency] of file.agencies) nodes.set(id, { kind: 'agency', id, sorry: file.prompts.sorry, ...agency, lines: agency.lines.map(line) })
   const numbers = new Map<string, Entry>()
   for (const [did, number] of file.numbers) numbers.set(did, { language: file.languages[0]!, ...number })
-  const { city, timezone, languages, trunks, hours = new Map(), exceptions = [], siaga, prompts, followups, apply } = file
-  return freeze({ version, city, timezone, languages, trunks, numbers, nodes, hours, holidays: calendars, exceptions, prompts, followups, apply, ...siaga ? { siaga } : {} })
+  const { city, timezone, languages, trunks, hours = new Map(), exceptions = [], siaga, rooms = new Map(), prompts, followups, apply } = file
+  return freeze({ version, city, timezone, languages, trunks, numbers, nodes, hours, holidays: calendars, exceptions, directory, rooms, prompts, followups, apply, ...siaga ? { siaga } : {} })
+}
+
+function line({ trunk, trunks = [trunk!], ...rest }: WrittenLine): Line {
+  return { ...rest, trunks }
 }
 
 /** Freezes all the way down; a Map, which `Object.freeze` leaves open, refuses its writers. */

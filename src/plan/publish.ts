@@ -14,7 +14,8 @@ export function publishedSchema(): Json {
   }
 }
 
-function published(rule: Rule & { description?: string, title?: string }): Json {
+function published({ short, ...rule }: Rule & { description?: string, title?: string }): Json {
+  if (short) return { description: rule.description, anyOf: [published(short), published(rule)] }
   const { properties, patternProperties, items, required, keys, expects, atLeast, atMost, format, type, default: assumed, description, ...rest } = rule
   const words = [
     description, expects && upper(expects), keys && `The names are yours: each ${keys}`, atLeast && `From ${atLeast} to ${atMost}`

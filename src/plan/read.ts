@@ -4,10 +4,12 @@ import { checks, missingPrompts, unreachable, type PromptCatalogue } from './che
 import { conform, type Rule } from './conform.ts'
 import type { Draft } from './draft.ts'
 import { byPlace, PlanFaults, type Fault } from './faults.ts'
-import { readCalendars, type HolidayTexts } from './holidays.ts'
+import { readDirectory } from './directory.ts'
+import { readCalendars } from './holidays.ts'
 import { finish, type Plan } from './plan.ts'
 import { PlanFile } from './schema.ts'
-import { openSource } from './source.ts'
+import { checkRooms } from './rooms.ts'
+import { openSource, type FileTexts } from './source.ts'
 
 export interface PlanContext {
   /** Only for the faults' places. */
@@ -15,7 +17,9 @@ export interface PlanContext {
   /** Which prompts exist; without it they are not looked for. */
   prompts?: PromptCatalogue
   /** The holiday files that the plan may name. */
-  holidays?: HolidayTexts
+  holidays?: FileTexts
+  /** The files of the directory that it may name; without them they are not looked for. */
+  directory?: FileTexts
   /** Unix time in ms: calendars that are about to end are warned of. */
   now?: number
 }
@@ -25,7 +29,7 @@ export interface PlanContext {
  * Throws `PlanFaults`, and nothing else.
  */
 export function readPlan(
-  text: string | Uint8Array, { file, prompts, holidays = new Map(), now = Date.now() }: PlanContext
+  text: string | Uint8Array, { file, prompts, holidays = new Map(), directory, now = Date.now() }: PlanContext
 ): { plan: Plan, faults: Fault[] } {
   const source = openSource(text, file)
   if (source.faults.length > 0) throw new PlanFaults(source.faults.sort(byPlace))
@@ -34,11 +38,14 @@ export function readPlan(
   for (const check of checks) check(draft, source.report)
   if (prompts) missingPrompts(draft, prompts, source.report)
   const { calendars, faults: inCalendars } = readCalendars(draft, holidays, source.report, now)
+  const { entries, whole, faults: inDirectory } = readDirectory(draft, directory, source.report)
+  checkRooms(draft, whole ? entries : undefined, source.report)
   if (source.faults.every(fault => fault.severity === 'warning')) unreachable(draft, source.report)
 
-  const faults = [...source.faults, ...inCalendars].sort(byPlace)
+  const faults = [...source.faults, ...inCalendars, ...inDirectory].sort(byPlace)
   if (faults.some(fault => fault.severity === 'error')) throw new PlanFaults(faults)
   const hash = createHash('sha256').update(source.text)
   for (const name of new Set([...draft.holidays?.values() ?? []].flat())) hash.update(holidays.get(name!)!.text)
-  return { plan: finish(draft as PlanFile, calendars, hash.digest('hex').slice(0, 12)), faults }
+  if (directory && draft.directory?.wilayah !== undefined) hash.update(directory.get(draft.directory.wilayah)!.text)
+  return { plan: finish(draft as PlanFile, calendars, entries, hash.digest('hex').slice(0, 12)), faults }
 }

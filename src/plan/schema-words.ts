@@ -24,12 +24,23 @@ export function duration(options: { default?: string, atLeast: string, atMost: s
   } as TSchema)
 }
 
-export function oneOf<const Words extends string[]>(words: Words, description: string) {
-  return Type.Unsafe<Words[number]>({ type: 'string', enum: words, description } as TSchema)
+export function oneOf<const Words extends string[]>(words: Words, description: string, otherwise?: Words[number]) {
+  return Type.Unsafe<Words[number]>({ type: 'string', enum: words, description, ...otherwise === undefined ? {} : { default: otherwise } } as TSchema)
 }
+
+/** What is dialled on a trunk; the checks see to it that it may be. */
+export const dialled = (description: string) => Type.String({
+  pattern: '^(\\+[0-9]{1,15}|[A-Za-z0-9._-]{1,40})$',
+  expects: 'a telephone number, or a name of at most 40 letters, digits, dots, hyphens and underscores', description
+})
 
 /** A name that some other part of the plan must have; the checks look for it. */
 export const reference = (description: string) => Type.String({ description })
+
+/** A value that stands for the one property of an object that most have: `1: bpbd` for `1: { to: bpbd }`. */
+export function either<S extends TSchema, T extends TSchema>(short: S, long: T) {
+  return Type.Unsafe<Static<S> | Static<T>>({ ...long, short } as TSchema)
+}
 
 /** A line for people to read. */
 export const text = (description: string) =>

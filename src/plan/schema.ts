@@ -3,8 +3,11 @@
  * types. A new section is a new property here; what concerns several sections at once goes into check.ts.
  */
 import { Type, type Static } from 'typebox'
+import { Directory } from './directory.ts'
+import { Room } from './rooms.ts'
 import { FollowUps } from './schema-followups.ts'
-import { date, duration, name, named, oneOf, prompt, reference, text, time } from './schema-words.ts'
+import { Webhook } from './schema-webhook.ts'
+import { date, dialled, duration, either, name, named, oneOf, prompt, reference, text, time } from './schema-words.ts'
 
 const language = Type.String({ pattern: '^[a-z]{2}$', expects: 'a language code of two small letters, as in "id"' })
 
@@ -19,13 +22,26 @@ const Trunk = Type.Object({
   codecs: Type.Array(oneOf(['alaw', 'ulaw', 'g722'], 'A codec, as Asterisk calls it'), {
     minItems: 1, uniqueItems: true, default: ['alaw', 'ulaw'],
     description: 'In order of preference; alaw, ulaw if left out'
-  })
+  }),
+  qualify: Type.Optional(duration({
+    atLeast: '5 s', atMost: '60 min',
+    description: 'How often it is asked whether it is there (SIP OPTIONS); while it does not answer, it is out of order. Never asked if left out'
+  })),
+  channels: Type.Optional(Type.Integer({
+    minimum: 1, maximum: 10_000, description: 'The most calls to lines on it at once; one that is full is out of order for one more. Any number if left out'
+  }))
 })
 
 const Entry = Type.Object({
   language: Type.Optional(Type.String({ description: 'What its callers hear; the first of the languages if left out' })),
   entry: reference('The node where a call to this number begins')
 })
+
+/** What a key means: a node, or a language in which the menu is heard again, or both. */
+const Choice = either(reference('The node that the key leads to'), Type.Object({
+  language: Type.Optional(Type.String({ description: 'What the caller hears from here on; as before if left out' })),
+  to: Type.Optional(reference('The node that the key leads to; this menu again if left out'))
+}, { description: 'A language, and perhaps another node' }))
 
 const Menu = Type.Object({
   greeting: Type.Optional(Type.String({ ...prompt, description: 'Heard once, before the menu' })),
@@ -35,25 +51,27 @@ const Menu = Type.Object({
   }),
   tries: Type.Integer({ minimum: 1, maximum: 9, default: 2, description: 'Wrong keys before silence; 2 if left out' }),
   keys: named({ pattern: '^[0-9*#]$', expects: 'a key of a telephone: 0 to 9, "*" or "#"' },
-    reference('The node that the key leads to'), 'What each key means'),
+    Choice, 'What each key means: a node, or a language ({ language: en }), or both'),
   silence: reference('The node for those who press nothing; it must end at a human'),
   wrongKey: Type.Optional(Type.String({ ...prompt, description: 'Played after a key that means nothing' }))
 })
 
 const Line = Type.Object({
   id: Type.String({ ...name, description: 'Unique among all agencies’ lines' }),
-  trunk: reference('The trunk that reaches it'),
-  number: Type.String({
-    pattern: '^(\\+[0-9]{1,15}|[A-Za-z0-9._-]{1,40})$',
-    expects: 'a telephone number, or a name of at most 40 letters, digits, dots, hyphens and underscores',
-    description: 'What is dialled on the trunk'
-  }),
+  trunk: Type.Optional(reference('The trunk that reaches it')),
+  trunks: Type.Optional(Type.Array(reference('A trunk'), {
+    minItems: 1, uniqueItems: true, description: 'Instead of `trunk`, several that reach it: while one is out of order or full, it is rung by the next'
+  })),
+  number: dialled('What is dialled on the trunk'),
   ringTime: duration({
     default: '20 s', atLeast: '5 s', atMost: '2 min',
     description: 'How long it rings before the next line is tried; mobiles take 4 to 10 s to begin. 20 s if left out'
   }),
   capacity: Type.Integer({
     minimum: 1, maximum: 1000, default: 1, description: 'How many calls it can hold at once; 1 if left out'
+  }),
+  priority: Type.Integer({
+    minimum: 1, maximum: 9, default: 1, description: 'Those of the agency’s lines with priority 1 are all tried before those with 2, and so on; 1 if left out'
   }),
   acceptKey: Type.Optional(Type.String({
     pattern: '^[0-9]$', expects: 'one digit', description: 'Who picks up must press it to be counted as a human'
@@ -64,14 +82,17 @@ const Agency = Type.Object({
   name: text('For people to read'),
   connecting: Type.String({ ...prompt, description: 'Heard by the caller while the first line rings' }),
   sorry: Type.Optional(Type.String({ ...prompt, description: 'Heard when nobody answered; prompts.sorry if left out' })),
-  lines: Type.Array(Line, { minItems: 1, description: 'Tried in this order' }),
+  order: oneOf(['in-turn', 'all-at-once', 'longest-idle'],
+    'Which line rings: one after the other as they stand, all together, or the one first that has been free longest. in-turn if left out', 'in-turn'),
+  lines: Type.Array(Line, { minItems: 1, description: 'Its telephones' }),
   hours: Type.Optional(reference('The timetable (of `hours`) by which it is open; at all times if left out')),
   holidays: Type.Optional(reference('The calendar (of `holidays`) on whose days it is closed; none if left out')),
   closed: Type.Optional(reference('The node where its callers go while it is closed; it must end at a human')),
   overflow: Type.Optional(Type.Object({
     busy: Type.Optional(reference('The agency that takes its callers when a line of it works, and none was picked up')),
     dead: Type.Optional(reference('The agency that takes its callers when all of its lines are out of order'))
-  }, { description: 'Where callers go after its last line; to an apology if left out' }))
+  }, { description: 'Where callers go after its last line; to an apology if left out' })),
+  webhook: Type.Optional(Webhook)
 })
 
 export const weekdays = ['mon', 'tue', 'wed', 'thu', 'fri', 'sat', 'sun'] as const
@@ -117,8 +138,12 @@ const Apply = Type.Object({
   failed: Type.Integer({
     minimum: 0, maximum: 1000, default: 3,
     description: 'More calls than these ended by our fault meanwhile, and it is rolled back; 3 if left out'
+  }),
+  keep: Type.Integer({
+    minimum: 2, maximum: 10_000, default: 200,
+    description: 'How many versions are kept, the newest; never less than what is live and what a rollback leads to. 200 if left out'
   })
-}, { default: { watch: 120_000, failed: 3 }, description: 'When an edit is taken back by itself; 2 min and 3 calls if left out' })
+}, { default: { watch: 120_000, failed: 3, keep: 200 }, description: 'When an edit is taken back by itself, and how many are kept; 2 min, 3 calls and 200 versions if left out' })
 
 export const PlanFile = Type.Object({
   city: text('The city, for people to read'),
@@ -139,6 +164,8 @@ export const PlanFile = Type.Object({
   siaga: Type.Optional(Type.Object({
     entry: reference('The node where all calls begin while it is on')
   }, { description: 'Surge mode, for floods and the like: npx satunomor switch siaga' })),
+  directory: Type.Optional(Directory),
+  rooms: Type.Optional(named(name, Room, 'Teleconferences, by name')),
   prompts: Prompts,
   followups: FollowUps,
   apply: Apply

@@ -1,5 +1,6 @@
 /** The way that a call would take over the plan, without a telephone: what is heard and rung, and why at each fork. */
 import { didYouMean, quote } from './faults.ts'
+import { hunt, type HuntStep } from './hunt.ts'
 import type { Opening } from './hours.ts'
 import { agencies, type AgencyNode, type MenuNode, type Plan } from './plan.ts'
 import { beginning, noSwitches, type Switches } from './switches.ts'
@@ -12,7 +13,7 @@ export interface Supposition {
   at: number
   /** Keys, one for each question; after the last the caller is silent. */
   press?: readonly string[]
-  /** Lines that work and are not picked up, and lines that are out of order. All others are picked up. */
+  /** Lines that work and are not picked up; lines, and trunks, that are out of order. All others are picked up. */
   busy?: readonly string[]
   dead?: readonly string[]
   /** What an admin has set by hand; nothing if left out. */
@@ -22,20 +23,22 @@ export interface Supposition {
 export type Step =
   | { kind: 'dials', number: string, language: string, to: string, siaga: boolean }
   | { kind: 'menu', node: string }
-  | { kind: 'hears', prompt: string }
-  /** A key that leads nowhere has `to` null. */
-  | { kind: 'key', node: string, digit: string, to: string | null }
+  /** A key that leads nowhere has `to` null; `language` is there where the key chose it. */
+  | { kind: 'key', node: string, digit: string, to: string | null, language?: string }
   | { kind: 'silence', node: string, to: string }
   | { kind: 'tries', node: string, to: string }
   | { kind: 'closed', agency: string, opening: Opening, to: string }
   | { kind: 'agency', agency: string, opening: Opening }
-  | { kind: 'line', line: string, outcome: 'answered' | 'busy' | 'dead' }
   | { kind: 'overflow', agency: string, ladder: 'busy' | 'dead', to: string }
+  | { kind: 'hears', prompt: string, language: string }
+  | Exclude<HuntStep, { kind: 'hears' }>
 
 export interface Simulation {
   steps: Step[]
-  /** The human who picks up; missing where the caller hears an apology. */
-  reaches?: { agency: string, line: string }
+  /** What the caller hears at the end. */
+  language: string
+  /** The human who picks up; missing where the caller hears an apology. `or` are lines that may be picked up instead, where there are any. */
+  reaches?: { agency: string, line: string, or?: string[] }
 }
 
 /** What of a supposition the plan does not know: the part, its index in a list, and what to do. */
@@ -60,7 +63,7 @@ export function doubts(plan: Plan, { number, press = [], busy = [], dead = [], c
     if (!/^[0-9*#]$/.test(key)) found.push({ part: 'press', index, sentence: `${quote(key)} is no key of a telephone`, suggestion: 'there are 0 to 9, "*" and "#"' })
   })
   busy.forEach((line, index) => unlessKnown('busy', line, all, 'line of the plan', index))
-  dead.forEach((line, index) => unlessKnown('dead', line, all, 'line of the plan', index))
+  dead.forEach((line, index) => unlessKnown('dead', line, [...all, ...plan.trunks.keys()], 'line or trunk of the plan', index))
   const closable = agencies(plan).filter(({ closed }) => closed !== undefined).map(({ id }) => id)
   closed.forEach((agency, index) => unlessKnown('closed', agency, closable, 'agency that can be closed', index))
   if (siaga && !plan.siaga) found.push({ part: 'siaga', sentence: 'the plan has no siaga', suggestion: 'say there at which node all calls begin while it is on' })
@@ -73,59 +76,56 @@ export function simulate(plan: Plan, { number, at, press = [], busy = [], dead =
   if (!begins) throw new Error(`the service plan has no number ${quote(number)}`)
   const to = beginning(plan, begins.entry, at, switches)
   const steps: Step[] = [{ kind: 'dials', number, language: begins.language, to, siaga: to !== begins.entry }]
-  const keys = [...press]
+  const caller: Caller = { keys: [...press], language: begins.language, steps }
 
   let here = to
   while (true) {
     const arrival = arrive(plan, here, at, switches)
     for (const detour of arrival.detours) steps.push({ kind: 'closed', ...detour })
     if (arrival.node.kind === 'menu') {
-      here = choose(arrival.node, keys, steps)
+      here = choose(arrival.node, caller)
       continue
     }
     const { node, opening } = arrival as { node: AgencyNode, opening: Opening }
     steps.push({ kind: 'agency', agency: node.id, opening })
-    const { line, status } = hunt(plan, node, { busy, dead }, steps)
-    if (line !== undefined) return { steps, reaches: { agency: node.id, line } }
+    const { line, or, status, steps: rung } = hunt(node, plan.prompts.nextLine, { busy, dead })
+    steps.push(...rung.map(step => step.kind === 'hears' ? { ...step, language: caller.language } : step))
+    if (line !== undefined) return { steps, language: caller.language, reaches: { agency: node.id, line, ...or.length > 0 ? { or } : {} } }
     const { ladder, to: helper } = overflow(node, status)
     if (helper === undefined) {
-      steps.push({ kind: 'hears', prompt: node.sorry })
-      return { steps }
+      hears(caller, node.sorry)
+      return { steps, language: caller.language }
     }
     steps.push({ kind: 'overflow', agency: node.id, ladder, to: helper })
     here = helper
   }
 }
 
-function choose(menu: MenuNode, keys: string[], steps: Step[]): string {
+/** The caller on the way: keys not pressed yet, what they hear, and all that happened. */
+interface Caller { keys: string[], language: string, steps: Step[] }
+
+const hears = ({ steps, language }: Caller, prompt: string) => steps.push({ kind: 'hears', prompt, language })
+
+function choose(menu: MenuNode, caller: Caller): string {
+  const { keys, steps } = caller
   const node = menu.id
   steps.push({ kind: 'menu', node })
   let question = menu.greeting ? [menu.greeting, menu.prompt] : [menu.prompt]
   for (let wrong = 0; wrong < menu.tries; wrong++) {
-    for (const prompt of question) steps.push({ kind: 'hears', prompt })
+    for (const prompt of question) hears(caller, prompt)
     const digit = keys.shift()
     if (digit === undefined) {
       steps.push({ kind: 'silence', node, to: menu.silence })
       return menu.silence
     }
-    const to = menu.keys.get(digit) ?? null
-    steps.push({ kind: 'key', node, digit, to })
-    if (to) return to
+    const choice = menu.keys.get(digit)
+    steps.push({ kind: 'key', node, digit, to: null, ...choice })
+    if (choice) {
+      caller.language = choice.language ?? caller.language
+      return choice.to
+    }
     question = [menu.wrongKey, menu.prompt]
   }
   steps.push({ kind: 'tries', node, to: menu.silence })
   return menu.silence
-}
-
-/** The agency's lines one after the other, as the dialplan rings them; `status` is what it says after the last. */
-function hunt(plan: Plan, { connecting, lines }: AgencyNode, { busy, dead }: { busy: readonly string[], dead: readonly string[] }, steps: Step[]) {
-  let status = 'CHANUNAVAIL'
-  for (const [index, { id: line }] of lines.entries()) {
-    steps.push({ kind: 'hears', prompt: index === 0 ? connecting : plan.prompts.nextLine })
-    const outcome = dead.includes(line) ? 'dead' : busy.includes(line) ? 'busy' : 'answered'
-    steps.push({ kind: 'line', line, outcome })
-    if (outcome === 'answered') return { line, status }
-    if (outcome === 'busy') status = 'BUSY'
-  }
-  return { status }
 }

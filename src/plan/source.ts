@@ -6,6 +6,9 @@ import { quote, type Fault } from './faults.ts'
 /** Bytes. A plan of a large city has 20,000; refusing more keeps the worst text's reading time near a second. */
 const limit = 128 * 1024
 
+/** Files that lie beside the plan, by the name that the plan calls them; `file` is for the faults' places. */
+export type FileTexts = ReadonlyMap<string, { file: string, text: string | Uint8Array }>
+
 export interface Source {
   root: ParsedNode | null
   faults: Fault[]
@@ -83,18 +86,18 @@ function inOurWords(error: YAMLError, text: string): [string, string?] {
   const line = text.slice(text.lastIndexOf('\n', start - 1) + 1, end)
   if (text[start] === '*' || /^\s*\*/.test(line)) return ['has a bare *', 'write the key in quotes: "*"']
   switch (error.code) {
-    case 'DUPLICATE_KEY': return [`${quote(/^[^\s:]*/.exec(text.slice(start))![0])} stands here a second time`, 'delete one of the two, or rename it']
-    case 'NON_STRING_KEY': return ['has a key that is no text']
+    case 'DUPLICATE_KEY': return [`${quote(/^(?:"[^"]*"|[^\s:]*)/.exec(text.slice(start))![0].replaceAll('"', ''))} stands here a second time`, 'delete one of the two, or rename it']
+    case 'NON_STRING_KEY': return ['has a key that is no text', 'write a name before the colon']
     case 'MULTIPLE_DOCS': return ['begins a second document', 'delete the line ---']
     case 'TAG_RESOLVE_FAILED': return ['has a tag that is not known', 'delete it; a text that begins with ! needs quotes']
-    case 'RESOURCE_EXHAUSTION': return ['is nested too deeply']
+    case 'RESOURCE_EXHAUSTION': return ['is nested too deeply', 'no service plan is; look for a bracket that is not closed']
     case 'TAB_AS_INDENT': return ['is indented with a tab', 'use spaces']
     default: return [`is not YAML: ${error.message}`, 'look at the indentation, quotes and brackets here and just above']
   }
 }
 
 /** The text, or the number of the first line that is not UTF-8. */
-function decode(bytes: Uint8Array): string | number {
+export function decode(bytes: Uint8Array): string | number {
   try {
     return new TextDecoder('utf-8', { fatal: true }).decode(bytes)
   } catch {

@@ -13,6 +13,8 @@ export interface Switch {
   until: number
   /** For people to read. */
   reason: string
+  /** Who set it, where that was written down. */
+  who?: string
 }
 
 export interface Switches {
@@ -58,6 +60,7 @@ export class SwitchFile {
   #timer: NodeJS.Timeout | undefined
   #text: string | undefined
   #switches = noSwitches
+  #looking: Promise<void> = Promise.resolve()
 
   constructor(file: string, log: Logger) {
     this.#file = file
@@ -72,7 +75,12 @@ export class SwitchFile {
     this.#timer = setInterval(() => void this.look(), seconds(1))
   }
 
-  async look() {
+  /** One look after the other, so that none tells what an earlier one has read. */
+  look(): Promise<void> {
+    return this.#looking = this.#looking.then(() => this.#look())
+  }
+
+  async #look() {
     const text = await textOf(this.#file).catch(error => `unreadable: ${(error as Error).message}`)
     if (text === this.#text) return
     this.#text = text

@@ -3,6 +3,9 @@
 /** A line's number that is digits (and a +) goes out to the telephone network; anything else is an endpoint's name. */
 export const looksLikeTelephone = (number: string) => /^\+?[0-9]+$/.test(number)
 
+/** What to write instead of what may not be dialled. */
+export const dialable = 'write a number of Indonesia, as in "+62721…", or the name of an endpoint'
+
 /** The number as dialled within Indonesia: `+62721…` and `62721…` become `0721…`. */
 export const domestic = (number: string) => number.replace(/^\+?62(?=[1-9])/, '0')
 
@@ -20,4 +23,4 @@ export function dialRefusal(number: string): string | undefined {
 }
 
 /** Whether a caller's number (E.164) may be rung back: of Indonesia, and no service or premium number. The dialplan compares it again. */
-export const mayBeRungBack = (number: string) => /^\+62[2-8]\d{7,11}$/.test(number) && dialRefusal(number) === undefined
+export const mayBeRungBack = (number: string) => /^\+62([2-7]\d|8[1-9])\d{6,10}$/.test(number)

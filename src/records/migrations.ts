@@ -8,7 +8,9 @@ export function migrations(store: StoreKind): Record<string, Migration> {
   return {
     '001-calls': { up: db => calls(db, store) },
     '002-followups': { up: followups },
-    '003-nobody-is-forgotten': { up: db => nobodyIsForgotten(db, store) }
+    '003-nobody-is-forgotten': { up: db => nobodyIsForgotten(db, store) },
+    '004-messages': { up: messages },
+    '005-webhooks': { up: webhooks }
   }
 }
 
@@ -96,6 +98,60 @@ async function nobodyIsForgotten(db: Kysely<any>, store: StoreKind) {
     .addColumn('facts', 'text', c => c.notNull())
     .execute()
   await db.schema.createIndex('followup_events_of').on('followup_events').columns(['followup_id', 'id']).execute()
+}
+
+/** Messages to citizens, and which answers have been taken. */
+async function messages(db: Kysely<any>) {
+  await db.schema.createTable('messages')
+    .addColumn('id', 'text', c => c.primaryKey().notNull())
+    .addColumn('followup_id', 'text', c => c.notNull())
+    .addColumn('occasion', 'text', c => c.notNull())
+    .addColumn('name', 'text', c => c.notNull())
+    .addColumn('cli', 'text', c => c.notNull())
+    .addColumn('language', 'text', c => c.notNull())
+    .addColumn('text', 'text', c => c.notNull())
+    .addColumn('state', 'text', c => c.notNull())
+    .addColumn('tries', 'integer', c => c.notNull())
+    .addColumn('claimed_at', 'bigint')
+    .addColumn('made_at', 'bigint', c => c.notNull())
+    .addColumn('due_at', 'bigint', c => c.notNull())
+    .addColumn('ended_at', 'bigint')
+    .addColumn('gateway_id', 'text')
+    .addColumn('why', 'text')
+    .addUniqueConstraint('messages_once', ['followup_id', 'occasion'])
+    .execute()
+  await db.schema.createIndex('messages_due').on('messages').columns(['due_at']).where(sql<boolean>`state in ('waiting', 'sending')`).execute()
+  await db.schema.createIndex('messages_by_number').on('messages').columns(['cli', 'claimed_at']).execute()
+  await db.schema.createIndex('messages_newest').on('messages').columns(['made_at', 'id']).execute()
+
+  await db.schema.createTable('replies')
+    .addColumn('id', 'text', c => c.primaryKey().notNull())
+    .addColumn('followup_id', 'text', c => c.notNull())
+    .addColumn('at', 'bigint', c => c.notNull())
+    .addColumn('meaning', 'text', c => c.notNull())
+    .execute()
+}
+
+/** What agencies' own systems are told. */
+async function webhooks(db: Kysely<any>) {
+  await db.schema.createTable('deliveries')
+    .addColumn('id', 'text', c => c.primaryKey().notNull())
+    .addColumn('agency', 'text', c => c.notNull())
+    .addColumn('sequence', 'bigint', c => c.notNull())
+    .addColumn('key', 'text', c => c.notNull())
+    .addColumn('type', 'text', c => c.notNull())
+    .addColumn('at', 'bigint', c => c.notNull())
+    .addColumn('data', 'text', c => c.notNull())
+    .addColumn('state', 'text', c => c.notNull())
+    .addColumn('tries', 'integer', c => c.notNull())
+    .addColumn('made_at', 'bigint', c => c.notNull())
+    .addColumn('due_at', 'bigint', c => c.notNull())
+    .addColumn('ended_at', 'bigint')
+    .addColumn('why', 'text')
+    .addUniqueConstraint('deliveries_once', ['agency', 'key'])
+    .execute()
+  await db.schema.createIndex('deliveries_waiting').on('deliveries').columns(['agency', 'sequence']).where(sql<boolean>`state = 'waiting'`).execute()
+  await db.schema.createIndex('deliveries_ended').on('deliveries').columns(['state', 'ended_at']).execute()
 }
 
 async function calls(db: Kysely<any>, store: StoreKind) {

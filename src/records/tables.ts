@@ -2,6 +2,8 @@
 import type { Generated } from 'kysely'
 import type { CallRecord, Step } from '../calls/story.ts'
 import type { Attempt, FollowUp } from './follow-up.ts'
+import type { Message } from './message.ts'
+import type { Delivery } from './delivery.ts'
 
 export interface Tables {
   steps: StepRow & { seq: Generated<number> }
@@ -12,6 +14,10 @@ export interface Tables {
   followupCalls: { callId: string, followupId: string }
   attempts: Attempt
   followupEvents: { id: Generated<number>, followupId: string, at: number, who: string, what: string, facts: string }
+  messages: Message
+  /** What citizens have answered, by the gateway's id, so that an answer counts once; its text is in the follow-up's history. */
+  replies: { id: string, followupId: string, at: number, meaning: string }
+  deliveries: Delivery
   outbox: { id: Generated<number>, topic: string, callId: string, payload: string, madeAt: number, doneAt: number | null }
 }
 

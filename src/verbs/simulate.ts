@@ -43,31 +43,38 @@ export async function run(args: string[]): Promise<number> {
 
 const list = (text: string) => text.split(',').map(item => item.trim()).filter(Boolean)
 
-/** For a terminal: a line for each step, prompts with their texts in the number's language. */
+/** For a terminal: a line for each step, prompts with their texts in the language that is heard. */
 export function simulationInWords(plan: Plan, { number, at }: Supposition, { steps, reaches }: Simulation, prompts: Catalogue): string {
   const time = DateTime.fromMillis(at, { zone: plan.timezone, locale: 'en-GB' })
-  const texts = prompts.get(plan.numbers.get(number)!.language)
   return [
     `${number} on ${time.toFormat('ccc d LLLL yyyy, HH:mm')} (${plan.timezone}), plan ${plan.version}`,
     ...steps.map(step => {
-      const [what, which, why] = stepInWords(step, prompt => texts?.get(prompt)?.text)
-      return `  ${what.padEnd(9)}${which.padEnd(20)} ${why}`.trimEnd()
+      const [what, which, why] = stepInWords(step, (language, prompt) => prompts.get(language)?.get(prompt)?.text)
+      return `  ${what.padEnd(9)}${which.padEnd(22)} ${why}`.trimEnd()
     }),
-    reaches ? `A human picks up: ${reaches.agency}, on the line ${reaches.line}.` : 'NOBODY picks up: the caller hears an apology.'
+    reaches ? `A human picks up: ${reaches.agency}, on the line ${[reaches.line, ...reaches.or ?? []].join(' or ')}.` : 'NOBODY picks up: the caller hears an apology.'
   ].join('\n')
 }
 
-function stepInWords(step: Step, textOf: (prompt: string) => string | undefined): [what: string, which: string, why: string] {
+const orders = {
+  'in-turn': 'in turn', 'all-at-once': 'all at once: the first who picks up; here, the first in the plan',
+  'longest-idle': 'longest idle: not known without the exchange; here, in the plan’s order'
+}
+const outcomes = { answered: 'is picked up', busy: 'busy, or not picked up', dead: 'out of order', cancelled: 'another was picked up' }
+
+function stepInWords(step: Step, textOf: (language: string, prompt: string) => string | undefined): [what: string, which: string, why: string] {
   switch (step.kind) {
     case 'dials': return ['dials', step.number, `→ ${step.to}, in "${step.language}"${step.siaga ? ' (siaga)' : ''}`]
     case 'menu': return ['menu', step.node, '']
-    case 'hears': return ['hears', step.prompt, textOf(step.prompt) ?? '(no text)']
-    case 'key': return ['presses', step.digit, step.to ? `→ ${step.to}` : 'means nothing here']
+    case 'hears': return ['hears', `${step.language}/${step.prompt}`, textOf(step.language, step.prompt) ?? '(no text)']
+    case 'key': return ['presses', step.digit, step.to ? `→ ${step.to}${step.language ? `, in "${step.language}"` : ''}` : 'means nothing here']
     case 'silence': return ['silence', '', `→ ${step.to}`]
     case 'tries': return ['gives up', '', `too many wrong keys → ${step.to}`]
     case 'closed': return ['passes', step.agency, `${openingInWords(step.opening)} → ${step.to}`]
     case 'agency': return ['agency', step.agency, openingInWords(step.opening)]
-    case 'line': return ['rings', step.line, { answered: 'is picked up', busy: 'busy, or not picked up', dead: 'out of order' }[step.outcome]]
+    case 'order': return ['order', step.priority === 1 ? '' : `priority ${step.priority}`, orders[step.order]]
+    case 'trunk': return ['passes', step.trunk, `out of order → the next trunk of ${step.line}`]
+    case 'line': return ['rings', step.line, outcomes[step.outcome]]
     case 'overflow': return ['overflow', step.agency, `${step.ladder === 'busy' ? 'all lines busy' : 'all lines out of order'} → ${step.to}`]
   }
 }

@@ -7,6 +7,7 @@ import type { AriLink } from '../../src/asterisk/ari-link.ts'
 import { TrunkLine } from '../../src/asterisk/trunk-line.ts'
 import { Switchboard } from '../../src/calls/switchboard.ts'
 import type { Plan } from '../../src/plan/plan.ts'
+import { noSwitches } from '../../src/plan/switches.ts'
 import { eventually } from '../parts/city.ts'
 
 const uncaught: unknown[] = []
@@ -15,15 +16,17 @@ afterEach(() => expect(uncaught).toEqual([]))
 
 const plan = {
   timezone: 'Asia/Jakarta', hours: new Map(), holidays: new Map(), exceptions: [],
+  siaga: { entry: 'banjir' },
   numbers: new Map([['112', { did: '112', entry: 'utama', language: 'id' }]]),
   nodes: new Map<string, object>([
-    ['utama', { kind: 'menu', id: 'utama', prompt: 'menu-utama', patience: 10, tries: 2, keys: new Map([['2', 'bpbd']]), silence: 'bpbd', wrongKey: 'salah' }],
+    ['utama', { kind: 'menu', id: 'utama', prompt: 'menu-utama', patience: 10, tries: 2, keys: new Map([['2', { to: 'bpbd' }]]), silence: 'bpbd', wrongKey: 'salah' }],
+    ['banjir', { kind: 'menu', id: 'banjir', prompt: 'menu-banjir', patience: 10, tries: 2, keys: new Map(), silence: 'bpbd', wrongKey: 'salah' }],
     ['bpbd', { kind: 'agency', id: 'bpbd', sorry: 'maaf', lines: [] }]
   ])
 } as unknown as Plan
 
 /** An Asterisk in memory: channels in the application and their variables; prompts that last until they are told to end. */
-function stage() {
+function stage({ switches = noSwitches } = {}) {
   const events = new AriEvents()
   const channels = new Map<string, Record<string, string>>()
   const inApp = new Set<string>()
@@ -60,7 +63,7 @@ function stage() {
   }
   const log = pino({ level: 'silent' })
   const noted: string[] = []
-  const switchboard = new Switchboard({ plan: () => plan, noteFor: () => (kind, facts) => { noted.push(`${kind} ${Object.values(facts).join(' ')}`.trim()) }, log })
+  const switchboard = new Switchboard({ plan: () => plan, noteFor: () => (kind, facts) => { noted.push(`${kind} ${Object.values(facts).join(' ')}`.trim()) }, switches: () => switches, log })
   const trunkLine = new TrunkLine({ link: link as unknown as AriLink, events, switchboard, app: 'satunomor', log })
   return {
     events, channels, inApp, playing, asked, switchboard, trunkLine, noted, link,
@@ -74,6 +77,16 @@ function stage() {
     has: (what: string) => eventually(what, async () => asked.includes(what))
   }
 }
+
+test('a call that is found at its beginning begins where calls begin now: in surge mode elsewhere', async () => {
+  const it = stage({ switches: { closed: new Map(), siaga: { until: Infinity, reason: 'Banjir' } } })
+  it.enters('begins', [], { unheard: true, variables: { SN_STATE: 'entry:utama' } })
+  it.enters('chose', [], { unheard: true, variables: { SN_STATE: 'menu:utama' } })
+  await it.trunkLine.reconcile()
+  await it.has('play sound:menu-banjir')
+  await it.has('play sound:menu-utama')
+  expect([it.channels.get('begins')?.['SN_STATE'], it.channels.get('chose')?.['SN_STATE']]).toEqual(['menu:banjir', 'menu:utama'])
+})
 
 test('a call that is gone is let go, one that is there stays, one that we do not know is taken up', async () => {
   const it = stage()

@@ -24,6 +24,8 @@ beforeEach(async () => {
   await writeFile(join(ledger, 'calls.csv.2026-01-01'), 'zero\n')
   await writeFile(join(state, 'token'), 'the token')
   await writeFile(join(state, 'secrets.json'), '{"ari":"a"}')
+  await mkdir(join(state, 'webhooks'))
+  await writeFile(join(state, 'webhooks', 'bpbd.json'), '{"secret":"whsec_x"}')
   await using records = await Records.open({ file: join(state, 'records.sqlite') }, log)
   await records.append([], { watermark: { name: 'ledger', value: '{"inode":1,"offset":1}' } })
 })
@@ -48,10 +50,10 @@ async function everything() {
 
 test('a backup has all that cannot be made again, whole lines of the ledger, and for nobody else\'s eyes', async () => {
   expect(await program('backup', { at: 'backup' })).toMatchObject({ code: 0, said: expect.stringMatching(/^The backup is whole: \d+ files/) })
-  expect(await readdir(into)).toEqual(expect.arrayContaining(['dialplan', 'ledger', 'manifest.json', 'plan.yaml', 'records.sqlite', 'secrets.json', 'token']))
+  expect(await readdir(into)).toEqual(expect.arrayContaining(['dialplan', 'ledger', 'manifest.json', 'plan.yaml', 'records.sqlite', 'secrets.json', 'token', 'webhooks']))
   expect(await readFile(join(into, 'ledger', 'calls.csv'), 'utf8')).toBe('one\ntwo\n')
   expect(await readFile(join(into, 'ledger', 'calls.csv.2026-01-01'), 'utf8')).toBe('zero\n')
-  for (const name of ['records.sqlite', 'secrets.json', 'token', 'manifest.json']) expect([name, (await stat(join(into, name))).mode & 0o077]).toEqual([name, 0])
+  for (const name of ['records.sqlite', 'secrets.json', 'token', 'manifest.json', 'webhooks/bpbd.json']) expect([name, (await stat(join(into, name))).mode & 0o077]).toEqual([name, 0])
 })
 
 test('a folder that is not empty, no records, no folder named: no backup, and a sentence that says so', async () => {

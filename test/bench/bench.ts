@@ -2,9 +2,9 @@
  * What the service costs, beside a pure dialplan and a minimal app over ARI: `npm run bench`. Needs root and the set-up of
  * `npm start`; traffic stays on 127.77.60.x. Nothing passes or fails here: the figures go to docs/bench.md and var/bench.json.
  *
- *   npm run bench                          all of it, some 12 minutes
+ *   npm run bench                          all of it, some 13 minutes
  *   npm run bench -- --quick               one rate of each, 2 calls a second: does it work? Nothing is written.
- *   npm run bench -- --only rates,search   parts of it: rates, cel, live, search, ready, plan, followups, many; held
+ *   npm run bench -- --only rates,search   parts of it: rates, cel, live, search, ready, plan, apply, followups, many; held
  *                                          (calls held at once, with sound both ways: some 20 minutes more)
  *   npm run bench -- --rates 40,80 --seconds 10
  *   npm run bench -- --profile             the service's --cpu-prof at 40 a second, into var/bench-profile/
@@ -16,6 +16,7 @@ import { parseArgs } from 'node:util'
 import { project } from '../../setup/project.mjs'
 import { makeRoot } from '../../setup/root.mjs'
 import { steps } from '../../setup/steps.mjs'
+import { applyRow, applyTimes } from './apply.ts'
 import { followUpTimes } from './followups.ts'
 import { openExchange, type App, type Exchange } from './exchange.ts'
 import { hold, isWhole, type Held } from './held.ts'
@@ -30,7 +31,7 @@ const { values: options } = parseArgs({ options: {
   quick: { type: 'boolean', default: false }, profile: { type: 'boolean', default: false },
   only: { type: 'string' }, rates: { type: 'string', default: '5,20,40,80' }, seconds: { type: 'string', default: '15' }
 } })
-const parts = new Set((options.only ?? (options.quick ? 'rates,held' : 'rates,cel,live,search,ready,plan,followups')).split(','))
+const parts = new Set((options.only ?? (options.quick ? 'rates,held' : 'rates,cel,live,search,ready,plan,apply,followups')).split(','))
 const seconds = Number(options.seconds)
 const say = (line: string) => { process.stderr.write(`${line}\n`) }
 
@@ -120,6 +121,12 @@ async function bench() {
     results.ready = await restart(exchange, 5)
     await save(results)
   }
+  if (parts.has('apply')) {
+    await using exchange = await open()
+    results.apply = await withApp(exchange, 'service', () => applyTimes(exchange, 7))
+    say(applyRow(results.apply))
+    await save(results)
+  }
   if (parts.has('held')) {
     results.held = []
     for (const variant of ['dialplan', 'service', 'ari'] as const) {
@@ -128,7 +135,7 @@ async function bench() {
       await save(results)
     }
   }
-  if ([...parts].some(part => !['held', 'ready', 'plan', 'followups'].includes(part))) {
+  if ([...parts].some(part => !['held', 'ready', 'plan', 'apply', 'followups'].includes(part))) {
     await using exchange = await open()
     const { child: agency } = await openAgency(exchange.folder)
     await using _ = { [Symbol.asyncDispose]: () => agency.stop(2000) }

@@ -1,6 +1,6 @@
 /** The bench's exchange: the project's Asterisk, configuration and plan, with room on its lines and two more numbers. */
 import { closeSync, openSync } from 'node:fs'
-import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { cp, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { connect } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -32,6 +32,10 @@ export interface Exchange extends AsyncDisposable {
   folder: string
   /** Bytes of the ledger so far. */
   ledger: string
+  /** The plan that it serves, and its API. */
+  planFile: string
+  url: string
+  token: string
   startService(nodeFlags?: string[]): Promise<App>
   startAriApp(): Promise<App>
   /** The service's figures by name, labels included. */
@@ -65,6 +69,7 @@ export async function openExchange({ cel = true }: { cel?: boolean } = {}): Prom
   const planFile = join(state, 'plan.yaml')
   const plan = await readFile(join(project, 'dialplan', 'plan.yaml'), 'utf8')
   await writeFile(planFile, plan.replaceAll('127.0.0.2', addresses.carrier).replaceAll('127.0.0.3', addresses.gateway).replace(/capacity: \d+/g, 'capacity: 1000'))
+  await cp(join(project, 'dialplan', 'directory'), join(state, 'directory'), { recursive: true })
   const sounds = join(project, 'var', 'test-sounds')
   await mkdir(sounds, { recursive: true })
   const token = 'bench-bench-bench-bench'
@@ -109,7 +114,7 @@ export async function openExchange({ cel = true }: { cel?: boolean } = {}): Prom
   }
   const parts = opened.move()
   return {
-    pid: exchange.process.pid!, folder, ledger: settings.asterisk.cel, metrics,
+    pid: exchange.process.pid!, folder, ledger: settings.asterisk.cel, metrics, planFile, url: `http://${at}:8080`, token,
     async startService(nodeFlags = []) {
       const output = openSync(join(folder, 'service.log'), 'a')
       const run = (name: string, program: string, flags: string[] = []) => new Child(name, dyingWithUs([process.execPath, [...flags, join(project, program)]]), { output, cwd: project, env: { ...nodeEnv, ...env } })

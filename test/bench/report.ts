@@ -1,5 +1,6 @@
 /** The bench's figures as people read them: docs/bench.md. */
 import { readFile, writeFile } from 'node:fs/promises'
+import { applyTarget, applyText, type ApplyTimes } from './apply.ts'
 import type { FollowUpFigures } from './followups.ts'
 import type { Held } from './held.ts'
 import { size, type PlanTimes } from './plan.ts'
@@ -24,6 +25,7 @@ export interface Results {
   many?: Figures
   held?: Held[]
   plan?: PlanTimes[]
+  apply?: ApplyTimes[]
   followUps?: FollowUpFigures
   /** ms from the service's start until it was ready, each time that it was killed and started again. */
   ready?: number[]
@@ -58,7 +60,7 @@ export async function write(results: Results, file: string) {
 }
 
 function text(results: Results): string {
-  const { machine, rates, cel, live, many, search, held, ready, plan, followUps } = results
+  const { machine, rates, cel, live, many, search, held, ready, plan, apply, followUps } = results
   const lines = [
     '', `Measured ${results.at.slice(0, 16).replace('T', ' ')} UTC with \`${results.command}\` on ${machine.cores} cores (${machine.model.trim()}), ${machine.memory} GB, SIPp on the same cores.`, ''
   ]
@@ -88,6 +90,7 @@ function text(results: Results): string {
     const median = (part: keyof PlanTimes) => one(quantiles(plan.map(times => times[part])).p50)
     lines.push('## A big plan', '', `${size}: check ${median('check')} ms, render ${median('render')} ms, lint ${median('lint')} ms (medians of ${plan.length}; the first, cold, took ${one(sum(plan[0]!))} ms in all).`, '')
   }
+  if (apply) lines.push(...applyText(apply))
   if (followUps) lines.push(...followUpsText(followUps))
   lines.push('## Targets', '', '| target | measured | |', '|---|---|---|', ...targets(results).map(([target, measured, met]) => `| ${target} | ${measured} | ${met === undefined ? 'not measured' : met ? 'met' : '**not met**'} |`), '')
   return lines.join('\n')
@@ -95,7 +98,7 @@ function text(results: Results): string {
 
 const sum = ({ check, render, lint }: PlanTimes) => check + render + lint
 
-function targets({ rates, search, live, many, ready, plan, followUps }: Results): [string, string, boolean | undefined][] {
+function targets({ rates, search, live, many, ready, plan, apply, followUps }: Results): [string, string, boolean | undefined][] {
   const at = (rate: number, variant: Variant) => rates.find(f => f.rate === rate && f.variant === variant)
   const rows: [string, string, boolean | undefined][] = []
   const [a, b] = [at(40, 'dialplan'), at(40, 'service')]
@@ -113,5 +116,6 @@ function targets({ rates, search, live, many, ready, plan, followUps }: Results)
   rows.push(['service\'s RSS under 150 MB with 300 live calls', live?.appRss ? `${one(live.appRss.highest)} MB with ${live.liveCalls}` : '', live?.appRss ? live.liveCalls >= 300 && live.appRss.highest < 150 : undefined])
   rows.push(['… and flat over 10,000 calls', many?.appRss ? `${one(many.appRss.before)} → ${one(many.appRss.after)} MB over ${many.calls}` : '', many?.appRss ? many.calls >= 10_000 && many.appRss.after < many.appRss.before * 1.25 : undefined])
   rows.push([`check + render + lint of ${size} in under 1 s`, plan ? `${one(quantiles(plan.map(sum)).p50)} ms` : '', plan ? quantiles(plan.map(sum)).p50 < 1000 : undefined])
-  return [...rows, ...followUpTargets(followUps)]
+  rows.push(applyTarget(apply), ...followUpTargets(followUps))
+  return rows
 }

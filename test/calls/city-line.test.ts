@@ -14,7 +14,7 @@ import { townWith } from '../plan/town.ts'
 
 const line = (id: string) => `    lines: [{ id: ${id}, trunk: gateway, number: ${id} }]\n`
 const { plan } = readPlan(townWith(
-  ['      2: lain\n', '      2: lain\n      3: kantor\n      4: malam\n'],
+  ['      2: lain\n', '      2: lain\n      3: kantor\n      4: malam\n      8: { language: id, to: lain }\n      9: { language: en }\n'],
   ['    greeting: sambutan\n', '    greeting: sambutan\n    patience: 500 ms\n'],
   ['patience: 1.5 s', 'patience: 500 ms'],
   ['  bpbd:\n    name: BPBD\n', '  bpbd:\n    name: BPBD\n    overflow: { busy: posko, dead: kantor }\n'],
@@ -53,15 +53,15 @@ async function play({ number, at, press = [], busy = [], dead = [] }: Suppositio
   for (const key of press) caller.presses(key)
   if (!caller.hungUp.aborted) await once(caller.happened, 'ended')
   await switchboard.settled()
-  return { steps: exchange.steps, record: tell(exchange.steps)! }
+  return { steps: exchange.steps, record: tell(exchange.steps)!, language: caller.language || plan.numbers.get(number)!.language }
 }
 
 /** The forks of a way, in words that the service's story and the simulation share. */
 const toldBy = (steps: Step[]) => steps.flatMap(({ kind, facts }) => {
-  const { agency, to, ladder, line, digit, node, means } = facts as Record<string, string>
+  const { agency, to, ladder, line, digit, node, means, language = '' } = facts as Record<string, string>
   switch (kind) {
     case 'menu': case 'silence': return [`${kind} ${node}`]
-    case 'key': return [`key ${digit} ${means}`]
+    case 'key': return [`key ${digit} ${means} ${language}`.trim()]
     case 'closed': return [`closed ${agency} ${to}`]
     case 'agency': return [`agency ${agency}`]
     case 'line': return [`line ${line}`]
@@ -72,7 +72,7 @@ const toldBy = (steps: Step[]) => steps.flatMap(({ kind, facts }) => {
 const simulatedBy = (supposition: Supposition) => simulate(plan, supposition).steps.flatMap(step => {
   switch (step.kind) {
     case 'menu': case 'silence': return [`${step.kind} ${step.node}`]
-    case 'key': return [`key ${step.digit} ${step.to}`]
+    case 'key': return [`key ${step.digit} ${step.to} ${step.language ?? ''}`.trim()]
     case 'closed': return [`closed ${step.agency} ${step.to}`]
     case 'agency': return [`agency ${step.agency}`]
     case 'line': return [`line ${step.line}`]
@@ -111,12 +111,13 @@ test('whatever the time, the keys and the lines: the service goes the way that s
   const lines = fc.subarray(['bpbd-1', 'bpbd-2', 'posko-1', 'kantor-1', 'malam-1'])
   await fc.assert(fc.asyncProperty(fc.record({
     number: fc.constantFrom('112', '+62721555'), at: fc.constantFrom(noon, evening, night),
-    press: fc.array(fc.constantFrom('1', '2', '3', '4', '9', '*'), { maxLength: 4 }), busy: lines, dead: lines
+    press: fc.array(fc.constantFrom('1', '2', '3', '4', '7', '8', '9', '*'), { maxLength: 4 }), busy: lines, dead: lines
   }), async ({ busy, ...supposition }) => {
     const supposed = { ...supposition, busy: busy.filter(id => !supposition.dead.includes(id)) }
-    const { steps, record } = await play(supposed)
+    const { steps, record, language } = await play(supposed)
     expect(toldBy(steps)).toEqual(simulatedBy(supposed))
-    const { reaches } = simulate(plan, supposed)
+    const { reaches, ...simulated } = simulate(plan, supposed)
+    expect(language).toBe(simulated.language)
     expect(record).toMatchObject(reaches ? { disposition: 'answered', ...reaches } : { disposition: 'unanswered' })
   }), { numRuns: 20 })
 }, 60_000)

@@ -4,7 +4,7 @@ import { once } from 'node:events'
 import { chmod, mkdir, readdir, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
-import type { ChangesOptions, Exchange } from '../../src/dialplan/changes.ts'
+import { planOf, type ChangesOptions, type Exchange } from '../../src/dialplan/changes.ts'
 import { lock } from '../../src/dialplan/lock.ts'
 import { damaged } from '../../src/dialplan/versions.ts'
 import { town, townPrompts, townWith } from '../plan/town.ts'
@@ -113,7 +113,70 @@ describe('the start', () => {
   })
 })
 
+describe('old versions', () => {
+  const numbers = async (desk: { versions: { list(): Promise<{ version: number }[]> } }) => (await desk.versions.list()).map(({ version }) => version)
+  const round = (tries: number) => townWith(['tries: 3', `tries: ${tries}`], ['prompts:\n', 'apply: { keep: 2 }\nprompts:\n'])
+
+  test('are removed beyond as many as the plan keeps; calls may stand in those of the last half hour', async () => {
+    await using desk = await admin()
+    await desk.start()
+    for (const tries of [1, 2, 4, 5]) {
+      await desk.edit(round(tries))
+      await desk.changes.apply(ani)
+    }
+    expect(await numbers(desk)).toEqual([1, 2, 3, 4, 5])
+    const long = new Date(Date.now() - 3_600_000).toISOString()
+    for (const { folder } of await desk.versions.list()) {
+      const meta = join(folder, 'meta.json')
+      await chmod(meta, 0o644)
+      await writeFile(meta, JSON.stringify({ ...JSON.parse(await readFile(meta, 'utf8')), at: long }))
+    }
+    await desk.edit(round(6))
+    await desk.changes.apply(ani)
+    expect(await numbers(desk)).toEqual([5, 6])
+    expect((await desk.changes.rollBack(budi)).restores).toBe(5)
+    expect(await desk.changes.versions.current()).toMatchObject({ version: 7 })
+  })
+
+  test('that are what is live, or what a rollback leads to, or what this folder gave last, stay however old they are', async () => {
+    await using desk = await admin()
+    await desk.start()
+    for (const tries of [1, 2, 4]) {
+      await desk.edit(round(tries))
+      await desk.changes.apply(ani)
+    }
+    for (const { folder, version } of await desk.versions.list()) {
+      const meta = join(folder, 'meta.json')
+      await chmod(meta, 0o644)
+      await writeFile(meta, JSON.stringify({ ...JSON.parse(await readFile(meta, 'utf8')), at: new Date(Date.now() - (9 - version) * 3_600_000).toISOString() }))
+    }
+    for (const _ of [5, 6]) await desk.changes.rollBack({ ...budi, to: 2 })
+    // Live is 6, which is 2 again; before 2 there was 1; 4 was the folder's last.
+    expect(await numbers(desk)).toEqual([1, 2, 4, 5, 6])
+    expect(await damaged((await desk.versions.current())!)).toEqual([])
+    expect((await desk.changes.rollBack(budi)).restores).toBe(1)
+  })
+})
+
 describe('an apply', () => {
+  test('is of what lies beside the plan, too: holidays and the directory are kept with the version, and come back with it', async () => {
+    const areas = (name: string) => `kecamatan_code,kecamatan,kelurahan_code,kelurahan\n18.71.01,Kedaton,18.71.01.1003,${name}\n`
+    await using desk = await admin()
+    await desk.edit(townWith(['prompts:\n', 'directory: { wilayah: kota.csv }\nholidays: { libur: [kota] }\nprompts:\n']))
+    for (const name of ['holidays', 'directory']) await mkdir(join(desk.path, name))
+    await writeFile(join(desk.path, 'holidays/kota.yaml'), 'name: Kota\nfrom: 2026-01-01\nuntil: 2027-12-31\ndays: [{ date: 2027-06-17, name: Hari jadi, basis: fixed }]\n')
+    await writeFile(join(desk.path, 'directory/kota.csv'), areas('Kedaton'))
+    await desk.start()
+    await writeFile(join(desk.path, 'directory/kota.csv'), areas('Surabaya'))
+    const version = await desk.changes.apply(ani)
+    expect((await planOf(version)).directory.at(-1)).toMatchObject({ name: 'Surabaya' })
+    expect(Object.keys(version.files)).toEqual(expect.arrayContaining(['dialplan/holidays/kota.yaml', 'dialplan/directory/kota.csv']))
+    expect(await desk.changes.diff(1, 2)).toContain('+18.71.01,Kedaton,18.71.01.1003,Surabaya')
+    expect((await planOf(await desk.changes.rollBack(budi))).directory.at(-1)).toMatchObject({ name: 'Kedaton' })
+    await writeFile(join(desk.path, 'directory/kota.csv'), areas(''))
+    await expect(desk.changes.apply({ ...ani, base: 3 })).rejects.toThrow(`${desk.path}/directory/kota.csv:2:32 kelurahan is ""`)
+  })
+
   test('keeps who, why, from which version; Asterisk is told of the files that differ, and of no other', async () => {
     await using desk = await admin()
     const { exchange: asterisk, reloads } = exchange(desk.loaded)

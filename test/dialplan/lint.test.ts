@@ -31,7 +31,7 @@ describe('refused is', () => {
 
 it('a line that is handed to a Dial is no variable', () => {
   const text = '[a]\nexten => s,1,Gosub(line,s,1(${X}))\n same => n,Hangup()\n[line]\nexten => s,1,Dial(${ARG1},20)\n same => n,Return()'
-  expect(lint(new Map([['extensions.conf', text]]), { lines: new Set() }).map(({ line, sentence }) => `${line} ${sentence}`)).toEqual(['2 dials "${X}", which is no line of the plan'])
+  expect(lint(new Map([['extensions.conf', text]]), { lines: new Set() }).map(({ line, sentence }) => `${line} ${sentence}`)).toEqual(['2 dials "${X}", which a variable says'])
 })
 
 it.each([
@@ -43,6 +43,8 @@ it.each([
     ['SHELL inside of another', 'same => n,NoOp(${TOUPPER(${SHELL(id)})})', '[a]: uses SHELL(), which is not among the known functions — it is never allowed'],
     ['SHELL after what only looks like a comment', 'same => n,NoOp(\\; ${SHELL(id)})', '[a]: uses SHELL(), which is not among the known functions — it is never allowed'],
     ['a function that is written', 'same => n,Set(FILE(/etc/x)=1)', '[a]: uses FILE(), which is not among the known functions — it is never allowed'],
+    ['a global variable whose name is computed', 'same => n,Set(GLOBAL(SN_${ARG1})=1)', '[a]: sets a variable whose name is computed — name it'],
+    ['one that the caller names', 'same => n,Set(GLOBAL(SN_TURN_${CALLERID(num)})=1)', '[a]: sets a variable whose name is computed — name it'],
     ['a function whose name is computed', 'same => n,NoOp(${${X}(id)})', '[a]: has a variable whose name is computed — name it'],
     ['dialling what the caller sent', 'same => n,Dial(PJSIP/${EXTEN}@carrier,20)',
       '[a]: Dial is led by what the caller sent — compare it with what is in the plan, and go to a fixed place',
@@ -76,9 +78,14 @@ it.each([
   'same => n(ask),Background(a&b)', 'exten => s,2,Hangup\nexten => _X.,1,NoOp()', 'same => n,Set(CALLERID(all)="" <${D:0:20}>)',
   'same => n,GotoIf($[${EPOCH} - 0${SN_BEAT} > 4]?fallback)', 'same => n,Set(D=${FILTER(0-9+,${CALLERID(num)})})',
   'same => n,Stasis(satunomor,inbound,${URIENCODE(${CALLERID(num)})})', 'same => n,NoOp(x) ; ${SHELL(x)} in a comment',
-  'same => n,Dial(${ARG3},${ARG4},m(${ARG6})${ARG7})', 'same => n,Goto(s,ask)', 'include => a'
+  'same => n,Dial(${ARG3},${ARG4},m(${ARG6})${ARG7})', 'same => n,Goto(s,ask)', 'include => a',
+  'same => n,Set(GLOBAL(SN_TURN_${ARG1})=1)', 'same => n,NoOp(${SN_TURN_bpbd-1})'
 ])('accepted is: %s', line => {
   expect(findings(line)).toEqual([])
+})
+
+it('accepted is: what is done after a hang-up, and ends by itself', () => {
+  expect(lint(new Map([['extensions.conf', '[a]\nexten => s,1,Hangup()\nexten => h,1,NoOp()\n']]))).toEqual([])
 })
 
 describe('the corpus of bad dialplans, each with what is found in it', async () => {

@@ -9,7 +9,7 @@ import { speak, synthesise, type Progress } from '../../src/dialplan/synthesise.
 import { seconds } from '../../src/plan/duration.ts'
 import { formatFault } from '../../src/plan/faults.ts'
 import { readPlan } from '../../src/plan/read.ts'
-import { town } from '../plan/town.ts'
+import { town, townWith } from '../plan/town.ts'
 import { folder } from './folder.ts'
 import { toolsInRoot } from '../../src/prepare.ts'
 
@@ -149,6 +149,15 @@ describe('the first choice', () => {
     expect(firstChoice(plan, lengths(7))).toEqual([])
     expect(firstChoice(plan, lengths(7.6), { folder: 'prompts' }).map(formatFault)).toEqual([
       'prompts/id/menu-utama.txt:1:1 who dials 112 hears the last choice only after 10.6 s (sambutan 3.0 s + menu-utama 7.6 s); 10.0 s is the most — shorten one of the texts'
+    ])
+  })
+
+  it('comes so in the language, too, that a key chooses', () => {
+    const { plan } = readPlan(townWith(['      2: lain\n', '      2: lain\n      9: { language: en }\n']), { file: 'plan.yaml' })
+    const both = (english: number) => new Map([...lengths(7), ['en', new Map([['sambutan', seconds(3)], ['menu-utama', seconds(english)]])]])
+    expect(firstChoice(plan, both(7))).toEqual([])
+    expect(firstChoice(plan, both(7.6), { folder: 'prompts' }).map(formatFault)).toEqual([
+      'prompts/en/menu-utama.txt:1:1 who dials 112 and presses 9 hears the last choice only after 10.6 s (sambutan 3.0 s + menu-utama 7.6 s); 10.0 s is the most — shorten one of the texts'
     ])
   })
 })

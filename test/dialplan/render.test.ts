@@ -1,8 +1,11 @@
 /** What templates can say, and what they cannot, whatever the plan holds. */
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
+import { dialledLines } from '../../src/dialplan/dialled.ts'
+import { lint } from '../../src/dialplan/lint.ts'
 import { render, TemplateFaults } from '../../src/dialplan/render.ts'
 import type { Site } from '../../src/dialplan/view.ts'
+import { formatFault } from '../../src/plan/faults.ts'
 import { readPlan } from '../../src/plan/read.ts'
 import { town, townWith } from '../plan/town.ts'
 import { folder } from './folder.ts'
@@ -40,6 +43,20 @@ describe('a template', () => {
     expect(await write('{% for line in agencies[0].lines %}{{ line.number }}@{{ line.trunk }}{% if line.acceptKey %}+{{ line.acceptKey }}{% endif %} {% endfor %}'))
       .toBe('bpbd-1@gateway 0721556@carrier+1')
     expect(await write('{{ trunks[0].codecs | list }} {{ numbers[0].entryKind }}-{{ numbers[0].entry }}')).toBe('alaw,ulaw menu-utama')
+  })
+
+  it('asks whether a key chooses a language', async () => {
+    const { plan } = readPlan(townWith(['      2: lain\n', '      2: { language: en }\n']), { file: 'plan.yaml' })
+    await using templates = await folder({ 'a.conf.liquid': '{% for key in menus[0].keys %}{{ key.digit }} {{ key.to }}{% if key.language %} {{ key.language }}{% endif %};{% endfor %}' })
+    expect((await render(templates.path, plan, {})).get('a.conf')).toContain('1 bpbd;2 utama en;')
+  })
+
+  it('knows in which order lines ring, and by which trunks', async () => {
+    const orders = townWith(['    name: BPBD\n', '    name: BPBD\n    order: all-at-once\n'], ['{ id: bpbd-1, trunk: gateway,', '{ id: bpbd-1, trunks: [gateway, carrier], priority: 2,'],
+      ['port: 5070', 'qualify: 30 s, channels: 4'], ['  posko:\n', '      - { id: bpbd-3, trunk: gateway, number: bpbd-3 }\n  posko:\n'])
+    await using templates = await folder({ 'a.conf.liquid': '{% for group in agencies[0].groups %}{{ group.priority }} {{ group.order }} {% for line in group.lines %}{{ line.id }} {% for trunk in line.trunks %}{{ trunk.name }}/{{ trunk.channels | default: 0 }} {% endfor %}{% endfor %}{% endfor %}' })
+    const files = await render(templates.path, readPlan(orders, { file: 'plan.yaml' }).plan, {})
+    expect(files.get('a.conf')).toContain('\n1 all-at-once bpbd-2 carrier/0 bpbd-3 gateway/4 2 in-turn bpbd-1 gateway/4 carrier/0')
   })
 
   it('knows the human of a number, who is there at any hour', async () => {
@@ -99,4 +116,45 @@ describe('whatever the plan holds', () => {
       expect(text).not.toMatch(/^;-/)
     }), { numRuns: 200 })
   }, 30_000)
+})
+
+describe('our own templates, for lines', async () => {
+  const text = townWith(['    name: BPBD\n', '    name: BPBD\n    order: longest-idle\n'], ['{ id: bpbd-1, trunk: gateway,', '{ id: bpbd-1, trunks: [gateway, carrier],'],
+    ['port: 5070', 'qualify: 7.5 s, channels: 4'], ['    name: Posko (desk)\n', '    name: Posko (desk)\n    order: all-at-once\n'],
+    ['number: posko-1 }\n', 'number: posko-1 }\n      - { id: posko-2, trunk: gateway, number: posko-2, priority: 2 }\n      - { id: posko-3, trunk: gateway, number: posko-3, acceptKey: 7 }\n'])
+  const { plan } = readPlan(text, { file: 'plan.yaml' })
+  const files = await render('dialplan/templates', plan, { address: '127.0.0.1', port: 5060, sounds: '/sounds' })
+  const context = (name: string) => files.get('extensions.conf')!.split(`\n[${name}]\n`)[1]!.split('\n\n')[0]!.split('\n').map(line => line.trim())
+
+  it('have nothing in them that the lint finds, with the plan\'s lines by every trunk', () => {
+    expect(lint(files, { elsewhere: ['last-resort'], lines: dialledLines(plan), callbacks: 'carrier' }).map(formatFault)).toEqual([])
+    expect(lint(files, { elsewhere: ['last-resort'], lines: dialledLines(plan).difference(new Set(['PJSIP/bpbd-1@carrier', 'PJSIP/posko-3@gateway'])), callbacks: 'carrier' }).map(({ sentence }) => sentence))
+      .toEqual(['dials "PJSIP/bpbd-1@carrier", which is no line of the plan', 'dials "PJSIP/posko-3@gateway", which is no line of the plan'])
+  })
+
+  it('ring the line first that has been free longest', () => {
+    expect(context('agency-bpbd').slice(2, 5)).toEqual([
+      'same => n,Set(SN_ORDER=${SORT(bpbd-1:0${SN_TURN_bpbd-1}.101,bpbd-2:0${SN_TURN_bpbd-2}.102)})',
+      'same => n,Gosub(one-of-bpbd,s,1(m(agency-bpbd-${CHANNEL(language)}),,${SHIFT(SN_ORDER)}))',
+      'same => n,Gosub(one-of-bpbd,s,1(m(next-line-${CHANNEL(language)}),,${SHIFT(SN_ORDER)}))'
+    ])
+  })
+
+  it('ring all of the first priority at once, then the next', () => {
+    expect(context('agency-posko').slice(2, 4)).toEqual([
+      'same => n,Gosub(at-once,s,1(posko,Local/together@line-posko-1/n&Local/together@line-posko-3/n,m(agency-posko-${CHANNEL(language)})))',
+      'same => n,Gosub(line-posko-2,s,1(m(next-line-${CHANNEL(language)})))'
+    ])
+    expect(context('line-posko-2').some(line => line.includes('together'))).toBe(false)
+  })
+
+  it('try a line by its trunks in order, with the most calls on each', () => {
+    expect(context('line-bpbd-1')).toEqual([
+      'exten => s,1,Gosub(line,s,1(bpbd,bpbd-1,1))',
+      'same => n,Gosub(ring,s,1(bpbd,bpbd-1,PJSIP/bpbd-1@gateway,20,gateway,4,${ARG1}${ARG2}))',
+      'same => n,Gosub(ring,s,1(bpbd,bpbd-1,PJSIP/bpbd-1@carrier,20,carrier,0,${ARG1}${ARG2}))',
+      'same => n,Goto(tried,s,1)'
+    ])
+    expect(files.get('pjsip.conf')!.match(/qualify_frequency = .*/g)).toEqual(['qualify_frequency = 0', 'qualify_frequency = 8'])
+  })
 })

@@ -39,6 +39,14 @@ test('what was before stays, whole, for those who are in it; also an agency that
   expect(new Set(names).size).toBe(names.length)
 })
 
+test('who rings together with others does so in the dialplan that the caller is in', () => {
+  const text = `${trunk}[bpbd]\nexten => s,1,Gosub(at-once,s,1(Local/together@line-a/n&Local/together@line-b/n))\n[line-a]\nexten => s,1,Return()\nexten => together,1,Gosub(line-a,s,1)\n` +
+    '[line-b]\nexten => s,1,Return()\nexten => together,1,Gosub(line-b,s,1)\n[at-once]\nexten => s,1,Dial(${ARG1})\n'
+  const [rings] = steps(seal(text), 'bpbd')
+  expect(rings).toMatch(/^s,1,Gosub\(at-once~\w{8},s,1\(Local\/together@line-a~\w{8}\/n&Local\/together@line-b~\w{8}\/n\)\)$/)
+  expect(steps(seal(text), 'line-a')).toEqual(['s,1,Return()', expect.stringMatching(/^together,1,Gosub\(line-a~\w{8},s,1\)$/)])
+})
+
 test('what is not entered at its beginning alone stays as it is', () => {
   const text = `${trunk}[trap]\nexten => s,1,Goto(a,t,1)\n[a]\nexten => s,1,NoOp()\nexten => t,1,Hangup()\n[b]\nexten => s,1,NoOp()\n[c]\nexten => s,1,NoOp()\ninclude => b\n`
   const names = [...parseDialplan(seal(text)).contexts]

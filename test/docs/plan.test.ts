@@ -2,12 +2,13 @@
 import { readFileSync } from 'node:fs'
 import { DateTime } from 'luxon'
 import { expect, test } from 'vitest'
-import { parse, stringify } from 'yaml'
+import { stringify } from 'yaml'
 import { checkExpectedCalls } from '../../src/plan/expected.ts'
 import { formatFault } from '../../src/plan/faults.ts'
-import { holidayTexts } from '../../src/plan/load.ts'
+import { directoryTexts, holidayTexts } from '../../src/plan/load.ts'
 import { readPlan } from '../../src/plan/read.ts'
 import { PlanFile } from '../../src/plan/schema.ts'
+import { asPart, isPart, over, type Part } from './parts.ts'
 
 interface Example { heading: string, file: string, text: string }
 const examples: Example[] = []
@@ -22,20 +23,13 @@ const holidays = new Map([
   ...examples.filter(({ file }) => file.startsWith('holidays/')).map(({ file, text }) => [file.slice('holidays/'.length, -'.yaml'.length), { file, text }] as const)
 ])
 
-type Part = { [key: string]: unknown }
-const asText = (text: string) => parse(text, { schema: 'failsafe' }) as Part
-const isPart = (value: unknown): value is Part => typeof value === 'object' && value !== null && !Array.isArray(value)
-/** The demo city's plan with an example laid over it: key by key, lists whole. */
-const over = (base: Part, example: Part): Part => Object.entries(example).reduce((all, [key, value]) => {
-  const below = all[key]
-  return { ...all, [key]: isPart(below) && isPart(value) ? over(below, value) : value }
-}, base)
-const demo = asText(readFileSync('dialplan/plan.yaml', 'utf8'))
-const read = (plan: Part) => readPlan(stringify(plan), { file: 'plan.yaml', holidays, now: DateTime.fromISO('2027-01-10').toMillis() })
+const demo = asPart(readFileSync('dialplan/plan.yaml', 'utf8'))
+const directory = await directoryTexts('dialplan/directory')
+const read = (plan: Part) => readPlan(stringify(plan), { file: 'plan.yaml', holidays, directory, now: DateTime.fromISO('2027-01-10').toMillis() })
 
 test.each(ofPlan.map(({ heading, text }) => [heading, text]))('%s: the example is a plan', (_, text) => {
   // A menu that takes keys away leaves agencies without a way to them; that is all that may be warned of.
-  expect(read(over(demo, asText(text!))).faults.map(formatFault).filter(fault => !fault.includes('is reached by no number'))).toEqual([])
+  expect(read(over(demo, asPart(text!))).faults.map(formatFault).filter(fault => !fault.includes('is reached by no number'))).toEqual([])
 })
 
 test('every part of the plan has an example, down to its last word', () => {
@@ -48,7 +42,7 @@ test('every part of the plan has an example, down to its last word', () => {
 })
 
 test('the calendar of the examples has the days of its files', () => {
-  const { plan } = read(over(demo, asText(ofPlan.find(({ heading }) => heading === 'Holidays')!.text)))
+  const { plan } = read(over(demo, asPart(ofPlan.find(({ heading }) => heading === 'Holidays')!.text)))
   expect([...plan.holidays.get('libur')!].filter(([date]) => date.startsWith('2027-06'))).toEqual([
     ['2027-06-01', 'Hari Lahir Pancasila'], ['2027-06-06', 'Tahun Baru Islam 1449 H (expected)'], ['2027-06-17', 'Hari jadi kota']])
 })

@@ -7,6 +7,7 @@ import { Hangup, type Channel, type Prompt } from '../../src/calls/channel.ts'
 import type { Happenings, Kind, LineOutcome, Step } from '../../src/calls/story.ts'
 import { deadline } from '../../src/calls/time.ts'
 import { milliseconds } from '../../src/plan/duration.ts'
+import { groups } from '../../src/plan/hunt.ts'
 import type { Plan } from '../../src/plan/plan.ts'
 
 export type Behaviour = 'answers' | 'rings' | LineOutcome
@@ -51,6 +52,7 @@ export class FakeChannel implements Channel {
   get caller() { return this.number }
   readonly hungUp = this.#line.signal
   place = ''
+  language = ''
   talkingWith: string | undefined
   #listeners: ((digit: string) => void)[] = []
   #inHand = true
@@ -79,6 +81,11 @@ export class FakeChannel implements Channel {
     this.place = place
   }
 
+  async speak(language: string) {
+    this.#there()
+    this.language = language
+  }
+
   async ring(agency: string) {
     this.#there()
     this.#inHand = false
@@ -99,13 +106,13 @@ export class FakeChannel implements Channel {
     steps.push({ callId: this.callId, key: `ledger-${steps.length}`, at: Date.now(), witness: 'ledger', kind, facts } as Step)
   }
 
-  /** The dialplan's `[agency-…]`: line after line, then back to the service. */
+  /** The dialplan's `[agency-…]`: line after line (whatever the agency's order, one by one), then back to the service. */
   async #hunt(agency: string) {
     const node = this.#exchange.plan.nodes.get(agency)
     if (node?.kind !== 'agency') throw new Error(`no context [agency-${agency}]`)
     this.writes('agency', { agency })
     let status = ''
-    for (const { id, ringTime } of node.lines) {
+    for (const { id, ringTime } of groups(node).flatMap(({ lines }) => lines)) {
       const line = this.#exchange.lines.get(id)!
       this.writes('line', { agency, line: id })
       this.hears(node.connecting)

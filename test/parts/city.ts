@@ -2,7 +2,7 @@
  * A city for a test: real Asterisk and Redis, the service in this process, and telephones at the carrier's and the
  * agencies' addresses. Each city has addresses of its own in 127.0.0.0/8, so that several can stand side by side.
  */
-import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { cp, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { connect } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -94,6 +94,7 @@ export async function openCity(
   const text = await readFile(join(project, 'dialplan', 'plan.yaml'), 'utf8')
   const itsOwn = text.slice(0, text.indexOf('\n# What becomes of missed calls')).replaceAll('127.0.0.2', at(2)).replaceAll('127.0.0.3', at(3))
   await writeFile(planFile, (callbacks ? '' : 'followups: { outbound: { channels: 0 }, policy: { attempts: 0 } }\n') + edit(itsOwn))
+  await cp(join(project, 'dialplan', 'directory'), join(state, 'directory'), { recursive: true })
   // The prompts are spoken once for all cities; the folder is the project's own.
   const sounds = join(project, 'var', 'test-sounds')
   await mkdir(sounds, { recursive: true })

@@ -34,6 +34,8 @@ test.each([
     `2:63 calls.0.reaches: gets to posko, not to bpbd (utama, key 1, bpbd closed, posko) — ${look} 16:00" --press "1"`],
   ['another line', 'at: 2027-01-11 08:00, press: [1], busy: [bpbd-1], reaches: bpbd, line: bpbd-1',
     `2:94 calls.0.line: gets to bpbd by bpbd-2, not by bpbd-1 — ${look} 08:00" --press "1" --busy "bpbd-1"`],
+  ['another language', 'at: 2027-01-11 08:00, press: [1], reaches: bpbd, language: en',
+    `2:78 calls.0.language: is heard in "id", not in "en" (utama, key 1, bpbd) — ${look} 08:00" --press "1"`],
   ['an apology', 'at: 2027-01-11 08:00, busy: [posko-1], reaches: posko',
     `2:68 calls.0.reaches: gets to nobody, not to posko (utama, silence, posko, posko-1 busy) — ${look} 08:00" --busy "posko-1"`]
 ])('a call that gets to %s is told, with its way', (_, call, fault) => {
@@ -55,7 +57,7 @@ test('what is written wrong is told at once, each with its place', () => {
     'calls.yaml:5:51 calls.3.pres: is not a known key — did you mean "press"?',
     'calls.yaml:5:62 calls.3.reaches: "poskoo" is no agency of the plan — did you mean "posko"?',
     'calls.yaml:6:59 calls.4.press.0: is "12"; it must be a key of a telephone: 0 to 9, "*" or "#"',
-    'calls.yaml:7:58 calls.5.dead.0: "bpbd-7" is no line of the plan — did you mean "bpbd-1"?'
+    'calls.yaml:7:58 calls.5.dead.0: "bpbd-7" is no line or trunk of the plan — did you mean "bpbd-1"?'
   ])
   expect(checkExpectedCalls('calls: [', 'calls.yaml', plan)).toHaveLength(1)
   expect(checkExpectedCalls('', 'calls.yaml', plan).map(formatFault)).toEqual(['calls.yaml:1:1 must have keys and values, not nothing'])

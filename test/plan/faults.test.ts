@@ -1,6 +1,6 @@
 /** What an admin reads when the plan is wrong: every fault at once, each with its place and a way out. */
 import { describe, expect, it } from 'vitest'
-import { PlanFaults } from '../../src/plan/faults.ts'
+import { formatFault, PlanFaults } from '../../src/plan/faults.ts'
 import { readPlan } from '../../src/plan/read.ts'
 import { town, townPrompts, townWith } from './town.ts'
 
@@ -20,12 +20,27 @@ type Edit = [from: string, to: string]
 const stories: [story: string, edits: Edit[], ...faults: string[]][] = [
   ['a key that leads nowhere', [['2: lain', '2: lian']],
     '16:7 menus.utama.keys.2: leads to "lian", which is no menu or agency — did you mean "lain"?'],
+  ['a key that goes on nowhere in another language', [['2: lain', '2: { language: en, to: lian }']],
+    '16:26 menus.utama.keys.2.to: leads to "lian", which is no menu or agency — did you mean "lain"?'],
+  ['a key for a language that the city does not speak', [['2: lain', '2: { language: eng, to: lain }']],
+    '16:12 menus.utama.keys.2.language: "eng" is not among the languages — did you mean "en"?'],
+  ['a key that says nothing', [['2: lain', '2: {}']],
+    '16:7 menus.utama.keys.2: says neither where the key leads nor in which language — write the node, or { language: en }'],
+  ['a key that leads to a list', [['2: lain', '2: [lain]']],
+    '16:7 menus.utama.keys.2: must be a text, not a list'],
   ['a number that begins nowhere', [['entry: utama', 'entry: utma']],
     '8:26 numbers.112.entry: leads to "utma", which is no menu or agency — did you mean "utama"?'],
   ['silence that leads nowhere', [['silence: posko', 'silence: kantor']],
     '17:5 menus.utama.silence: leads to "kantor", which is no menu or agency — there are utama, lain, bpbd, posko'],
   ['a line on no trunk', [['trunk: carrier', 'trunk: carier']],
     '31:23 agencies.bpbd.lines.1.trunk: "carier" is no trunk — did you mean "carrier"?'],
+
+  ['a webhook that anybody could read', [['    name: BPBD\n', '    name: BPBD\n    webhook: { url: "http://opd.example.go.id/x" }\n']],
+    '28:16 agencies.bpbd.webhook.url: "http://opd.example.go.id/x" is neither https:// nor http:// on this machine (127.0.0.0/8) — as in "https://opd.example.go.id/satunomor"'],
+  ['a webhook that leads to a cloud\'s metadata', [['    name: BPBD\n', '    name: BPBD\n    webhook: { url: "https://169.254.169.254/x" }\n']],
+    '28:16 agencies.bpbd.webhook.url: "https://169.254.169.254/x" is an address that no receiver can have — as in "https://opd.example.go.id/satunomor"'],
+  ['a webhook with an event that there is not', [['    name: BPBD\n', '    name: BPBD\n    webhook: { url: "https://opd.example.go.id/x", events: [call.ringing, call.rung] }\n']],
+    '28:75 agencies.bpbd.webhook.events.1: is "call.rung"; it must be one of call.ringing, call.claimed, call.connected, call.ended, call.abandoned, followup.opened, followup.closed, heartbeat'],
 
   ['a misspelt word', [['greeting:', 'greting:']],
     '12:5 menus.utama.greting: is not a known key — did you mean "greeting"?'],
@@ -38,7 +53,7 @@ const stories: [story: string, edits: Edit[], ...faults: string[]][] = [
   ['a list where a menu belongs', [['  utama:\n', '  utama: []\n  utama2:\n']],
     '11:3 menus.utama: must have keys and values, not a list'],
   ['a prototype, smuggled', [['city:', '__proto__: { x: y }\ncity:']],
-    '1:1 __proto__: is not a known key — known are city, timezone, languages, trunks, numbers, menus, agencies, hours, holidays, exceptions, siaga, prompts, followups, apply'],
+    '1:1 __proto__: is not a known key — known are city, timezone, languages, trunks, numbers, menus, agencies, hours, holidays, exceptions, siaga, directory, rooms, prompts, followups, apply'],
 
   ['a time without a unit', [['1.5 s', '20']],
     '20:5 menus.lain.patience: is "20"; it must be a time with its unit, as in "20 s", "500 ms" or "2 min"'],
@@ -66,13 +81,13 @@ const stories: [story: string, edits: Edit[], ...faults: string[]][] = [
     '37:40 agencies.posko.lines.0.number: is "posko-1&x"; it must be a telephone number, or a name of at most 40 letters, digits, dots, hyphens and underscores'],
 
   ['a line abroad', [['"0721556"', '"0014155550100"']],
-    '31:39 agencies.bpbd.lines.1.number: "0014155550100" may not be dialled: it begins with a prefix for calls abroad (00, 001, 007)'],
+    '31:39 agencies.bpbd.lines.1.number: "0014155550100" may not be dialled: it begins with a prefix for calls abroad (00, 001, 007) — write a number of Indonesia, as in "+62721…", or the name of an endpoint'],
   ['a line abroad, with a plus', [['"0721556"', '"+14155550100"']],
-    '31:39 agencies.bpbd.lines.1.number: "+14155550100" may not be dialled: it is abroad (only +62 is dialled)'],
+    '31:39 agencies.bpbd.lines.1.number: "+14155550100" may not be dialled: it is abroad (only +62 is dialled) — write a number of Indonesia, as in "+62721…", or the name of an endpoint'],
   ['a line abroad, in disguise', [['"0721556"', '00-1415-5550100']],
-    '31:39 agencies.bpbd.lines.1.number: "00-1415-5550100" may not be dialled: a telephone number is written in digits alone'],
+    '31:39 agencies.bpbd.lines.1.number: "00-1415-5550100" may not be dialled: a telephone number is written in digits alone — write a number of Indonesia, as in "+62721…", or the name of an endpoint'],
   ['a premium line', [['"0721556"', '"+628091234"']],
-    '31:39 agencies.bpbd.lines.1.number: "+628091234" may not be dialled: it is a premium number (0809)'],
+    '31:39 agencies.bpbd.lines.1.number: "+628091234" may not be dialled: it is a premium number (0809) — write a number of Indonesia, as in "+62721…", or the name of an endpoint'],
   ['a line that is ourselves', [['"0721556"', '0721555']],
     '31:39 agencies.bpbd.lines.1.number: "0721555" is our own number — a call to it would come back to us'],
 
@@ -101,12 +116,25 @@ const stories: [story: string, edits: Edit[], ...faults: string[]][] = [
     '3:21 languages.2: has no prompts in "zq" — write them in prompts/zq, or take the language out'],
   ['a time zone that is none', [['Asia/Jakarta', 'Asia/Jakata']],
     '2:1 timezone: "Asia/Jakata" is not a known time zone — did you mean "Asia/Jakarta"?'],
+  ['a time zone as Indonesia calls it', [['Asia/Jakarta', 'WIB']],
+    '2:1 timezone: "WIB" is not a known time zone — did you mean "Asia/Jakarta"?'],
+  ['a time zone by its city alone', [['Asia/Jakarta', 'jayapura']],
+    '2:1 timezone: "jayapura" is not a known time zone — did you mean "Asia/Jayapura"?'],
+  ['a time zone that is an offset, and knows no city', [['Asia/Jakarta', '+07:00']],
+    '2:1 timezone: "+07:00" is not a known time zone — as in "Asia/Jakarta"'],
+  ['a language twice', [['[id, en]', '[id, id]']], '3:17 languages.1: "id" is listed twice — delete one of the two'],
+  ['a list where one value belongs', [['tries: 3', 'tries: [3]']], '21:5 menus.lain.tries: must be a whole number, not a list'],
+  ['one value where a list belongs', [['[id, en]', 'id']], '3:1 languages: must be a list, not a single value'],
+  ['a number in words', [['tries: 3', 'tries: tiga']], '21:5 menus.lain.tries: is "tiga"; it must be a whole number'],
+  ['one line given twice, in two spellings', [['trunk: gateway, number: posko-1', 'trunk: carrier, number: "+62721556"']],
+    '37:40 agencies.posko.lines.0.number: "+62721556" on carrier is a line of bpbd already — give the line once, with its capacity'],
   ['a prompt without a text', [['prompt: menu-lain', 'prompt: menu-lian']],
     '19:5 menus.lain.prompt: the prompt "menu-lian" has no text in id, en — did you mean "menu-lain"?'],
   ['an accept prompt without a text', [['  sorry: maaf\n', '  sorry: maaf\n  accept: terima\n']],
     '42:3 prompts.accept: the prompt "terima" has no text in id, en — write prompts/id/terima.txt'],
 
   ['a key given twice', [['2: lain', '1: lain']], '16:7 "1" stands here a second time — delete one of the two, or rename it'],
+  ['a key given twice, once in quotes', [['2: lain', '"1": lain']], '16:7 "1" stands here a second time — delete one of the two, or rename it'],
   ['a star without quotes', [['"*": utama', '*: utama']], '22:22 has a bare * — write the key in quotes: "*"'],
   ['an anchor', [['BPBD', '&x BPBD']], '27:14 has an anchor (&x) — a plan has none; write the value out where it is needed'],
   ['a tag', [['BPBD', '!js BPBD']], '27:11 has a tag that is not known — delete it; a text that begins with ! needs quotes'],
@@ -154,9 +182,29 @@ describe('a plan is refused for', () => {
   })
 })
 
+it('each fault says what to do about it, or what must stand there', () => {
+  for (const [story, edits] of stories) {
+    try {
+      read(townWith(...edits))
+    } catch (error) {
+      for (const fault of (error as PlanFaults).faults) expect([story, fault.sentence, fault.suggestion ?? /must be|must have/.test(fault.sentence)]).toEqual([story, expect.any(String), expect.toSatisfy(Boolean)])
+    }
+  }
+})
+
+it('a prompt that one language alone lacks is told, with that language', () => {
+  const prompts = new Map([...townPrompts].map(([language, names]) => [language, new Map([...names].filter(([name]) => language !== 'en' || name !== 'menu-lain'))]))
+  expect(() => readPlan(town, { file: 'plan.yaml', prompts })).toThrow('plan.yaml:19:5 menus.lain.prompt: the prompt "menu-lain" has no text in en — write prompts/en/menu-lain.txt')
+})
+
 describe('a plan is accepted, with a warning, when', () => {
+  it('no key leads to a menu any more', () => {
+    const { faults } = read(townWith(['2: lain', '2: posko']))
+    expect(faults.map(formatFault)).toEqual(['plan.yaml:18:3 menus.lain: (warning) is reached by no number and no key — give it a key of a menu, or delete it'])
+  })
+
   it('no key leads to an agency any more', () => {
     const { faults } = read(townWith(['silence: posko', 'silence: bpbd']))
-    expect(faults).toMatchObject([{ severity: 'warning', line: 32, path: 'agencies.posko', sentence: 'is reached by no number and no key' }])
+    expect(faults).toMatchObject([{ severity: 'warning', line: 32, path: 'agencies.posko', sentence: 'is reached by no number and no key', suggestion: 'give it a key of a menu, or delete it' }])
   })
 })

@@ -157,7 +157,7 @@ describe('hours are refused for', () => {
     ['a date that does not exist', [['2027-02-27', '2027-02-29']],
       '59:7 exceptions.0.date: is "2027-02-29"; it must be a date that exists, as in "2027-03-20"'],
     ['days in the wrong order', [['until: 2028-01-02', 'until: 2027-01-02']],
-      '60:25 exceptions.1.until: is 2027-01-02, before 2027-12-30, its first day'],
+      '60:25 exceptions.1.until: is 2027-01-02, before 2027-12-30, its first day — write the first day under date, the last under until'],
     ['an exception for nobody who is known', [['agencies: [posko2]', 'agencies: [posko3]']],
       '61:36 exceptions.2.agencies.0: "posko3" is no agency — did you mean "posko"?'],
     ['two exceptions that contradict each other', [['2027-03-11, agencies: [posko2]', '2028-01-02, agencies: [bpbd]']],
@@ -195,7 +195,7 @@ describe('an admin is warned of', () => {
 
   it('a timetable and a calendar that nobody uses', () => {
     expect(refusal([[agencies, '    closed: posko\n']])).toEqual([
-      'plan.yaml:48:3 hours.kantor: (warning) is used by no agency', 'plan.yaml:55:3 holidays.nasional: (warning) is used by no agency'
+      'plan.yaml:48:3 hours.kantor: (warning) is used by no agency — name it there, or delete it', 'plan.yaml:55:3 holidays.nasional: (warning) is used by no agency — name it there, or delete it'
     ])
   })
 })

@@ -26,6 +26,12 @@ test.each([
   expect(accepts(text.replace(from, to))).toBe(false)
 })
 
+test('a key is a node, or a language and perhaps a node', () => {
+  const withKey = (choice: string) => accepts(text.replace('      0: posko\n', `      0: posko\n      9: ${choice}\n`))
+  expect(['bpbd', '{ language: en }', '{ language: en, to: bpbd }'].map(withKey)).toEqual([true, true, true])
+  expect(['{ languge: en }', '[bpbd]'].map(withKey)).toEqual([false, false])
+})
+
 test('what has a default may be left out, and its description says what it is then', () => {
   expect(accepts(text.replaceAll(/, ringTime: \d+ s, capacity: 1/g, '').replace(/    patience: .*\n/, ''))).toBe(true)
   const look = (rule: Record<string, unknown>, path: string): string[] => [

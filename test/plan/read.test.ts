@@ -16,13 +16,13 @@ it('the town\'s plan is read whole, with what was left out filled in', () => {
   expect(plan.numbers.get('+62721555')).toEqual({ language: 'id', entry: 'bpbd' })
   expect(plan.nodes.get('utama')).toEqual({
     kind: 'menu', id: 'utama', greeting: 'sambutan', prompt: 'menu-utama', patience: seconds(3), tries: 2,
-    keys: new Map([['1', 'bpbd'], ['2', 'lain']]), silence: 'posko', wrongKey: 'tidak-valid'
+    keys: new Map([['1', { to: 'bpbd' }], ['2', { to: 'lain' }]]), silence: 'posko', wrongKey: 'tidak-valid'
   })
   expect(plan.nodes.get('lain')).toMatchObject({ patience: seconds(1.5), tries: 3, wrongKey: 'salah' })
   expect(plan.nodes.get('bpbd')).toEqual({
-    kind: 'agency', id: 'bpbd', name: 'BPBD', connecting: 'sambung', sorry: 'maaf', lines: [
-      { id: 'bpbd-1', trunk: 'gateway', number: 'bpbd-1', ringTime: seconds(20), capacity: 1 },
-      { id: 'bpbd-2', trunk: 'carrier', number: '0721556', acceptKey: '1', ringTime: seconds(30), capacity: 2 }
+    kind: 'agency', id: 'bpbd', name: 'BPBD', connecting: 'sambung', sorry: 'maaf', order: 'in-turn', lines: [
+      { id: 'bpbd-1', trunks: ['gateway'], number: 'bpbd-1', ringTime: seconds(20), capacity: 1, priority: 1 },
+      { id: 'bpbd-2', trunks: ['carrier'], number: '0721556', acceptKey: '1', ringTime: seconds(30), capacity: 2, priority: 1 }
     ]
   })
   expect(plan.prompts.accept).toBe('konfirmasi-petugas')

@@ -13,7 +13,7 @@ import type { AgencyNode } from '../../src/plan/plan.ts'
 import { readPlan } from '../../src/plan/read.ts'
 import { simulate, supposedSwitches } from '../../src/plan/simulate.ts'
 import { noSwitches, readSwitches, SwitchFile, writeSwitches, type Switches } from '../../src/plan/switches.ts'
-import { switched } from '../../src/verbs/switch.ts'
+import { NotSwitched, orderInWords, switched, type SwitchOrder } from '../../src/plan/switching.ts'
 import { townWith } from './town.ts'
 
 const { plan } = readPlan(townWith(
@@ -57,26 +57,31 @@ test('expected calls may suppose them', () => {
   expect(supposedSwitches({})).toEqual(noSwitches)
 })
 
-describe('the verb', () => {
+describe('an order', () => {
   const until = '2027-03-20 18:00'
-  test.each<[string, Parameters<typeof switched>[2], string]>([
-    ['an unknown agency', { what: 'close', agency: 'bpdb', until, reason: 'x' }, '"bpdb" is no agency of the plan — did you mean "bpbd"?'],
-    ['one that cannot be closed', { what: 'close', agency: 'posko', until, reason: 'x' }, 'posko cannot be closed: the plan does not say where its callers would go — give it a `closed` node'],
-    ['no end', { what: 'close', agency: 'bpbd', reason: 'x' }, '--until is missing: a date and a time of Asia/Jakarta, as in "2027-03-20 18:00"; no switch lasts for ever'],
-    ['an end that is over', { what: 'siaga', until: '2027-03-20 11:59', reason: 'x' }, '--until is "2027-03-20 11:59", which is over'],
-    ['no reason', { what: 'siaga', until, reason: ' ' }, '--reason is missing: it stands in the records of the calls'],
-    ['another word', { what: 'shut' }, '"shut" is none of close, open, siaga, normal']
-  ])('refuses %s', (_, command, sentence) => {
-    expect(switched(plan, noSwitches, command, noon)).toBe(sentence)
+  test.each<[string, Omit<SwitchOrder, 'who'>, NotSwitched['why'], string]>([
+    ['an unknown agency', { what: 'close', agency: 'bpdb', until, reason: 'x' }, 'unknown', '"bpdb" is no agency of the plan — did you mean "bpbd"?'],
+    ['one that cannot be closed', { what: 'close', agency: 'posko', until, reason: 'x' }, 'impossible', 'posko cannot be closed: the plan does not say where its callers would go — give it a `closed` node'],
+    ['no end', { what: 'close', agency: 'bpbd', reason: 'x' }, 'bad-request', 'until is missing: a date and a time of Asia/Jakarta, as in "2027-03-20 18:00"; no switch lasts for ever'],
+    ['an end that is no time', { what: 'close', agency: 'bpbd', until: 'besok', reason: 'x' }, 'bad-request', 'until is "besok": a date and a time of Asia/Jakarta, as in "2027-03-20 18:00"; no switch lasts for ever'],
+    ['a day that does not exist', { what: 'close', agency: 'bpbd', until: '2027-02-30 18:00', reason: 'x' }, 'bad-request', 'until is "2027-02-30 18:00": a date and a time of Asia/Jakarta, as in "2027-03-20 18:00"; no switch lasts for ever'],
+    ['an end that is over', { what: 'siaga', until: '2027-03-20 11:59', reason: 'x' }, 'bad-request', 'until is "2027-03-20 11:59", which is over'],
+    ['no reason', { what: 'siaga', until, reason: ' ' }, 'bad-request', 'reason is missing: it stands in the records of the calls'],
+    ['another word', { what: 'shut' }, 'bad-request', '"shut" is none of close, open, siaga, normal']
+  ])('is refused for %s', (_, order, why, sentence) => {
+    expect(() => switched(plan, noSwitches, { ...order, who: 'Ani' }, noon)).toThrow(expect.objectContaining({ why, message: sentence }))
   })
 
   test('sets and takes back one at a time, and forgets what has ended', () => {
-    const one = switched(plan, { closed: new Map([['old', { until: noon, reason: 'x' }]]) }, { what: 'close', agency: 'bpbd', until, reason: 'Banjir' }, noon) as Switches
-    expect(one).toEqual({ closed: new Map([['bpbd', { until: six, reason: 'Banjir' }]]) })
-    const two = switched(plan, one, { what: 'siaga', until, reason: 'Banjir' }, noon) as Switches
-    expect(two).toEqual({ ...one, siaga: { until: six, reason: 'Banjir' } })
-    expect(switched(plan, two, { what: 'open', agency: 'bpbd' }, noon)).toEqual({ closed: new Map(), siaga: two.siaga })
-    expect(switched(plan, two, { what: 'normal' }, noon)).toEqual(one)
+    const [who, reason] = ['Ani', 'Banjir']
+    const one = switched(plan, { closed: new Map([['old', { until: noon, reason: 'x' }]]) }, { what: 'close', agency: 'bpbd', until, reason, who }, noon)
+    expect(one).toEqual({ closed: new Map([['bpbd', { until: six, reason, who }]]) })
+    const two = switched(plan, one, { what: 'siaga', until: '2027-03-20T11:00:00Z', reason, who }, noon)
+    expect(two).toEqual({ ...one, siaga: { until: six, reason, who } })
+    expect(switched(plan, two, { what: 'open', agency: 'bpbd', who }, noon)).toEqual({ closed: new Map(), siaga: two.siaga })
+    expect(switched(plan, two, { what: 'normal', who }, noon)).toEqual(one)
+    expect(orderInWords({ what: 'close', agency: 'bpbd', until, reason, who }, one)).toBe('close bpbd until 2027-03-20T11:00:00.000Z: Banjir')
+    expect(orderInWords({ what: 'normal', who }, one)).toBe('normal')
   })
 })
 

@@ -37,7 +37,7 @@ test.each([0, 150, 400, 1000])('with -9, %i ms after it was told to', async ms =
   const next = await city.run('src/main.ts')
   await eventually('Asterisk has loaded the live version', async () => (await fetch(`http://${city.address}:8080/readyz`)).ok)
   const rings = (await planOf(live!)).nodes.get('utama')
-  const to = lines[(rings?.kind === 'menu' ? rings.keys.get('2') : undefined) as keyof typeof lines]
+  const to = lines[(rings?.kind === 'menu' ? rings.keys.get('2')?.to : undefined) as keyof typeof lines]
   const call = city.dial()
   await call.answered
   await call.press('2')

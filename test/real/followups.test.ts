@@ -1,6 +1,9 @@
 /** Who reached nobody is rung back: real SIP as the agency and as the citizen, real Redis, the ledger as the witness. */
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
+import { header } from '../../demo/sip.ts'
 import type { IncomingCall } from '../../demo/softphone.ts'
+import { AriCallbackLine } from '../../src/asterisk/callback-line.ts'
+import { seconds } from '../../src/plan/duration.ts'
 import type { FollowUp } from '../../src/records/follow-up.ts'
 import { eventually, openCity, type City } from '../parts/city.ts'
 import { hearsBytes, voice } from './stage.ts'
@@ -10,20 +13,20 @@ const policy = 'followups: { policy: { delay: 0 s, spacing: [5 s], attempts: 2, 
 let city: City
 /** What rang at the citizens' telephones. */
 const rings: IncomingCall[] = []
-let citizen: (call: IncomingCall) => unknown
+/** What citizens do who are rung, by number; others are busy. */
+const citizens = new Map<string, (call: IncomingCall) => unknown>()
+const does = (number: string, act: (call: IncomingCall) => unknown) => { citizens.set(number, act) }
 
 beforeAll(async () => {
   city = await openCity({ number: 105, withRedis: true, callbacks: true, plan: text => policy + text })
   city.carrier.onCall(call => {
     rings.push(call)
-    return citizen(call)
+    return citizens.get(call.line)?.(call) ?? call.refuse(486)
   })
 })
 afterAll(() => city?.[Symbol.asyncDispose]())
-beforeEach(() => {
-  citizen = call => call.refuse(486)
-  for (const id of ['ambulans-1', 'ambulans-2', 'bpbd-1', 'bpbd-2', 'hallo-1', 'posko-1']) city.line(id, call => call.refuse(486))
-})
+const isBusy = (...lines: string[]) => { for (const id of lines) city.line(id, call => call.refuse(486)) }
+beforeEach(() => isBusy('bpbd-1', 'bpbd-2'))
 
 /** Answers and, having heard the question, presses a key. */
 const answersWith = (key: string, prompt: string) => async (call: IncomingCall) => {
@@ -33,11 +36,11 @@ const answersWith = (key: string, prompt: string) => async (call: IncomingCall) 
 }
 const accepts = answersWith('1', 'konfirmasi-telepon-balik')
 
-/** Calls 112, presses 2, hears that nobody is there, and hangs up: a missed call of BPBD's. */
-async function misses(number: string, hears = 'tawaran-telepon-balik') {
+/** Calls 112, presses a key, hears that nobody is there, and hangs up: a missed call of BPBD's, if it is 2. */
+async function misses(number: string, key = '2', hears = 'tawaran-telepon-balik') {
   const call = city.dial({ from: number })
   await call.answered
-  await call.press('2')
+  await call.press(key)
   await city.ear.hears(call, hears)
   await call.hangUp()
 }
@@ -56,7 +59,7 @@ test('a missed call is rung back: the agency accepts, the citizen presses a key,
   let agency: IncomingCall | undefined
   await misses('+627215550151')
   city.line('bpbd-1', async call => { agency = call; await accepts(call) })
-  citizen = answersWith('1', 'telepon-balik')
+  does('+627215550151', answersWith('1', 'telepon-balik'))
   const ringing = await eventually('the citizen is rung', async () => rings.findLast(({ line }) => line === '+627215550151'))
   expect(ringing.from).toBe('112')
   expect(agency!.from).toBe('+627215550151')
@@ -72,13 +75,43 @@ test('a missed call is rung back: the agency accepts, the citizen presses a key,
   await city.quiet()
 })
 
-test('a citizen who does not pick up is rung again, and then a person takes over', async () => {
+test.concurrent('a citizen who does not pick up is rung again, and then a person takes over', async () => {
   await misses('+627215550152')
   city.line('bpbd-1', accepts)
   const handed = await becomes('+627215550152', { state: 'person' })
   expect(handed).toMatchObject({ why: 'attempts-used-up', attempt: 2, tried: 2, list: 'posko' })
   expect(rings.filter(({ line }) => line === '+627215550152')).toHaveLength(2)
   expect((await city.service.book.get(handed.id))!.attempts.map(({ outcome }) => outcome)).toEqual(['busy', 'busy'])
+})
+
+test.concurrent('voicemail is no human: it talks, and presses nothing', async () => {
+  isBusy('ambulans-1', 'ambulans-2')
+  await misses('+627215550157', '1')
+  city.line('ambulans-1', accepts)
+  const greeting = voice('voicemail')
+  does('+627215550157', async call => { await call.answer(); for (let second = 0; second < 9; second++) void call.say(greeting) })
+  const it = await becomes('+627215550157', { tried: 1 }, 60_000)
+  expect((await city.service.book.get(it.id))!.attempts[0]).toMatchObject({ outcome: 'silent' })
+})
+
+test.concurrent('a human who talks and presses nothing is one, once they have talked for a while', async () => {
+  isBusy('hallo-1')
+  await misses('+627215550158', '3')
+  city.line('hallo-1', accepts)
+  const asked = Promise.withResolvers<void>()
+  does('+627215550158', async call => {
+    await call.answer()
+    await city.ear.hears(call, 'mohon-bicara', { within: 40_000 })
+    void call.say(voice('hello'))
+    asked.resolve()
+  })
+  await asked.promise
+  const [ringing, agency] = [rings.findLast(({ line }) => line === '+627215550158')!, await city.rung('hallo-1')]
+  const began = performance.now()
+  await Promise.all([hearsBytes(ringing, voice('agency')), agency.say(voice('agency')).then(() => agency.say(voice('agency'))).then(() => agency.say(voice('agency')))])
+  await eventually('they have talked long enough', async () => performance.now() - began > 4_500)
+  await ringing.hangUp()
+  expect(await becomes('+627215550158', { state: 'done' })).toMatchObject({ why: 'spoken' })
 })
 
 test('an agency that does not pick up, or does not accept, is no failed attempt of the citizen\'s, who is not rung', async () => {
@@ -92,39 +125,11 @@ test.each([['2', 'open', 'later', '154'], ['3', 'closed', 'not-needed', '155'], 
   const number = `+627215550${last}`
   await misses(number)
   city.line('bpbd-1', accepts)
-  citizen = answersWith(key, 'telepon-balik')
+  does(number, answersWith(key, 'telepon-balik'))
   const it = await becomes(number, { state, why })
   if (state === 'open') expect(it.dueAt - Date.now()).toBeGreaterThan(25 * 60_000)
   if (state === 'closed') expect(it.endedBy).toBe('citizen')
   expect(rings.filter(({ line }) => line === number)).toHaveLength(1)
-})
-
-test('voicemail is no human: it talks, and presses nothing', async () => {
-  await misses('+627215550157')
-  city.line('bpbd-1', accepts)
-  const greeting = voice('voicemail')
-  citizen = async call => { await call.answer(); for (let second = 0; second < 9; second++) void call.say(greeting) }
-  const it = await becomes('+627215550157', { tried: 1 }, 60_000)
-  expect((await city.service.book.get(it.id))!.attempts[0]).toMatchObject({ outcome: 'silent' })
-})
-
-test('a human who talks and presses nothing is one, once they have talked for a while', async () => {
-  await misses('+627215550158')
-  city.line('bpbd-1', accepts)
-  const asked = Promise.withResolvers<void>()
-  citizen = async call => {
-    await call.answer()
-    await city.ear.hears(call, 'mohon-bicara', { within: 40_000 })
-    void call.say(voice('hello'))
-    asked.resolve()
-  }
-  await asked.promise
-  const [ringing, agency] = [rings.findLast(({ line }) => line === '+627215550158')!, await city.rung('bpbd-1')]
-  const began = performance.now()
-  await Promise.all([hearsBytes(ringing, voice('agency')), agency.say(voice('agency')).then(() => agency.say(voice('agency'))).then(() => agency.say(voice('agency')))])
-  await eventually('they have talked long enough', async () => performance.now() - began > 4_500)
-  await ringing.hangUp()
-  expect(await becomes('+627215550158', { state: 'done' })).toMatchObject({ why: 'spoken' })
 })
 
 test('who reaches the agency meanwhile is not rung any more', async () => {
@@ -141,7 +146,57 @@ test('who reaches the agency meanwhile is not rung any more', async () => {
 })
 
 test('a caller without a number is with a person at once', async () => {
-  await misses('anonymous', 'maaf-akhir')
+  await misses('anonymous', '2', 'maaf-akhir')
   const it = await eventually('the follow-up', () => city.service.records.db.selectFrom('followups').selectAll().where('cli', 'is', null).executeTakeFirst())
   expect(it).toMatchObject({ state: 'person', why: 'no-number', agency: 'bpbd', list: 'posko' })
+})
+
+test('the carrier is told that it is a callback from an emergency service (RFC 7090)', async () => {
+  await misses('+627215550160')
+  city.line('bpbd-1', accepts)
+  const asked = Promise.withResolvers<IncomingCall>()
+  does('+627215550160', call => { asked.resolve(call); return call.refuse(486) })
+  expect(header((await asked.promise).request, 'priority')).toBe('psap-callback')
+})
+
+test('no more ring at once than the plan allows, and the agency has lines; who called first is rung first', async () => {
+  const numbers = [161, 162, 163, 164].map(last => `+627215550${last}`)
+  for (const number of numbers) await misses(number)
+  await eventually('all are with the agency that does not pick up', async () => (await Promise.all(numbers.map(followUp))).every(it => it && it.agencyFailed > 0), 30_000)
+  let ringing = 0
+  let most = 0
+  const order: string[] = []
+  for (const id of ['bpbd-1', 'bpbd-2']) city.line(id, accepts)
+  const act = async (call: IncomingCall) => {
+    order.push(call.line)
+    most = Math.max(most, ++ringing)
+    await call.answer()
+    await eventually('another is rung beside this one', async () => ringing === 2 || order.length > 2)
+    await city.ear.hears(call, 'telepon-balik', { within: 20_000 })
+    await call.press('3')
+    await call.ended
+    ringing--
+  }
+  for (const number of numbers) does(number, act)
+  for (const number of numbers) await becomes(number, { state: 'closed', why: 'not-needed' }, 90_000)
+  expect(most).toBe(2)                                  // BPBD has two lines
+  expect(order).toEqual(numbers)
+}, 120_000)
+
+test('whatever the store or the queue might say, the dialplan rings nobody who may not be rung', async () => {
+  const line = new AriCallbackLine(city.service.ari)
+  for (const id of ['bpbd-1', 'bpbd-2']) city.line(id, accepts)
+  const before = rings.length
+  const numbers = ['+60123456789', '0721555010', '+62809123456', '+62721555010@127.0.0.9', '+627215550112&PJSIP/+6018@carrier', '${EXTEN}', '+62721) = 1 | $[1',
+    '112', '', '+62 721 5550112', '+627215550112,60,g', '"', '+62721555011211112222']
+  const ids = numbers.map((_, at) => `followup-hostile${at}-1`)
+  for (const [at, number] of numbers.entries()) {
+    await line.ring({ id: ids[at]!, agency: 'bpbd', citizen: number, cli: '112', language: 'id', first: 'citizen', ringTime: seconds(5) })
+    await eventually('it is over', async () => !(await line.ringing()).has(ids[at]!))
+  }
+  for (const [at, id] of ids.entries()) {
+    const steps = await eventually(`the ledger tells of ${numbers[at]}`, async () => { const found = await city.service.records.steps(id); return found.some(({ kind }) => kind === 'ended') && found })
+    expect(steps.map(({ kind }) => kind), numbers[at]).not.toContain('citizen')
+  }
+  expect(rings.slice(before).map(({ line }) => line)).toEqual([])
 })

@@ -1,7 +1,7 @@
 /** `npm start` as a person has it: a whole city from the command, a call through it, and nothing left after SIGTERM. */
 import { execFile, spawn, type ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises'
+import { cp, mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
@@ -21,6 +21,7 @@ beforeAll(async () => {
   state = await mkdtemp(join(tmpdir(), 'satunomor-start-'))
   const plan = await readFile(join(project, 'dialplan', 'plan.yaml'), 'utf8')
   await writeFile(join(state, 'plan.yaml'), plan.replaceAll('127.0.0.2', at(2)).replaceAll('127.0.0.3', at(3)))
+  await cp(join(project, 'dialplan', 'directory'), join(state, 'directory'), { recursive: true })
   env = {
     ...process.env, NODE_ENV: undefined, SATUNOMOR_STATE: state, SATUNOMOR_PLAN: join(state, 'plan.yaml'), SATUNOMOR_SIP_ADDRESS: at(1),
     SATUNOMOR_HTTP_ADDRESS: at(1), SATUNOMOR_REDIS_PORT: '6390', SATUNOMOR_CARRIER: `${at(2)}:5060`, SATUNOMOR_GATEWAY: `${at(3)}:5060`

@@ -72,13 +72,25 @@ export function contract(open: () => Promise<Bench>) {
     await gone(channel)
   })
 
+  test('a language is taken while a prompt plays, and the next one is heard in it', async () => {
+    const { channel, hangsUp } = await bench.caller()
+    const stop = new AbortController()
+    const played = channel.play(['menu-utama'], stop.signal)
+    stop.abort()
+    await played
+    await channel.speak('en')
+    await channel.play(['tidak-valid'], never)
+    hangsUp()
+    await gone(channel)
+  })
+
   test('a caller who hangs up ends the prompt, and every further verb is a Hangup', async () => {
     const { channel, hangsUp } = await bench.caller()
     const played = channel.play(['menu-utama'], channel.hungUp)
     hangsUp()
     await played.catch(error => expect(error).toBeInstanceOf(Hangup))
     await gone(channel)
-    for (const verb of [() => channel.play(['sambutan'], never), () => channel.remember('menu:utama'), () => channel.ring('wali-kota')]) {
+    for (const verb of [() => channel.play(['sambutan'], never), () => channel.remember('menu:utama'), () => channel.speak('en'), () => channel.ring('wali-kota')]) {
       await expect(verb()).rejects.toBeInstanceOf(Hangup)
     }
   })

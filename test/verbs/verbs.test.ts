@@ -1,9 +1,10 @@
 /** The admin's verbs as they are typed: what they print, and the code that they end with. */
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { cp, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { DatabaseSync } from 'node:sqlite'
 import { afterAll, beforeAll, expect, test, vi } from 'vitest'
 
 // Each verb is a process of its own.
@@ -17,6 +18,7 @@ beforeAll(async () => {
   await writeFile(join(folder, 'plan.yaml'), text
     .replace('    connecting: sambung-wali-kota\n', '    connecting: sambung-wali-kota\n    hours: kantor\n    closed: posko\n')
     .replace('prompts:\n', 'hours:\n  kantor: [{ days: [mon, tue, wed, thu, fri], from: 07:30, to: 16:00 }]\n\nprompts:\n'))
+  await cp('dialplan/directory', join(folder, 'directory'), { recursive: true })
   await writeFile(join(folder, 'calls.yaml'), 'calls:\n  - { name: Weekend, number: 112, at: 2027-03-20 10:00, press: [3], reaches: wali-kota }\n')
 })
 afterAll(() => rm(folder, { recursive: true, force: true }))
@@ -34,15 +36,15 @@ test('simulate prints the way, with the prompts\' texts and the reasons', async 
   const { code, stdout } = await satunomor('simulate', '--plan', join(folder, 'plan.yaml'), '--number', '112', '--at', '2027-03-20 02:30', '--press', '3')
   expect(stdout.replace(/plan [0-9a-f]{12}/, 'plan X').split('\n')).toEqual([
     '112 on Sat 20 March 2027, 02:30 (Asia/Jakarta), plan X',
-    '  dials    112                  → utama, in "id"',
+    '  dials    112                    → utama, in "id"',
     '  menu     utama',
-    '  hears    sambutan             Darurat satu satu dua, Bandar Lampung.',
-    '  hears    menu-utama           Ambulans, tekan satu. Bencana, tekan dua. Halo Wali Kota, tekan tiga. Petugas, tunggu.',
-    '  presses  3                    → wali-kota',
-    '  passes   wali-kota            closed (hours: kantor) → posko',
-    '  agency   posko                open (at all times)',
-    '  hears    ke-petugas           Anda kami sambungkan ke petugas. Mohon jangan tutup telepon.',
-    '  rings    posko-1              is picked up',
+    '  hears    id/sambutan            Darurat satu satu dua, Bandar Lampung.',
+    '  hears    id/menu-utama          Ambulans, tekan satu. Bencana, tekan dua. Halo Wali Kota, tekan tiga. Petugas, tunggu.',
+    '  presses  3                      → wali-kota',
+    '  passes   wali-kota              closed (hours: kantor) → posko',
+    '  agency   posko                  open (at all times)',
+    '  hears    id/ke-petugas          Anda kami sambungkan ke petugas. Mohon jangan tutup telepon.',
+    '  rings    posko-1                is picked up',
     'A human picks up: posko, on the line posko-1.', ''
   ])
   expect(code).toBe(0)
@@ -53,7 +55,7 @@ test('simulate ends with 1 where the caller hears an apology, and with 2 where t
   expect(apology.code).toBe(1)
   expect(apology.stdout).toContain('NOBODY picks up')
   const nonsense = await satunomor('simulate', '--number', '911', '--at', '2027-02-30 02:30', '--dead', 'ambulans-7')
-  expect(nonsense).toEqual({ code: 2, stdout: '', stderr: '--number: "911" is no number of the plan — there are 112\n--dead: "ambulans-7" is no line of the plan — did you mean "ambulans-1"?\n--at: "2027-02-30 02:30" is no time — as in "2027-03-20 02:30"\n' })
+  expect(nonsense).toEqual({ code: 2, stdout: '', stderr: '--number: "911" is no number of the plan — there are 112\n--dead: "ambulans-7" is no line or trunk of the plan — did you mean "ambulans-1"?\n--at: "2027-02-30 02:30" is no time — as in "2027-03-20 02:30"\n' })
 })
 
 test('expect tells the call that does not get there, and ends with 1; the repository\'s own do', async () => {
@@ -75,10 +77,17 @@ test('switch closes an agency until a time, and a call made now is led on', asyn
   const refused = await satunomor('switch', 'siaga', '--plan', plan)
   expect(refused).toMatchObject({ code: 2, stderr: 'the plan has no siaga: say there at which node all calls begin while it is on\n' })
   const until = '2999-12-31 18:00'
-  const closed = await satunomor('switch', 'close', 'wali-kota', '--until', until, '--reason', 'Banjir', '--plan', plan)
+  const closed = await satunomor('switch', 'close', 'wali-kota', '--until', until, '--reason', 'Banjir', '--who', 'Ani', '--plan', plan)
   expect(closed).toEqual({ code: 0, stdout: `wali-kota is closed until ${until}: Banjir\n`, stderr: '' })
-  expect((await satunomor('simulate', '--press', '3', '--plan', plan)).stdout).toContain('passes   wali-kota            closed (switch: Banjir) → posko')
+  expect((await satunomor('simulate', '--press', '3', '--plan', plan)).stdout).toContain('passes   wali-kota              closed (switch: Banjir) → posko')
   expect(await satunomor('switch', 'open', 'wali-kota', '--plan', plan)).toMatchObject({ code: 0, stdout: 'Nothing is set by hand.\n' })
+  const audit = new DatabaseSync(join(folder, 'state', 'records.sqlite'), { readOnly: true }).prepare('select who, what from audit order by id').all()
+  expect(audit).toMatchObject([{ who: 'Ani', what: 'close wali-kota until 2999-12-31T11:00:00.000Z: Banjir' }, { who: expect.stringContaining('@'), what: 'open wali-kota' }])
+})
+
+test('directory finds a kecamatan, however it is spelt', async () => {
+  expect(await satunomor('directory', '--search', 'telukbetung timur')).toEqual({ code: 0, stderr: '', stdout: '18.71.19       kecamatan  Telukbetung Timur\n' })
+  expect(await satunomor('directory', '--search', 'atlantis')).toMatchObject({ code: 1, stdout: expect.stringContaining('Nobody') })
 })
 
 test('schema prints what lies in dialplan/plan.schema.json', async () => {

@@ -1,0 +1,92 @@
+/** Messages to citizens: those that there are, and what their gateway tells of them (signed with the gateway's secret). */
+import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
+import { Type } from 'typebox'
+import { refusalOf } from '../delivery/signed.ts'
+import type { Status } from '../followups/messages.ts'
+import type { Reply, Meaning } from '../followups/replies.ts'
+import type { Message } from '../records/message.ts'
+import { masked } from './calls.ts'
+import { Refusal } from './faults.ts'
+import { Fault } from './schemas.ts'
+
+export interface MessageOptions {
+  messages: {
+    list(query: { followUp?: string, limit: number }): Promise<Message[]>
+    status(status: Status): Promise<boolean>
+    reply(reply: Reply): Promise<{ followUp: string, meaning: Meaning } | undefined>
+  }
+  /** The gateway's secret; without one nothing is taken from anybody. */
+  secret?: string
+}
+
+const orNull = (description: string) => Type.Union([Type.String({ description }), Type.Null()])
+const time = (description: string) => Type.Integer({ description: `${description} Unix time in ms (UTC).` })
+const Listed = Type.Object({
+  id: Type.String({ description: 'The message.' }),
+  followUp: Type.String({ description: 'The follow-up that it belongs to.' }),
+  occasion: Type.String({ description: '`opened`, or `attempt-<n>`: one message for each.' }),
+  name: Type.String({ description: 'Its name in the service plan.' }),
+  to: Type.Union([Type.String({ description: 'The number, masked: `+62721•••0112`.' }), Type.Null()]),
+  language: Type.String(), text: Type.String(),
+  state: Type.String({ description: '`waiting`, `sending`, `sent` (the gateway has it), `recorded` (there is no gateway), `delivered`, `failed`, `dropped` (not to be sent after all).' }),
+  why: orNull('Why it failed or was dropped.'),
+  tries: Type.Integer({ description: 'How often the gateway was asked.' }),
+  madeAt: time('When there was reason for it.'), dueAt: time('Not before then.')
+})
+const Query = Type.Object({
+  followUp: Type.Optional(Type.String({ pattern: '^[0-9a-z]{1,40}$', description: 'Only those of this follow-up.' })),
+  limit: Type.Integer({ minimum: 1, maximum: 200, default: 50, description: 'How many at most.' })
+}, { additionalProperties: false })
+
+/** For the command centre; behind the API's token. */
+export const messageRoutes: FastifyPluginAsyncTypebox<Pick<MessageOptions, 'messages'>> = async (app, { messages }) => {
+  app.get('/messages', {
+    schema: { summary: 'Messages to citizens, newest first', tags: ['follow-ups'], security: [{ token: [] }], querystring: Query, response: { 200: Type.Object({ messages: Type.Array(Listed) }), 400: Fault, 401: Fault } }
+  }, async ({ query }) => ({
+    messages: (await messages.list(query)).map(({ followupId, cli, ...message }) => ({ ...message, followUp: followupId, to: masked(cli) }))
+  }))
+}
+
+const id = (description: string) => Type.String({ pattern: '^[\\x21-\\x7e]{1,200}$', description })
+const signed = { tags: ['follow-ups'], security: [{ signature: [] }] }
+const StatusBody = Type.Object({
+  id: id('Our id of the message.'),
+  state: Type.Union([Type.Literal('delivered'), Type.Literal('failed')], { description: 'What became of it.' }),
+  why: Type.Optional(Type.String({ pattern: '^[a-z0-9-]{1,60}$', description: 'Why it failed, in a word: it stands in the follow-up\'s history.' }))
+})
+const ReplyBody = Type.Object({
+  id: id('The gateway\'s id of the answer: the same id counts once.'),
+  from: Type.String({ maxLength: 40, description: 'The citizen\'s number.' }),
+  text: Type.String({ maxLength: 10_000, description: 'What they wrote. `1` need help, `2` mistake, `3` cannot speak; all else is read by a person.' })
+})
+const Taken = Type.Object({
+  taken: Type.Boolean({ description: 'false: we know no such message, or owe this number nothing. Do not send it again.' })
+})
+
+/** For the gateway; whoever has its secret may come in. */
+export const gatewayRoutes: FastifyPluginAsyncTypebox<Pick<MessageOptions, 'messages'> & { secret: string }> = async (app, { messages, secret }) => {
+  // What is signed is the body as it came.
+  const plainly = app.getDefaultJsonParser('error', 'error')
+  app.removeAllContentTypeParsers()
+  app.addContentTypeParser('application/json', { parseAs: 'string' }, (request, body, done) => {
+    const refusal = refusalOf([secret], request.headers, body as string, Date.now())
+    if (refusal === undefined) return plainly(request, body as string, done)
+    request.log.warn({ why: refusal }, 'a message from the gateway was refused')
+    done(new Refusal(401, 'unauthorized', `This is not signed as the gateway signs: ${refusal}.`, 'docs/messages.md says how.'), undefined)
+  })
+  app.addHook('preValidation', async request => {
+    if (request.body === undefined || request.body === null) throw new Refusal(401, 'unauthorized', 'This is not signed as the gateway signs: there is no body.', 'docs/messages.md says how.')
+  })
+
+  app.post('/messages/status', {
+    schema: { summary: 'What became of a message, from its gateway', ...signed, body: StatusBody, response: { 200: Taken, 400: Fault, 401: Fault } }
+  }, async ({ body }) => ({ taken: await messages.status(body) }))
+
+  app.post('/messages/replies', {
+    schema: { summary: 'What a citizen has answered, from the gateway', ...signed, body: ReplyBody, response: { 200: Taken, 400: Fault, 401: Fault } }
+  }, async ({ body, log }) => {
+    const taken = await messages.reply(body)
+    log.info(taken ?? { followUp: null }, 'a citizen has answered')
+    return { taken: taken !== undefined }
+  })
+}

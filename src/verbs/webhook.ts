@@ -1,0 +1,54 @@
+/**
+ * `npx satunomor webhook`: what an admin does about agencies' own systems (docs/webhooks.md).
+ *
+ *   webhook secret bpbd              the secret that its receiver needs
+ *   webhook secret bpbd --rotate     a new one; the one before holds for a day more
+ *   webhook dead [--agency bpbd]     what could not be delivered
+ *   webhook redeliver EVENT          has one of them delivered, or all of an agency: --agency bpbd
+ */
+import { readFile } from 'node:fs/promises'
+import { parseArgs } from 'node:util'
+import { project } from '../../setup/project.mjs'
+import { didYouMean, quote } from '../plan/faults.ts'
+import { agencies } from '../plan/plan.ts'
+import { places, readSettings, type Settings } from '../settings.ts'
+import { WebhookSecrets } from '../webhooks/secrets.ts'
+import { planOf } from './plan-file.ts'
+
+export async function run(args: string[]): Promise<number> {
+  const { values: { rotate = false, agency }, positionals: [what, which] } = parseArgs({ args, allowPositionals: true, options: { rotate: { type: 'boolean' }, agency: { type: 'string' } } })
+  const settings = readSettings(process.env, project)
+  if (what === 'secret') {
+    const known = agencies(await planOf()).filter(({ webhook }) => webhook).map(({ id }) => id)
+    if (which === undefined || !known.includes(which)) throw new Error(`${quote(which ?? '')} is no agency with a webhook in the plan — ${didYouMean(which ?? '', known) ?? `there are ${known.join(', ') || 'none yet'}`}`)
+    const secrets = new WebhookSecrets(places(settings.state).webhooks)
+    const secret = rotate ? await secrets.rotate(which, Date.now()) : (await secrets.of(which, Date.now()))[0]!
+    process.stdout.write(`${secret}\n`)
+    return 0
+  }
+  if (what === 'dead') {
+    const { dead } = await ask<{ dead: { id: string, agency: string, sequence: number, type: string, at: number, why: string | null }[] }>(settings, 'GET', `dead?limit=200${agency === undefined ? '' : `&agency=${encodeURIComponent(agency)}`}`)
+    for (const { id, agency, sequence, type, at, why } of dead) process.stdout.write(`${id}  ${agency} ${sequence}  ${type}  ${new Date(at).toISOString()}  ${why}\n`)
+    if (dead.length === 0) process.stdout.write('Nothing is dead.\n')
+    return 0
+  }
+  if (what === 'redeliver' && (which === undefined) !== (agency === undefined)) {
+    const { redelivered } = await (which === undefined ? ask<{ redelivered: number }>(settings, 'POST', 'dead/redeliver', { agency }) : ask<{ redelivered: number }>(settings, 'POST', `dead/${encodeURIComponent(which)}/redeliver`))
+    process.stdout.write(`${redelivered} delivered anew.\n`)
+    return 0
+  }
+  process.stderr.write('webhook secret AGENCY [--rotate], webhook dead [--agency AGENCY], webhook redeliver EVENT, webhook redeliver --agency AGENCY\n')
+  return 2
+}
+
+/** Asks the running service. Throws what it says. */
+async function ask<T>({ http: { host, port }, token, state }: Settings, method: string, path: string, body?: object): Promise<T> {
+  const url = `http://${host.includes(':') ? `[${host}]` : host}:${port}/api/webhooks/${path}`
+  const bearer = token ?? (await readFile(places(state).token, 'utf8')).trim()
+  const response = await fetch(url, {
+    method, headers: { authorization: `Bearer ${bearer}`, ...body ? { 'content-type': 'application/json' } : {} }, ...body ? { body: JSON.stringify(body) } : {}
+  }).catch(error => { throw new Error(`no service answers at ${url} (${(error as Error).message}): start it first`) })
+  const answer = await response.json() as T & { message?: string, hint?: string }
+  if (!response.ok) throw new Error([answer.message, answer.hint].filter(Boolean).join('\n'))
+  return answer
+}

@@ -1,0 +1,81 @@
+/** What agencies' own systems are told, made of the ledger's steps and the follow-ups' history. An agency hears only of calls that rang its lines. */
+import type { Step } from '../calls/story.ts'
+import { attemptOf } from '../followups/attempt.ts'
+import type { WebhookEvent } from '../plan/schema-webhook.ts'
+import type { FollowUp } from '../records/follow-up.ts'
+import type { StoredCall } from '../records/tables.ts'
+
+export interface Event {
+  agency: string
+  type: WebhookEvent
+  /** What it is about: it is told once. */
+  key: string
+  /** Unix ms. */
+  at: number
+  data: object
+}
+
+/** A call as the receiver knows it: one that came in, or a callback. */
+export interface Story {
+  call?: StoredCall | undefined
+  /** Of a callback: what it is for. */
+  followUp?: FollowUp | undefined
+  /** All of its steps up to now, in order. */
+  steps: readonly Step[]
+}
+
+/** The kinds of steps that events are made of. */
+export const telling: ReadonlySet<string> = new Set(['line', 'accepted', 'connected', 'ended'])
+
+const time = (at: number | null) => at === null ? null : new Date(at).toISOString()
+const seconds = (from: number, to: number) => Math.max(0, Math.round((to - from) / 1000))
+
+/** What a step tells whom. `number` is in full: whoever is rung sees it, too. */
+export function ofStep(step: Step, { call, followUp, steps }: Story): Event[] {
+  const { callId } = step
+  const inCallback = attemptOf(callId)?.followUp ?? null
+  const arrivedAt = call?.arrivedAt ?? steps[0]?.at ?? step.at
+  const about = { call: callId, number: (call ?? followUp)?.cli ?? null, dialled: (call ?? followUp)?.did ?? null, followUp: inCallback, arrivedAt: time(arrivedAt) }
+  const tell = (agency: string, type: WebhookEvent, key: string, at: number, data: object): Event => ({ agency, type, key: `${callId} ${key}`, at, data: { ...about, ...data } })
+  const lines = steps.filter(one => one.kind === 'line')
+  const citizen = steps.find(one => one.kind === 'connected' && one.facts.agency === 'citizen')
+  /** When the agency and the citizen heard each other first, and on which line; of a callback, both ends are joined by then. */
+  const talk = (agency: string) => {
+    const own = steps.find(one => one.kind === 'connected' && one.facts.agency === agency) as Extract<Step, { kind: 'connected' }> | undefined
+    if (!own || inCallback && !citizen) return undefined
+    return { line: own.facts.line, at: Math.max(own.at, inCallback ? citizen!.at : 0) }
+  }
+
+  switch (step.kind) {
+    case 'line': return [tell(step.facts.agency, 'call.ringing', step.key, step.at, { line: step.facts.line })]
+    case 'accepted': {
+      const line = lines.findLast(({ at }) => at <= step.at)?.facts          // lines with a key to accept are rung one after the other
+      return line ? [tell(line.agency, 'call.claimed', '', step.at, { line: line.line })] : []
+    }
+    case 'connected': {
+      const agency = step.facts.agency === 'citizen' ? lines.at(-1)?.facts.agency : step.facts.agency
+      const talked = agency === undefined ? undefined : talk(agency)
+      if (agency === undefined || !talked) return []
+      const { line, at } = talked
+      return [...inCallback ? [] : [tell(agency, 'call.claimed', '', at, { line })], tell(agency, 'call.connected', '', at, { line, waited: seconds(arrivedAt, at) })]
+    }
+    case 'ended': return [...new Set(lines.map(({ facts }) => facts.agency))].flatMap(agency => {
+      const talked = talk(agency)
+      const ended = tell(agency, 'call.ended', '', step.at, { disposition: call?.disposition ?? null, talked: talked ? seconds(talked.at, step.at) : null })
+      return call?.disposition === 'abandoned' ? [tell(agency, 'call.abandoned', '', step.at, { waited: seconds(arrivedAt, step.at) }), ended] : [ended]
+    })
+    default: return []
+  }
+}
+
+/** What a line of a follow-up's history tells: the agency that the citizen chose, and the one whose lines it rings. @param at when it was written, Unix ms */
+export function ofFollowUp(followUp: FollowUp, { id, what, at }: { id: number, what: string, at: number }): Event[] {
+  const whom = [...new Set([followUp.rings, followUp.agency ?? followUp.rings])]
+  const tell = (type: WebhookEvent, key: string) => whom.map((agency): Event => ({ agency, type, key: `${followUp.id} ${key}`, at, data: shown(followUp) }))
+  if (what === 'opened' || what === 'reopened') return tell('followup.opened', String(id))
+  return followUp.endedAt === null ? [] : tell('followup.closed', String(followUp.endedAt))
+}
+
+const shown = ({ id, kind, cli, did, language, state, why, priority, arrivedAt, deadlineAt, endedAt }: FollowUp) => ({
+  followUp: id, kind, number: cli, dialled: did, language, state, why, priority, arrivedAt: time(arrivedAt), deadlineAt: time(deadlineAt), endedAt: time(endedAt)
+})

@@ -1,0 +1,71 @@
+/** Agencies' own systems on the real parts: a call, as it happens; Redis killed, the service killed with -9, and nothing is lost. */
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import type { Child } from '../../setup/children.mjs'
+import { receiver } from '../delivery/receiver.ts'
+import { eventually, openCity, type City } from '../parts/city.ts'
+
+const open = new AsyncDisposableStack()
+let there: Awaited<ReturnType<typeof receiver>>
+let city: City
+let service: Child
+
+beforeAll(async () => {
+  there = open.use(await receiver('127.77.111.9'))
+  city = open.use(await openCity({ number: 111, withRedis: true, withService: false, plan: text => text.replace('    name: BPBD\n', `    name: BPBD\n    webhook: { url: "${there.url}" }\n`) }))
+  service = await city.run('src/main.ts')
+})
+afterAll(() => open.disposeAsync())
+
+const told = () => there.received.map(({ body }) => JSON.parse(body) as { type: string, sequence?: number, data: Record<string, unknown> }).filter(({ type }) => type !== 'heartbeat')
+const types = (from: number) => told().slice(from).map(({ type }) => type)
+/** Presses 2 and talks with BPBD, as far as `until` says. */
+async function calls(number: string) {
+  const call = city.dial({ from: number })
+  await call.answered
+  await call.press('2')
+  return { call, line: await city.rung('bpbd-1', number) }
+}
+
+test('a call that is answered is told as it happens', async () => {
+  const { call, line } = await calls('+627215550171')
+  await line.answered
+  await eventually('connected', async () => types(0).includes('call.connected'))
+  expect(types(0)).toEqual(['call.ringing', 'call.claimed', 'call.connected'])
+  await call.hangUp()
+  await eventually('ended', async () => types(0).length === 4)
+  expect(told().at(-1)).toMatchObject({ type: 'call.ended', sequence: 4, data: { number: '+627215550171', disposition: 'answered', talked: expect.any(Number) } })
+})
+
+test('one that is abandoned while Redis is away and the service is killed is told when they are back, in order and once', async () => {
+  const before = told().length
+  city.line('bpbd-1', line => line.ring())
+  await city.redis!.kill()
+  const { call } = await calls('+627215550172')
+  process.kill(-service.process.pid!, 'SIGKILL')
+  await service.ended
+  await call.hangUp()
+  await city.startRedis()
+  service = await city.run('src/main.ts')
+  await eventually('the follow-up is told', async () => types(before).includes('followup.opened'), 30_000)
+  expect(types(before)).toEqual(['call.ringing', 'call.abandoned', 'call.ended', 'followup.opened'])
+  expect(told().map(({ sequence }) => sequence)).toEqual(told().map((_, n) => n + 1))
+  expect(new Set(there.received.map(({ headers }) => headers['webhook-id'])).size).toBe(there.received.length)
+}, 90_000)
+
+test('a receiver that never answers holds up no call, and no stop', async () => {
+  const before = there.received.length
+  there.answers(() => new Promise(() => {}))
+  city.line('bpbd-1', line => line.answer())
+  const { call, line } = await calls('+627215550173')
+  await line.answered
+  await eventually('it was asked', async () => there.received.length > before)
+  await call.hangUp()
+  await service.stop(20_000)
+  expect(service.exit).toEqual({ code: 0, signal: null })
+  there.answers(() => ({}))
+  service = await city.run('src/main.ts')
+  // What was on its way is told again, with the id that it had, behind the rest: the receiver takes it once.
+  const ofCall = () => new Map(there.received.slice(before).map(({ headers, body }) => [headers['webhook-id'], JSON.parse(body) as { type: string, data: Record<string, unknown> }]))
+  await eventually('all of it is told', async () => ofCall().size === 4 && there.received.length > before + 4, 30_000)
+  expect([...ofCall().values()].map(({ type, data }) => `${type} ${data['number']}`).sort()).toEqual(['claimed', 'connected', 'ended', 'ringing'].map(what => `call.${what} +627215550173`))
+}, 90_000)
