@@ -131,12 +131,13 @@ export async function serve(settings: Settings, log: Logger): Promise<Service> {
   // Follow-ups: their truth is in the store, what is to be done now in the queue, what came of it in the ledger.
   const callbacks = new AriCallbackLine(ari)
   const settler: Settler = new Settler({
-    book, line: callbacks, plan: () => plan.now, log, steps: callId => local.steps(callId),
+    book, line: callbacks, plan: () => plan.now, log, steps: callIds => local.stepsOf(callIds),
     caughtUp: () => ari.up && bookkeeper.lag === 0 && scribe.pending === 0
   })
   const jobs: Jobs = new Jobs({
     redis: settings.redis, timezone: plan.now.timezone, audit: checkBooks, log,
     callback: async attempt => {
+      if (!ari.up) return                          // nobody could be asked: it stays claimed, and is queued again when somebody can
       const followUp = await book.begin(attempt, Date.now())
       if (followUp) await callbacks.ring(ringing(plan.now, followUp, attempt.attempt))
     }

@@ -42,10 +42,11 @@ export function attemptOf(callId: string): { followUp: string, attempt: number }
  * How an attempt ended. Of the agency: `agency-unreached` (nobody accepted), `agency-left` (before the citizen was there).
  * Of the citizen: `busy`, `no-answer`, `unreachable` (no such number, or the network is out of order), `silent` (picked up,
  * but by nobody that could be told from a voicemail), `later`, `not-needed`, `wrong-number`, `spoken` (both have talked).
- * `refused`: the dialplan would not ring the number. `void`: nothing rang, as far as anybody knows.
+ * `refused`: the dialplan would not ring the number. Where Asterisk itself ended in the middle of it: `cut-off` (the citizen was
+ * being rung, or talked), or `void` (their telephone did not ring, as far as anybody knows).
  */
 export type Outcome = 'spoken' | 'not-needed' | 'later' | 'wrong-number' | 'silent' | 'no-answer' | 'busy' | 'unreachable'
-  | 'agency-unreached' | 'agency-left' | 'refused' | 'void'
+  | 'agency-unreached' | 'agency-left' | 'refused' | 'cut-off' | 'void'
 
 export interface Result {
   outcome: Outcome
@@ -60,7 +61,7 @@ export interface Result {
 
 /** Folds the steps of an attempt. @param spoken how long two must have talked who were joined without a key */
 export function resultOf(steps: readonly Step[], spoken: Duration): Result {
-  const all = steps.toSorted((a, b) => a.at - b.at)
+  const all = steps.toSorted((a, b) => a.at - b.at || (a.key < b.key ? -1 : 1))
   const first = <K extends Step['kind']>(kind: K) => all.find((step): step is Extract<Step, { kind: K }> => step.kind === kind)
   const key = first('citizen-key')?.facts.key
   const connected = all.filter(step => step.kind === 'connected')

@@ -3,15 +3,17 @@
  * a line of history, and is told to whoever listens once it is committed; so it may be asked for twice, or by two at once.
  */
 import { EventEmitter } from 'node:events'
-import type { Transaction } from 'kysely'
-import type { Result } from './attempt.ts'
+import type { Kysely, Transaction } from 'kysely'
+import { attemptId, type Outcome, type Result } from './attempt.ts'
 import { agencyIn, followUpOf, make, type MissedCall, type Reason } from './make.ts'
-import { afterAttempt } from './next.ts'
+import { afterAttempt, type Next } from './next.ts'
 import { from, type Happening } from './states.ts'
 import { deskOf } from '../plan/follow-up-policy.ts'
 import type { Plan } from '../plan/plan.ts'
 import type { Attempt, FollowUp, FollowUpEvent } from '../records/follow-up.ts'
+import { anyOf, beginAttempts, claimAttempts, endAttempts, leaveCalling, storeEvents, storeFollowUps, storeLinks, type AttemptKey } from '../records/bulk-followups.ts'
 import { fromCursor, toCursor } from '../records/cursor.ts'
+import type { StoreKind } from '../records/migrations.ts'
 import type { Records } from '../records/records.ts'
 import type { Tables } from '../records/tables.ts'
 
@@ -30,6 +32,9 @@ export interface Claim { followUp: Pick<FollowUp, 'id'>, attempt: number }
 export class Book {
   readonly #records: Records
   readonly #plan: () => Plan
+  /** Attempts that are about to begin. */
+  readonly #waiting: { attempt: AttemptKey, now: number, done: PromiseWithResolvers<FollowUp | undefined> }[] = []
+  #beginning = false
   readonly #told = new EventEmitter<{ changed: [Changed] }>().setMaxListeners(0)
 
   constructor(records: Records, plan: () => Plan) {
@@ -49,7 +54,7 @@ export class Book {
       const owed = await db.selectFrom('outbox').selectAll().where('doneAt', 'is', null).where('topic', 'in', ['missed-call', 'answered-call']).orderBy('id').limit(limit).execute()
       if (owed.length === 0) return 0
       const missed = owed.filter(({ topic }) => topic === 'missed-call').map(({ callId }) => callId)
-      await this.#make(db, tell, await callsOf(db, missed), now)
+      await this.#make(db, tell, await callsOf(db, this.#records.kind, missed), now)
       for (const { topic, callId } of owed) if (topic === 'answered-call') await this.#spokenWith(db, tell, callId, now)
       await db.updateTable('outbox').set({ doneAt: now }).where('id', 'in', owed.map(({ id }) => id)).execute()
       return owed.length
@@ -57,28 +62,34 @@ export class Book {
   }
 
   async #make(db: Db, tell: Tell, calls: MissedCall[], now: number) {
+    if (calls.length === 0) return
+    const { kind } = this.#records
     const plan = this.#plan()
-    const known = new Set(calls.length === 0 ? [] : (await db.selectFrom('followupCalls').select('callId').where('callId', 'in', calls.map(({ callId }) => callId)).execute()).map(({ callId }) => callId))
-    const fresh = calls.filter(({ callId }) => !known.has(callId))
-    const callers = [...new Set(fresh.flatMap(({ cli }) => cli ?? []))]
-    const open = callers.length === 0 ? [] : await db.selectFrom('followups').selectAll().where('cli', 'in', callers).where('endedAt', 'is', null).execute()
+    const known = new Set((await db.selectFrom('followupCalls').select('callId').where('callId', 'in', anyOf(kind, calls.map(({ callId }) => callId))).execute()).map(({ callId }) => callId))
+    const fresh = calls.filter(({ callId }) => !known.has(callId)).sort((a, b) => a.arrivedAt - b.arrivedAt)
+    const open = Map.groupBy(await db.selectFrom('followups').selectAll().where('cli', 'in', anyOf(kind, numbersOf(fresh))).where('endedAt', 'is', null).execute(), ({ cli }) => cli)
     const made: FollowUp[] = []
-    for (const call of fresh.toSorted((a, b) => a.arrivedAt - b.arrivedAt)) {
+    const links: { callId: string, followupId: string }[] = []
+    for (const call of fresh) {
       const agency = agencyIn(plan, call.agency)
-      const other = call.cli === null ? undefined : [...open, ...made].find(one => one.cli === call.cli && one.agency === agency && Math.abs(call.arrivedAt - one.arrivedAt) <= plan.followups.window)
+      const theirs = call.cli === null ? [] : open.get(call.cli) ?? []
+      const other = theirs.find(one => one.agency === agency && Math.abs(call.arrivedAt - one.arrivedAt) <= plan.followups.window)
       const followUp = other ?? followUpOf(plan, call, now)
-      if (!other) made.push(followUp)
-      await db.insertInto('followupCalls').values({ callId: call.callId, followupId: followUp.id }).execute()
-      if (other) await tell(other, 'citizen', 'called-again', { callId: call.callId, detail: call.detail })
+      links.push({ callId: call.callId, followupId: followUp.id })
+      if (other) {
+        tell(other, 'citizen', 'called-again', { callId: call.callId, detail: call.detail })
+      } else {
+        made.push(followUp)
+        if (call.cli !== null) open.set(call.cli, [...theirs, followUp])
+        tell(followUp, 'policy', 'opened', { kind: followUp.kind, why: followUp.why })
+      }
     }
-    for (let at = 0; at < made.length; at += 100) await db.insertInto('followups').values(made.slice(at, at + 100)).onConflict(conflict => conflict.column('id').doNothing()).execute()
-    for (const followUp of made) await tell(followUp, 'policy', 'opened', { kind: followUp.kind, why: followUp.why })
+    await storeFollowUps(db, kind, made)
+    await storeLinks(db, kind, links)
     // Found late: they may have reached somebody since.
-    for (const followUp of made) {
-      if (followUp.cli === null) continue
-      const since = await db.selectFrom('calls').select('callId').where('cli', '=', followUp.cli).where('arrivedAt', '>', followUp.arrivedAt).where('connectedAt', 'is not', null).execute()
-      for (const { callId } of since) await this.#spokenWith(db, tell, callId, now)
-    }
+    const first = new Map(made.toReversed().map(({ cli, arrivedAt }) => [cli, arrivedAt]))
+    const reached = await db.selectFrom('calls').select(['callId', 'cli', 'arrivedAt']).where('cli', 'in', anyOf(kind, numbersOf(made))).where('connectedAt', 'is not', null).execute()
+    for (const { callId, cli, arrivedAt } of reached) if (arrivedAt > first.get(cli)!) await this.#spokenWith(db, tell, callId, now)
   }
 
   /** They reached the agency, or the desk, or anybody where they had chosen none: nothing is owed any more. */
@@ -104,7 +115,7 @@ export class Book {
       if (there) return there
       if (reason.cli !== null && !await hasCalled(db, reason.cli)) throw new NotNow('this number has never called: only who has called us is rung back')
       await db.insertInto('followups').values(followUp).execute()
-      await tell(followUp, who, 'opened', { kind: 'asked', reason: why })
+      tell(followUp, who, 'opened', { kind: 'asked', reason: why })
       return followUp
     })
   }
@@ -122,36 +133,35 @@ export class Book {
   async claim(now: number, { allowance, free, busy }: { allowance: number, free: ReadonlyMap<string, number>, busy: ReadonlySet<string> }): Promise<Claim[]> {
     if (allowance <= 0) return []
     const { hourly, cityHourly } = this.#plan().followups.outbound
+    const { kind } = this.#records
     return this.#change(async (db, tell) => {
       const hourAgo = now - 3_600_000
       const { made } = await db.selectFrom('attempts').select(({ fn }) => fn.countAll<number>().as('made')).where('begunAt', '>', hourAgo).executeTakeFirstOrThrow()
-      let left = Math.min(allowance, cityHourly - Number(made))
-      const ringing = new Set([...busy, ...(await db.selectFrom('attempts').select('cli').where('state', '<>', 'ended').execute()).map(({ cli }) => cli)])
-      const due: FollowUp[] = []
-      for (const [rings, lines] of free) {
-        if (lines <= 0) continue
-        const some = db.selectFrom('followups').selectAll().where('state', '=', 'open').where('rings', '=', rings).where('dueAt', '<=', now)
-          .orderBy('priority').orderBy('arrivedAt').limit(Math.min(lines, left) + ringing.size)
-        due.push(...(await some.execute()).filter(({ cli }) => !ringing.has(cli!)).slice(0, lines))
-      }
-      const claims: Claim[] = []
-      for (const followUp of due.sort((a, b) => a.priority - b.priority || a.arrivedAt - b.arrivedAt)) {
-        if (left <= 0) break
-        if (ringing.has(followUp.cli!)) continue
-        const { rung } = await db.selectFrom('attempts').select(({ fn }) => fn.countAll<number>().as('rung')).where('cli', '=', followUp.cli).where('begunAt', '>', hourAgo).executeTakeFirstOrThrow()
-        if (Number(rung) >= hourly || !await hasCalled(db, followUp.cli!)) {
-          await move(db, tell, followUp, 'handed', { why: Number(rung) >= hourly ? 'rung-too-often' : 'never-called', list: deskOf(this.#plan()) }, 'policy', { rung: Number(rung) })
+      const left = Math.min(allowance, cityHourly - Number(made))
+      if (left <= 0) return []
+      const due = await firstDue(db, kind, now, free, left, busy)
+      const taken = new Set<string>()
+      const numbers = anyOf(kind, numbersOf(due))
+      const rung = new Map((await db.selectFrom('attempts').select('cli').select(({ fn }) => fn.countAll<number>().as('rung')).where('cli', 'in', numbers).where('begunAt', '>', hourAgo).groupBy('cli').execute()).map(row => [row.cli, Number(row.rung)]))
+      const callers = new Set((await db.selectFrom('calls').select('cli').distinct().where('cli', 'in', numbers).execute()).map(({ cli }) => cli))
+      const attempts: (Attempt & { of: FollowUp })[] = []
+      for (const of of due) {
+        if (attempts.length >= left) break
+        const { id, cli, attempt, rings, claimedBy, priority } = of
+        if (taken.has(cli!)) continue
+        const often = (rung.get(cli!) ?? 0) >= hourly
+        if (often || !callers.has(cli)) {
+          await move(db, tell, of, 'handed', { why: often ? 'rung-too-often' : 'never-called', list: deskOf(this.#plan()) }, 'policy', { rung: rung.get(cli!) ?? 0 })
           continue
         }
-        const attempt = followUp.attempt + 1
-        const by = followUp.claimedBy !== null && followUp.priority === 0 ? followUp.claimedBy : 'policy'
-        await db.insertInto('attempts').values({ followupId: followUp.id, attempt, state: 'claimed', agency: followUp.rings, cli: followUp.cli!, by, madeAt: now, begunAt: null, endedAt: null, outcome: null, line: null, joinedAt: null }).execute()
-        if (!await move(db, tell, followUp, 'begins', { attempt }, by, { attempt })) continue
-        claims.push({ followUp, attempt })
-        ringing.add(followUp.cli!)
-        left--
+        const by = claimedBy !== null && priority === 0 ? claimedBy : 'policy'
+        attempts.push({ of, followupId: id, attempt: attempt + 1, state: 'claimed', agency: rings, cli: cli!, by, madeAt: now, begunAt: null, endedAt: null, outcome: null, line: null, joinedAt: null })
+        taken.add(cli!)
       }
-      return claims
+      const moved = await claimAttempts(db, kind, attempts)
+      const claimed = attempts.filter(({ followupId }) => moved.has(followupId))
+      for (const { of, attempt, by } of claimed) tell({ ...of, state: from('begins').to, attempt }, by, 'begins', { attempt, why: of.why })
+      return claimed.map(({ of, attempt }) => ({ followUp: of, attempt }))
     })
   }
 
@@ -160,31 +170,76 @@ export class Book {
     return this.#records.db.selectFrom('attempts').selectAll().where('state', '<>', 'ended').orderBy('madeAt').execute()
   }
 
-  /** The one moment that may happen once: from here on the exchange may have been asked. Undefined for whoever comes second. */
-  async begin({ followUp, attempt }: { followUp: string, attempt: number }, now: number): Promise<FollowUp | undefined> {
+  /** Attempts that may be ringing, each with its follow-up. */
+  async dialling(): Promise<{ attempt: Attempt, followUp: FollowUp }[]> {
+    const { db, kind } = this.#records
+    const attempts = await db.selectFrom('attempts').selectAll().where('state', '<>', 'ended').where('begunAt', 'is not', null).execute()
+    if (attempts.length === 0) return []
+    const followUps = await byId(db, kind, attempts.map(({ followupId }) => followupId))
+    return attempts.map(attempt => ({ attempt, followUp: followUps.get(attempt.followupId)! }))
+  }
+
+  /**
+   * The one moment that may happen once: from here on the exchange may have been asked. Undefined for whoever comes second.
+   * Those who come together share a transaction: a commit costs more than all else.
+   */
+  begin(attempt: AttemptKey, now: number): Promise<FollowUp | undefined> {
+    const done = Promise.withResolvers<FollowUp | undefined>()
+    this.#waiting.push({ attempt, now, done })
+    if (this.#waiting.length === 1 && !this.#beginning) void this.#beginAll()
+    return done.promise
+  }
+
+  async #beginAll() {
+    this.#beginning = true
+    while (this.#waiting.length > 0) {
+      const together = this.#waiting.splice(0)
+      try {
+        const begun = await this.#begin(together.map(({ attempt }) => attempt), together.at(-1)!.now)
+        for (const { attempt, done } of together) {
+          const name = attemptId(attempt.followUp, attempt.attempt)
+          done.resolve(begun.get(name))
+          begun.delete(name)                              // delivered twice at once: one of them has it
+        }
+      } catch (error) {
+        for (const { done } of together) done.reject(error)
+      }
+    }
+    this.#beginning = false
+  }
+
+  #begin(attempts: AttemptKey[], now: number): Promise<Map<string, FollowUp>> {
+    const { kind } = this.#records
     return this.#change(async db => {
-      const { numUpdatedRows } = await db.updateTable('attempts').set({ state: 'dialling', begunAt: now })
-        .where('followupId', '=', followUp).where('attempt', '=', attempt).where('state', '=', 'claimed').executeTakeFirst()
-      if (numUpdatedRows !== 1n) return undefined
-      const found = await db.selectFrom('followups').selectAll().where('id', '=', followUp).executeTakeFirstOrThrow()
-      if (found.state === 'calling') return found
-      await db.updateTable('attempts').set({ state: 'ended', endedAt: now, outcome: 'void' }).where('followupId', '=', followUp).where('attempt', '=', attempt).execute()
-      return undefined                            // spoken with, or closed, since it was claimed
+      const begun = await beginAttempts(db, kind, attempts, now)
+      if (begun.length === 0) return new Map()
+      const followUps = await byId(db, kind, begun.map(({ followUp }) => followUp))
+      // Spoken with, or closed, since it was claimed.
+      const idle = begun.filter(({ followUp }) => followUps.get(followUp)!.state !== 'calling')
+      if (idle.length > 0) await endAttempts(db, kind, idle.map(key => ({ ...key, outcome: 'void', line: null, joinedAt: null })), now)
+      return new Map(begun.filter(key => !idle.includes(key)).map(({ followUp, attempt }) => [attemptId(followUp, attempt), followUps.get(followUp)!]))
     })
   }
 
-  /** Writes down what came of an attempt, and what follows from it. Once: a second time changes nothing. */
-  async settle({ followUp: id, attempt }: { followUp: string, attempt: number }, result: Result, now: number): Promise<void> {
+  /** Writes down what came of attempts, and what follows from it. Once: a second time changes nothing. */
+  async settle(ended: readonly (AttemptKey & { result: Result })[], now: number): Promise<void> {
+    if (ended.length === 0) return
+    const { kind } = this.#records
     await this.#change(async (db, tell) => {
-      const row = await db.selectFrom('attempts').selectAll().where('followupId', '=', id).where('attempt', '=', attempt).where('state', '<>', 'ended').executeTakeFirst()
-      if (!row) return
-      const { outcome, line, joinedAt, rung } = result
-      await db.updateTable('attempts').set({ state: 'ended', endedAt: now, outcome, line, joinedAt }).where('followupId', '=', id).where('attempt', '=', attempt).execute()
-      const followUp = await db.selectFrom('followups').selectAll().where('id', '=', id).executeTakeFirstOrThrow()
-      await tell(followUp, row.by, 'attempt-ended', { attempt, outcome, line, rung, seconds: joinedAt === null || result.endedAt === null ? null : Math.round((result.endedAt - joinedAt) / 1000) })
-      if (followUp.state !== 'calling') return
-      const { happening, set, who } = afterAttempt(this.#plan(), followUp, row, outcome, now)
-      await move(db, tell, followUp, happening, set, who, { attempt, outcome })
+      const results = new Map(ended.map(({ followUp, attempt, result }) => [attemptId(followUp, attempt), result]))
+      const rows = await endAttempts(db, kind, ended.map(({ followUp, attempt, result: { outcome, line, joinedAt } }) => ({ followUp, attempt, outcome, line, joinedAt })), now)
+      const followUps = await byId(db, kind, rows.map(({ followupId }) => followupId))
+      const becomes: { is: FollowUp, next: Next, attempt: number, outcome: Outcome }[] = []
+      for (const { followupId, attempt, by } of rows) {
+        const { outcome, line, rung, joinedAt, endedAt } = results.get(attemptId(followupId, attempt))!
+        const followUp = followUps.get(followupId)!
+        tell(followUp, by, 'attempt-ended', { attempt, outcome, line, rung, seconds: joinedAt === null || endedAt === null ? null : Math.round((endedAt - joinedAt) / 1000) })
+        if (followUp.state !== 'calling') continue
+        const next = afterAttempt(this.#plan(), followUp, { by }, outcome, now)
+        becomes.push({ is: { ...followUp, ...next.set, state: from(next.happening).to }, next, attempt, outcome })
+      }
+      const moved = await leaveCalling(db, kind, becomes.map(({ is }) => is))
+      for (const { is, next: { happening, who }, attempt, outcome } of becomes) if (moved.has(is.id)) tell(is, who, happening, { attempt, outcome, why: is.why })
     })
   }
 
@@ -218,7 +273,7 @@ export class Book {
         if (!await move(db, tell, followUp, happening, { ...set, ...happening === 'closed' || happening === 'spoke' ? { endedAt: now, endedBy: who } : {} }, who, facts, what)) throw new NotNow(`it is ${followUp.state}: that cannot be done`)
       } else {
         if (Object.keys(set).length > 0) await db.updateTable('followups').set(set).where('id', '=', id).execute()
-        await tell({ ...followUp, ...set }, who, what, facts)
+        tell({ ...followUp, ...set }, who, what, facts)
       }
       return db.selectFrom('followups').selectAll().where('id', '=', id).executeTakeFirstOrThrow()
     })
@@ -275,18 +330,19 @@ export class Book {
 
   async #change<T>(work: (db: Db, tell: Tell) => Promise<T>): Promise<T> {
     const changes: Changed[] = []
-    const result = await this.#records.db.transaction().execute(db => work(db, async (followUp, who, what, facts) => {
-      const event = { followupId: followUp.id, at: Date.now(), who, what, facts }
-      await db.insertInto('followupEvents').values({ ...event, facts: JSON.stringify(facts) }).execute()
-      changes.push({ followUp, event })
-    }))
+    const result = await this.#records.db.transaction().execute(async db => {
+      const result = await work(db, (followUp, who, what, facts) => { changes.push({ followUp, event: { followupId: followUp.id, at: Date.now(), who, what, facts } }) })
+      await storeEvents(db, this.#records.kind, changes.map(({ event }) => event))
+      return result
+    })
     for (const change of changes) this.#told.emit('changed', change)
     return result
   }
 }
 
 /** Writes a line of history: the follow-up as it is then, who, what, and the facts. */
-export type Tell = (followUp: FollowUp, who: string, what: string, facts: Record<string, unknown>) => Promise<void>
+export type Tell = (followUp: FollowUp, who: string, what: string, facts: Record<string, unknown>) => void
+
 export interface FollowUpQuery {
   state?: FollowUp['state'][]
   agency?: string
@@ -315,15 +371,15 @@ export async function move(db: Db, tell: Tell, followUp: FollowUp, happening: Ha
   const { states, to } = from(happening)
   const { numUpdatedRows } = await db.updateTable('followups').set({ ...set, state: to }).where('id', '=', followUp.id).where('state', 'in', states).executeTakeFirst()
   if (numUpdatedRows !== 1n) return false
-  await tell({ ...followUp, ...set, state: to }, who, what, { ...facts, why: set.why ?? followUp.why })
+  tell({ ...followUp, ...set, state: to }, who, what, { ...facts, why: set.why ?? followUp.why })
   return true
 }
 
-async function callsOf(db: Db, callIds: string[]): Promise<MissedCall[]> {
+async function callsOf(db: Db, kind: StoreKind, callIds: string[]): Promise<MissedCall[]> {
   if (callIds.length === 0) return []
   const rows = await db.selectFrom('calls').selectAll()
     .select(({ exists, selectFrom }) => exists(selectFrom('steps').select('steps.seq').whereRef('steps.callId', '=', 'calls.callId').where('witness', '=', 'service')).as('served'))
-    .where('callId', 'in', callIds).execute()
+    .where('callId', 'in', anyOf(kind, callIds)).execute()
   return rows.map(row => ({ ...row, served: Boolean(row.served) }))
 }
 
@@ -331,3 +387,35 @@ async function hasCalled(db: Db, cli: string): Promise<boolean> {
   return await db.selectFrom('calls').select('callId').where('cli', '=', cli).limit(1).executeTakeFirst() !== undefined
 }
 
+async function byId(db: Kysely<Tables>, kind: StoreKind, ids: readonly string[]): Promise<Map<string, FollowUp>> {
+  return new Map((await db.selectFrom('followups').selectAll().where('id', 'in', anyOf(kind, ids)).execute()).map(followUp => [followUp.id, followUp]))
+}
+
+const numbersOf = (all: readonly { cli: string | null }[]) => [...new Set(all.flatMap(({ cli }) => cli ?? []))]
+
+/** So many that are due at once are many. */
+const many = 1_000
+
+/**
+ * Those due whose turn it is, in order. Few are found by their time, among however many wait; of many, each agency's first ones
+ * are found by their rank.
+ */
+async function firstDue(db: Db, kind: StoreKind, now: number, free: ReadonlyMap<string, number>, most: number, busy: ReadonlySet<string>): Promise<FollowUp[]> {
+  const withLines = [...free].filter(([, lines]) => lines > 0)
+  if (withLines.length === 0) return []
+  const due = db.selectFrom('followups').where('state', '=', 'open').where('dueAt', '<=', now)
+  const reachable = due.selectAll().where('cli', 'not in', anyOf(kind, [...busy])).where('cli', 'not in', db.selectFrom('attempts').select('cli').where('state', '<>', 'ended'))
+  const { count } = await db.selectFrom(due.select('dueAt').limit(many).as('due')).select(({ fn }) => fn.countAll<number>().as('count')).executeTakeFirstOrThrow()
+  const first: FollowUp[] = []
+  if (Number(count) < many) {
+    const all = Map.groupBy((await reachable.execute()).sort(inTurn), ({ rings }) => rings)
+    for (const [rings, lines] of withLines) first.push(...all.get(rings)?.slice(0, lines) ?? [])
+  } else {
+    for (const [rings, lines] of withLines) {
+      first.push(...await reachable.where('rings', '=', rings).orderBy('priority').orderBy('arrivedAt').limit(Math.min(lines, most)).execute())
+    }
+  }
+  return first.sort(inTurn)
+}
+
+const inTurn = (a: FollowUp, b: FollowUp) => a.priority - b.priority || a.arrivedAt - b.arrivedAt

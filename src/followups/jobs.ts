@@ -57,7 +57,7 @@ export class Jobs {
     for (const link of [this.#queueLink, this.#workerLink]) link.on('error', error => this.#sayOnce(error))
     this.#queue = new Queue(queueName, { connection: this.#queueLink as ConnectionOptions, defaultJobOptions: { removeOnComplete: true, removeOnFail: true } })
     this.#worker = new Worker(queueName, async job => this.#work(job as unknown as Job), {
-      connection: this.#workerLink as ConnectionOptions, autorun: false, concurrency: 50, lockDuration: 10_000, stalledInterval: 5_000
+      connection: this.#workerLink as ConnectionOptions, autorun: false, concurrency: 250, lockDuration: 10_000, stalledInterval: 5_000
     })
     this.#queue.on('error', error => this.#sayOnce(error))
     this.#worker.on('error', error => this.#sayOnce(error))

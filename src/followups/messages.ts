@@ -182,7 +182,7 @@ export class Messages {
 async function ended(db: Db, tell: Tell, message: Message, state: MessageState, set: Pick<Partial<Message>, 'why' | 'gatewayId'>, now: number) {
   await db.updateTable('messages').set({ why: null, ...set, state, endedAt: now }).where('id', '=', message.id).execute()
   const followUp = await db.selectFrom('followups').selectAll().where('id', '=', message.followupId).executeTakeFirstOrThrow()
-  await tell(followUp, 'policy', `message-${state}`, { message: message.id, occasion: message.occasion, name: message.name, tries: message.tries, ...set.why ? { why: set.why } : {} })
+  tell(followUp, 'policy', `message-${state}`, { message: message.id, occasion: message.occasion, name: message.name, tries: message.tries, ...set.why ? { why: set.why } : {} })
 }
 
 async function tooMany(db: Db, { id, cli, claimedAt }: Message, now: number): Promise<boolean> {

@@ -24,7 +24,7 @@ export function afterAttempt(plan: Plan, followUp: FollowUp, { by }: Pick<Attemp
   }
   // Whoever asked for this one call decides what is next.
   if (by !== 'policy') return person(outcome)
-  if (outcome === 'agency-unreached' || outcome === 'agency-left' || outcome === 'void') {
+  if (outcome === 'agency-unreached' || outcome === 'agency-left' || outcome === 'cut-off' || outcome === 'void') {
     const agencyFailed = followUp.agencyFailed + 1
     return agencyFailed >= policy.agencyTries ? person(outcome, { agencyFailed }) : again(policy.spacing[0]!, { why: outcome, agencyFailed })
   }

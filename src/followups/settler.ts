@@ -10,14 +10,13 @@ import { policyOf } from '../plan/follow-up-policy.ts'
 import { milliseconds } from '../plan/duration.ts'
 import type { Plan } from '../plan/plan.ts'
 import type { Step } from '../calls/story.ts'
-import type { Attempt } from '../records/follow-up.ts'
 
 export interface SettlerOptions {
   book: Book
   line: CallbackLine
   plan: () => Plan
-  /** The steps of a call that are stored. */
-  steps: (callId: string) => Promise<Step[]>
+  /** The steps of these calls that are stored. */
+  steps: (callIds: string[]) => Promise<Step[]>
   /** Whether all that Asterisk has written is stored, and Asterisk can be asked. */
   caughtUp: () => boolean
   log: Logger
@@ -72,39 +71,40 @@ export class Settler {
   }
 
   async look(now: number): Promise<void> {
-    const { book, line, caughtUp } = this.#options
-    const dialling = (await book.active()).filter(({ state }) => state === 'dialling')
+    const { line, caughtUp, log } = this.#options
+    const dialling = await this.#results()
     if (dialling.length === 0) return this.#missing.clear()
-    const open: Attempt[] = []
-    for (const attempt of dialling) {
-      const result = await this.#result(attempt)
-      if (result.endedAt === null) open.push(attempt)
-      else await this.#settle(attempt, result, now)
-    }
+    await this.#settle(dialling.filter(({ result }) => result.endedAt !== null), now)
+    const open = dialling.filter(({ result }) => result.endedAt === null)
     if (open.length === 0 || !caughtUp()) return
     const there = await line.ringing()
-    const missing = new Set(open.map(({ followupId, attempt }) => attemptId(followupId, attempt)).filter(id => !there.has(id)))
-    for (const attempt of open) {
-      const id = attemptId(attempt.followupId, attempt.attempt)
-      if (!missing.has(id) || !this.#missing.has(id) || Math.abs(now - attempt.begunAt!) < grace) continue
-      const result = await this.#result(attempt)
-      const lost = result.endedAt === null && result.outcome !== 'spoken' && result.outcome !== 'later' && result.outcome !== 'not-needed' && result.outcome !== 'wrong-number'
-      this.#options.log.warn({ followUp: attempt.followupId, attempt: attempt.attempt, rung: result.rung }, 'a callback is gone without an end in the ledger')
-      await this.#settle(attempt, lost ? { ...result, outcome: 'void' } : result, now)
-      missing.delete(id)
-    }
+    const missing = new Set(open.map(({ id }) => id).filter(id => !there.has(id)))
+    const gone = open.filter(({ id, begunAt }) => missing.has(id) && this.#missing.has(id) && Math.abs(now - begunAt) >= grace)
     this.#missing = missing
+    if (gone.length === 0) return
+    // Asked once more: the end may have been read since.
+    const lost = (await this.#results()).filter(({ id }) => gone.some(one => one.id === id))
+    for (const { followUp, attempt, result } of lost) log.warn({ followUp, attempt, rung: result.rung }, 'a callback is gone without an end in the ledger')
+    await this.#settle(lost.map(one => ({ ...one, result: withoutEnd(one.result) })), now)
   }
 
-  async #result({ followupId, attempt }: Attempt): Promise<Result> {
+  /** What is known of every attempt that may be ringing. */
+  async #results() {
     const { book, plan, steps } = this.#options
-    const found = await book.get(followupId)
-    const spoken = policyOf(plan(), found!.followUp.agency, found!.followUp.kind).spoken
-    return resultOf(await steps(attemptId(followupId, attempt)), spoken)
+    const dialling = (await book.dialling()).map(({ attempt: { followupId, attempt, begunAt }, followUp: { agency, kind } }) =>
+      ({ id: attemptId(followupId, attempt), followUp: followupId, attempt, begunAt: begunAt!, spoken: policyOf(plan(), agency, kind).spoken }))
+    const told = Map.groupBy(dialling.length === 0 ? [] : await steps(dialling.map(({ id }) => id)), ({ callId }) => callId)
+    return dialling.map(({ spoken, ...one }) => ({ ...one, result: resultOf(told.get(one.id) ?? [], spoken) }))
   }
 
-  async #settle({ followupId, attempt }: Attempt, result: Result, now: number) {
-    await this.#options.book.settle({ followUp: followupId, attempt }, result, now)
-    this.#options.log.info({ followUp: followupId, attempt, outcome: result.outcome, line: result.line }, 'a callback has ended')
+  async #settle(ended: { followUp: string, attempt: number, result: Result }[], now: number) {
+    await this.#options.book.settle(ended, now)
+    for (const { followUp, attempt, result: { outcome, line } } of ended) this.#options.log.info({ followUp, attempt, outcome, line }, 'a callback has ended')
   }
+}
+
+/** What the citizen has said by key stands. Whoever was cut off in a talk is owed another, as a caller whom we cut off is. */
+function withoutEnd(result: Result): Result {
+  if (result.endedAt !== null || ['later', 'not-needed', 'wrong-number'].includes(result.outcome)) return result
+  return { ...result, outcome: result.rung ? 'cut-off' : 'void' }
 }

@@ -2,14 +2,14 @@
  * The writer's three statements, many rows in each: the rows go as one parameter of JSON, so that the text of a statement is
  * always the same (prepared once), however many there are. Kysely's own way builds a tree of a node for each value.
  */
-import { sql, type RawBuilder, type Transaction } from 'kysely'
+import { sql, type Kysely, type RawBuilder, type Transaction } from 'kysely'
 import type { StoreKind } from './migrations.ts'
 import type { StepRow, StoredCall, Tables } from './tables.ts'
 
 type Db = Transaction<Tables>
 
 /** The elements of a JSON array as rows with one column, `value`: JSON where the element is an array, else its text. */
-function each(kind: StoreKind, elements: readonly unknown[]): RawBuilder<unknown> {
+export function each(kind: StoreKind, elements: readonly unknown[]): RawBuilder<unknown> {
   const json = JSON.stringify(elements)
   if (kind === 'sqlite') return sql`json_each(${json}) as entry`
   return Array.isArray(elements[0]) ? sql`json_array_elements(${json}::json) as entry(value)` : sql`json_array_elements_text(${json}::json) as entry(value)`
@@ -24,7 +24,7 @@ export async function storeSteps(db: Db, kind: StoreKind, rows: readonly StepRow
 }
 
 /** All steps of these calls, in no order. */
-export async function stepsOf(db: Db, kind: StoreKind, callIds: readonly string[]): Promise<StepRow[]> {
+export async function stepsOf(db: Kysely<Tables>, kind: StoreKind, callIds: readonly string[]): Promise<StepRow[]> {
   const { rows } = await sql<StepRow>`select call_id, key, at, witness, kind, facts from steps
     where call_id in (select value from ${each(kind, callIds)})`.execute(db)
   return rows

@@ -46,10 +46,10 @@ export class Records implements AsyncDisposable {
   readonly db: Kysely<Tables>
   /** The file, or the server and database; no password in it. */
   readonly address: string
-  readonly #kind: StoreKind
+  readonly kind: StoreKind
 
   private constructor(where: Where, log: Logger) {
-    this.#kind = 'file' in where ? 'sqlite' : 'postgres'
+    this.kind = 'file' in where ? 'sqlite' : 'postgres'
     this.address = 'file' in where ? where.file : addressOf(where.url)
     const dialect = 'file' in where ? sqlite(where.file) : postgres(where.url, log)
     this.db = new Kysely<Tables>({ dialect, plugins: [new CamelCasePlugin()] })
@@ -75,7 +75,7 @@ export class Records implements AsyncDisposable {
 
   /** Brings the tables up to date; may run on every start, and on several nodes at once. */
   async migrate(): Promise<void> {
-    const { error } = await new Migrator({ db: this.db, provider: { getMigrations: async () => migrations(this.#kind) } }).migrateToLatest()
+    const { error } = await new Migrator({ db: this.db, provider: { getMigrations: async () => migrations(this.kind) } }).migrateToLatest()
     if (error) throw error
   }
 
@@ -88,10 +88,10 @@ export class Records implements AsyncDisposable {
     const marks = [watermark].flat()
     if (rows.length + marks.length === 0) return
     await this.db.transaction().execute(async db => {
-      if (this.#kind === 'postgres') await sql`select pg_advisory_xact_lock(${writersLock})`.execute(db)
+      if (this.kind === 'postgres') await sql`select pg_advisory_xact_lock(${writersLock})`.execute(db)
       if (rows.length > 0) {
-        await storeSteps(db, this.#kind, rows)
-        await retell(db, this.#kind, [...new Set(rows.map(row => row.callId))], plan, outbox)
+        await storeSteps(db, this.kind, rows)
+        await retell(db, this.kind, [...new Set(rows.map(row => row.callId))], plan, outbox)
       }
       for (const { name, value } of marks) {
         await db.insertInto('watermarks').values({ name, value })
@@ -129,6 +129,11 @@ export class Records implements AsyncDisposable {
   async steps(callId: string): Promise<Step[]> {
     const rows = await this.db.selectFrom('steps').selectAll().where('callId', '=', text(callId)).orderBy('at').orderBy('seq').execute()
     return rows.map(toStep)
+  }
+
+  /** All steps of these calls, in no order. */
+  async stepsOf(callIds: readonly string[]): Promise<Step[]> {
+    return (await stepsOf(this.db, this.kind, callIds)).map(toStep)
   }
 
   /** Calls that have not ended, as far as is known; newest first, at most 1,000. */

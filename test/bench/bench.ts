@@ -4,7 +4,7 @@
  *
  *   npm run bench                          all of it, some 13 minutes
  *   npm run bench -- --quick               one rate of each, 2 calls a second: does it work? Nothing is written.
- *   npm run bench -- --only rates,search   parts of it: rates, cel, live, search, ready, plan, apply, many; held
+ *   npm run bench -- --only rates,search   parts of it: rates, cel, live, search, ready, plan, apply, followups, many; held
  *                                          (calls held at once, with sound both ways: some 20 minutes more)
  *   npm run bench -- --rates 40,80 --seconds 10
  *   npm run bench -- --profile             the service's --cpu-prof at 40 a second, into var/bench-profile/
@@ -17,6 +17,7 @@ import { project } from '../../setup/project.mjs'
 import { makeRoot } from '../../setup/root.mjs'
 import { steps } from '../../setup/steps.mjs'
 import { applyRow, applyTimes } from './apply.ts'
+import { followUpTimes } from './followups.ts'
 import { openExchange, type App, type Exchange } from './exchange.ts'
 import { hold, isWhole, type Held } from './held.ts'
 import { isCalm, isClean, measure, type Figures } from './measure.ts'
@@ -30,7 +31,7 @@ const { values: options } = parseArgs({ options: {
   quick: { type: 'boolean', default: false }, profile: { type: 'boolean', default: false },
   only: { type: 'string' }, rates: { type: 'string', default: '5,20,40,80' }, seconds: { type: 'string', default: '15' }
 } })
-const parts = new Set((options.only ?? (options.quick ? 'rates,held' : 'rates,cel,live,search,ready,plan,apply')).split(','))
+const parts = new Set((options.only ?? (options.quick ? 'rates,held' : 'rates,cel,live,search,ready,plan,apply,followups')).split(','))
 const seconds = Number(options.seconds)
 const say = (line: string) => { process.stderr.write(`${line}\n`) }
 
@@ -111,6 +112,10 @@ async function bench() {
     machine: { cores: cpus().length, model: cpus()[0]?.model ?? '', memory: Math.round(totalmem() / 2 ** 30) }, seconds, rates: [], search: {}
   }
   if (parts.has('plan')) results.plan = await planTimes(7)
+  if (parts.has('followups')) {
+    results.followUps = await followUpTimes(say)
+    await save(results)
+  }
   if (parts.has('ready')) {
     await using exchange = await open()
     results.ready = await restart(exchange, 5)
@@ -130,7 +135,7 @@ async function bench() {
       await save(results)
     }
   }
-  if ([...parts].some(part => !['held', 'ready', 'plan', 'apply'].includes(part))) {
+  if ([...parts].some(part => !['held', 'ready', 'plan', 'apply', 'followups'].includes(part))) {
     await using exchange = await open()
     const { child: agency } = await openAgency(exchange.folder)
     await using _ = { [Symbol.asyncDispose]: () => agency.stop(2000) }

@@ -1,10 +1,12 @@
 /** The bench's figures as people read them: docs/bench.md. */
 import { readFile, writeFile } from 'node:fs/promises'
 import { applyTarget, applyText, type ApplyTimes } from './apply.ts'
+import type { FollowUpFigures } from './followups.ts'
 import type { Held } from './held.ts'
 import { size, type PlanTimes } from './plan.ts'
 import { quantiles, type Figures } from './measure.ts'
 import { variants, type Variant } from './places.ts'
+import { followUpsText, followUpTargets } from './report-followups.ts'
 import { heldText, readyText } from './report-held.ts'
 import { letter, one } from './table.ts'
 
@@ -24,6 +26,7 @@ export interface Results {
   held?: Held[]
   plan?: PlanTimes[]
   apply?: ApplyTimes[]
+  followUps?: FollowUpFigures
   /** ms from the service's start until it was ready, each time that it was killed and started again. */
   ready?: number[]
 }
@@ -57,7 +60,7 @@ export async function write(results: Results, file: string) {
 }
 
 function text(results: Results): string {
-  const { machine, rates, cel, live, many, search, held, ready, plan, apply } = results
+  const { machine, rates, cel, live, many, search, held, ready, plan, apply, followUps } = results
   const lines = [
     '', `Measured ${results.at.slice(0, 16).replace('T', ' ')} UTC with \`${results.command}\` on ${machine.cores} cores (${machine.model.trim()}), ${machine.memory} GB, SIPp on the same cores.`, ''
   ]
@@ -88,13 +91,14 @@ function text(results: Results): string {
     lines.push('## A big plan', '', `${size}: check ${median('check')} ms, render ${median('render')} ms, lint ${median('lint')} ms (medians of ${plan.length}; the first, cold, took ${one(sum(plan[0]!))} ms in all).`, '')
   }
   if (apply) lines.push(...applyText(apply))
+  if (followUps) lines.push(...followUpsText(followUps))
   lines.push('## Targets', '', '| target | measured | |', '|---|---|---|', ...targets(results).map(([target, measured, met]) => `| ${target} | ${measured} | ${met === undefined ? 'not measured' : met ? 'met' : '**not met**'} |`), '')
   return lines.join('\n')
 }
 
 const sum = ({ check, render, lint }: PlanTimes) => check + render + lint
 
-function targets({ rates, search, live, many, ready, plan, apply }: Results): [string, string, boolean | undefined][] {
+function targets({ rates, search, live, many, ready, plan, apply, followUps }: Results): [string, string, boolean | undefined][] {
   const at = (rate: number, variant: Variant) => rates.find(f => f.rate === rate && f.variant === variant)
   const rows: [string, string, boolean | undefined][] = []
   const [a, b] = [at(40, 'dialplan'), at(40, 'service')]
@@ -112,6 +116,5 @@ function targets({ rates, search, live, many, ready, plan, apply }: Results): [s
   rows.push(['service\'s RSS under 150 MB with 300 live calls', live?.appRss ? `${one(live.appRss.highest)} MB with ${live.liveCalls}` : '', live?.appRss ? live.liveCalls >= 300 && live.appRss.highest < 150 : undefined])
   rows.push(['… and flat over 10,000 calls', many?.appRss ? `${one(many.appRss.before)} → ${one(many.appRss.after)} MB over ${many.calls}` : '', many?.appRss ? many.calls >= 10_000 && many.appRss.after < many.appRss.before * 1.25 : undefined])
   rows.push([`check + render + lint of ${size} in under 1 s`, plan ? `${one(quantiles(plan.map(sum)).p50)} ms` : '', plan ? quantiles(plan.map(sum)).p50 < 1000 : undefined])
-  rows.push(applyTarget(apply))
-  return rows
+  return [...rows, applyTarget(apply), ...followUpTargets(followUps)]
 }

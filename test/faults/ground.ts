@@ -19,6 +19,7 @@ import { eventually, type City } from '../parts/city.ts'
 import { Disk } from '../parts/disk.ts'
 import { withContainers } from '../parts/launch.ts'
 import { postgres, type TestPostgres } from '../parts/postgres.ts'
+import { Proxy } from '../parts/proxy.ts'
 import { voice } from '../real/stage.ts'
 
 const lines = ['ambulans-1', 'ambulans-2', 'bpbd-1', 'bpbd-2', 'hallo-1', 'posko-1']
@@ -28,7 +29,7 @@ export const voiceOf = (line: string) => `the line ${line}`
 
 export class Ground implements AsyncDisposable {
   readonly city: City
-  readonly wires: Town['wires']
+  readonly wires: Town['wires'] & { redis: Proxy }
   readonly database: TestPostgres
   /** Under the store alone. */
   readonly storeDisk: Disk
@@ -40,9 +41,9 @@ export class Ground implements AsyncDisposable {
   readonly #opened: AsyncDisposableStack
   #service: Child | undefined
 
-  private constructor({ city, wires }: Town, parts: Pick<Ground, 'database' | 'storeDisk' | 'ledgerDisk' | 'ear'>, opened: AsyncDisposableStack) {
+  private constructor({ city }: Town, parts: Pick<Ground, 'wires' | 'database' | 'storeDisk' | 'ledgerDisk' | 'ear'>, opened: AsyncDisposableStack) {
     this.city = city
-    this.wires = wires
+    this.wires = parts.wires
     this.database = parts.database
     this.storeDisk = parts.storeDisk
     this.ledgerDisk = parts.ledgerDisk
@@ -50,17 +51,21 @@ export class Ground implements AsyncDisposable {
     this.#opened = opened
   }
 
-  /** At 127.77.`number`.x; the service is ready, and every line answers. */
-  static async open(number: number): Promise<Ground> {
+  /** At 127.77.`number`.x; the service is ready, and every line answers. `followups`: how missed calls are rung back (the plan's section); otherwise none is. */
+  static async open(number: number, { followups }: { followups?: string } = {}): Promise<Ground> {
     await using opened = new AsyncDisposableStack()
     const folder = await mkdtemp(join(tmpdir(), 'satunomor-store-'))
     opened.defer(() => rm(folder, { recursive: true, force: true }))
     const storeDisk = opened.use(await Disk.mount(folder, { megabytes: 8 }))
     await writeFile(join(folder, 'clock'), '0')
     const database = opened.use(await postgres())
+    const address = `127.77.${number}.1`
+    const redis = opened.use(await Proxy.open({ at: { address, port: 16389 }, to: { address, port: 6389 } }))
     const town = opened.use(await openTown(number, {
       withRedis: true,
+      ...followups === undefined ? {} : { callbacks: true, plan: (text: string) => followups + text.replaceAll('patience: 3 s', 'patience: 1 s') },
       serviceEnv: {
+        ...followups === undefined ? {} : { REDIS_URL: `redis://${address}:16389` },
         SATUNOMOR_STATE: folder, SATUNOMOR_CEL: join(folder, 'ledger', 'calls.csv'), DATABASE_URL: database.url,
         NODE_OPTIONS: `--disable-warning=ExperimentalWarning --import=${join(import.meta.dirname, 'clock.mjs')}`,
         SATUNOMOR_TEST_CLOCK: join(folder, 'clock')
@@ -75,7 +80,7 @@ export class Ground implements AsyncDisposable {
     const ledgerDisk = withContainers ? undefined : opened.use(await underTheLedger(city, log))
     const sounds = await loadPrompts(join(project, 'var', 'test-sounds', 'id'))
     const ear = new Ear(new Map([...sounds, [citizensVoice, voice(citizensVoice)], ...lines.map(line => [voiceOf(line), voice(line)] as const)]))
-    const ground = new Ground(town, { database, storeDisk, ledgerDisk, ear }, opened.move())
+    const ground = new Ground(town, { wires: { ...town.wires, redis }, database, storeDisk, ledgerDisk, ear }, opened.move())
     try {
       await city.run('src/watchdog.ts')
       await ground.startService()

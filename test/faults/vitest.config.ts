@@ -1,7 +1,7 @@
 import { join } from 'node:path'
 import { defineConfig } from 'vitest/config'
 
-/** `npm run test:faults`: the whole crash matrix, which writes docs/crash-matrix.md. */
+/** `npm run test:faults`: both crash matrices whole, of calls and of follow-ups, which write docs/crash-matrix.md and docs/followup-matrix.md. */
 export default defineConfig({
-  test: { name: 'faults', root: join(import.meta.dirname, '..', '..'), include: ['test/faults/**/*.test.ts'], maxConcurrency: 3, env: { SATUNOMOR_CRASH_MATRIX: 'whole' }, hookTimeout: 120_000 }
+  test: { name: 'faults', root: join(import.meta.dirname, '..', '..'), include: ['test/faults/**/*.test.ts'], fileParallelism: false, maxConcurrency: 3, env: { SATUNOMOR_CRASH_MATRIX: 'whole' }, hookTimeout: 120_000 }
 })

@@ -36,7 +36,7 @@ export async function ground(...edits: [string, string][]) {
   const attempt = async (outcome: 'no-answer' | 'spoken' | 'agency-unreached', rung = true) => {
     const [claim] = await book.claim(Date.now() + 3_600_000, { allowance: 9, free: new Map([['bpbd', 9], ['posko', 9]]), busy: new Set() })
     await book.begin({ followUp: claim!.followUp.id, attempt: claim!.attempt }, Date.now())
-    await book.settle({ followUp: claim!.followUp.id, attempt: claim!.attempt }, { outcome, rung, line: null, joinedAt: null, endedAt: Date.now() }, Date.now())
+    await book.settle([{ followUp: claim!.followUp.id, attempt: claim!.attempt, result: { outcome, rung, line: null, joinedAt: null, endedAt: Date.now() } }], Date.now())
   }
   const history = async (id: string) => (await book.get(id))!.history
   return { records, plan, book, log, said, text, missed, attempt, history, [Symbol.asyncDispose]: () => open.disposeAsync() }

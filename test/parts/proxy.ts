@@ -23,6 +23,7 @@ export class Proxy implements AsyncDisposable {
   connections = 0
   sent = ''
   readonly #awaited = new Map<string, () => void>()
+  #hold: { text: string, way: 'there' | 'back', come: () => void, piece?: { from: Socket, go: () => void } } | undefined
 
   private constructor(at: Place, to: Place) {
     this.#at = at
@@ -41,6 +42,19 @@ export class Proxy implements AsyncDisposable {
   /** Resolves when the next piece that has this text in it has been sent on to Asterisk. */
   passes(text: string): Promise<void> {
     return new Promise(resolve => { this.#awaited.set(text, resolve) })
+  }
+
+  /** The next piece that has this text in it, on its way there or back, waits in here with all that follows it; resolves when it is here. */
+  holds(text: string, way: 'there' | 'back'): Promise<void> {
+    return new Promise(come => { this.#hold = { text, way, come } })
+  }
+
+  /** What is held goes on; or it is `lost`, as with a sender who died before it was on its way. */
+  letGo({ lost = false } = {}) {
+    const piece = this.#hold?.piece
+    this.#hold = undefined
+    if (lost) piece?.from.destroy()
+    else piece?.go()
   }
 
   /** As if it were not there. */
@@ -76,7 +90,7 @@ export class Proxy implements AsyncDisposable {
   #join(near: Socket) {
     this.connections++
     const far = connect({ host: this.#to.address, port: this.#to.port })
-    this.#carry(near, far, chunk => {
+    this.#carry(near, far, 'there', chunk => {
       const text = chunk.toString('latin1')
       if (this.loses !== undefined && text.includes(this.loses)) {
         this.loses = undefined
@@ -86,13 +100,18 @@ export class Proxy implements AsyncDisposable {
       this.#write(far, chunk)
       for (const [awaited, resolve] of this.#awaited) if (text.includes(awaited) && this.#awaited.delete(awaited)) resolve()
     })
-    this.#carry(far, near, chunk => this.#write(near, chunk))
+    this.#carry(far, near, 'back', chunk => this.#write(near, chunk))
   }
 
-  #carry(from: Socket, to: Socket, take: (chunk: Buffer) => void) {
+  #carry(from: Socket, to: Socket, way: 'there' | 'back', take: (chunk: Buffer) => void) {
     this.#sockets.add(from)
     from.setNoDelay()
-    from.on('data', take)
+    from.on('data', chunk => {
+      if (this.#hold?.way !== way || this.#hold.piece || !chunk.includes(this.#hold.text)) return take(chunk)
+      from.pause()
+      this.#hold.piece = { from, go: () => { take(chunk); from.resume() } }
+      this.#hold.come()
+    })
     from.on('error', () => {})
     from.on('close', () => {
       this.#sockets.delete(from)

@@ -1,0 +1,116 @@
+/** The faults that strike a follow-up, how each is healed, and how many attempts it may cost. */
+import { execFile } from 'node:child_process'
+import { access, mkdtemp, rename, rm } from 'node:fs/promises'
+import { join } from 'node:path'
+import { DatabaseSync } from 'node:sqlite'
+import { promisify } from 'node:util'
+import type { Child } from '../../setup/children.mjs'
+import { attemptId } from '../../src/followups/attempt.ts'
+import { places } from '../../src/settings.ts'
+import { eventually } from '../parts/city.ts'
+import type { MomentName, Scene } from './followup-moments.ts'
+
+export interface Fault {
+  name: string
+  /** Before the citizen calls. */
+  before?(scene: Scene): Promise<unknown>
+  strike(scene: Scene): Promise<unknown>
+  /** How long it lasts, ms; `to the end`: until the follow-up has ended. Nothing: there is nothing to heal. */
+  lasts?: number | 'to the end'
+  heal?(scene: Scene): Promise<unknown>
+  /** What must have come to pass before the moment is let go. */
+  meanwhile?(scene: Scene, moment: MomentName): Promise<unknown>
+  /** Whether it ends the service, and with it what was just on its way from or to it. */
+  endsTheService?: true
+  /** What is done while the job waits in the queue, whatever the moment is. */
+  queued?(scene: Scene): Promise<unknown>
+  /** How many attempts it takes at the most; one where a moment is not named. */
+  attempts?: Partial<Record<MomentName, number>>
+  /** Moments at which it means nothing, and why. */
+  not?: Partial<Record<MomentName, string>>
+  /** The moments of it that the short run tries. */
+  short: MomentName[]
+}
+
+const hour = 3_600_000
+export const control = 'nothing (to compare with)'
+const run = promisify(execFile)
+
+export function faults(): Fault[] {
+  const locks = new Map<Scene, DatabaseSync>()
+  const rivals = new Map<Scene, Child>()
+  const copies = new Map<Scene, string>()
+  const aof = ({ ground }: Scene) => join(ground.city.state, 'redis', 'appendonlydir')
+  const copyAof = async (scene: Scene) => {
+    const copy = await mkdtemp(join(scene.ground.city.state, 'aof-'))
+    await run('cp', ['-a', aof(scene), copy])
+    copies.set(scene, copy)
+  }
+  const startRival = async (scene: Scene) => {
+    const up = join(scene.ground.storeDisk.folder, 'rival-up')
+    await rm(up, { force: true })
+    rivals.set(scene, await scene.ground.city.run('test/faults/rival.ts'))
+    await eventually('the second service is at work', () => access(up).then(() => true), 30_000)
+  }
+  return [
+    { name: control, strike: async () => {}, short: [] },
+    {
+      name: 'the service is killed, and started again', short: ['about to dial', 'ringing citizen'], endsTheService: true,
+      strike: ({ ground }) => ground.killService(), lasts: 0, heal: ({ ground }) => ground.startService(), attempts: { 'about to dial': 2 }
+    },
+    {
+      name: 'the service is killed, and away for 8 s', short: ['joined'], endsTheService: true,
+      strike: ({ ground }) => ground.killService(), lasts: 8_000, heal: ({ ground }) => ground.startService(), attempts: { 'about to dial': 2 }
+    },
+    { name: 'Redis is killed, and away for 5 s', short: ['queued'], strike: ({ ground }) => ground.city.redis!.kill(), lasts: 5_000, heal: ({ ground }) => ground.city.startRedis() },
+    { name: 'Redis is flushed', short: ['leased'], strike: ({ ground }) => ground.redisSays('FLUSHALL') },
+    {
+      name: 'Redis comes back from an old AOF, in which the job still waits', short: ['recorded'],
+      not: { created: 'there is no job yet' }, queued: copyAof,
+      strike: async scene => {
+        await scene.ground.city.redis!.kill()
+        await rm(aof(scene), { recursive: true })
+        await rename(join(copies.get(scene)!, 'appendonlydir'), aof(scene))
+      },
+      lasts: 0,
+      heal: async scene => {
+        await scene.ground.city.startRedis()
+        await eventually('the job waits again', scene.story.queued)
+        await scene.queue.resume()                       // it was paused when the copy was made
+      }
+    },
+    {
+      name: 'the store is locked for 8 s', short: ['created'],
+      strike: async scene => {
+        const store = new DatabaseSync(places(scene.ground.storeDisk.folder).records, { timeout: 0 })
+        await eventually('the store is locked by us', async () => { store.exec('begin exclusive'); return true })
+        locks.set(scene, store)
+      },
+      lasts: 8_000, heal: async scene => { locks.get(scene)!.close() }
+    },
+    {
+      name: 'Asterisk is killed, and started again', short: ['ringing agency'],
+      strike: ({ ground }) => ground.city.restartAsterisk(),
+      attempts: { 'about to dial': 2, 'ringing agency': 2, 'ringing citizen': 2, joined: 2, 'hung up': 2 }
+    },
+    {
+      name: 'the ARI link is stuck for 8 s', short: [],
+      strike: async ({ ground }) => ground.wires.ari.stall(), lasts: 8_000, heal: ({ ground }) => ground.wires.ari.pass(), attempts: { 'about to dial': 2 }
+    },
+    {
+      name: 'a second service works on the same store, queue and Asterisk', short: ['leased'],
+      before: startRival, strike: async () => {}, lasts: 'to the end', heal: scene => rivals.get(scene)!.stop(),
+      // Until BullMQ takes the job away from the worker that does not move, and gives it to the other one: then both have it.
+      meanwhile: async ({ story }, moment) => moment === 'leased' && eventually('the other one has begun it', async () => !await story.attemptIs('claimed'), 60_000)
+    },
+    {
+      name: 'the job is delivered three times more', short: ['ringing citizen'], not: { created: 'there is no job yet' },
+      strike: async ({ story, queue }) => {
+        const data = { followUp: await story.id(), attempt: 1 }
+        for (const jobId of [attemptId(data.followUp!, 1), `again-${data.followUp}`, `once-more-${data.followUp}`]) await queue.add('callback', data, { jobId, removeOnComplete: true, removeOnFail: true })
+      }
+    },
+    { name: 'the service\'s clock is stepped by +1 h', short: ['ringing agency'], strike: ({ ground }) => ground.step(hour), lasts: 'to the end', heal: ({ ground }) => ground.step(0) },
+    { name: 'the service\'s clock is stepped by -1 h, for 8 s', short: ['hung up'], strike: ({ ground }) => ground.step(-hour), lasts: 8_000, heal: ({ ground }) => ground.step(0) }
+  ]
+}

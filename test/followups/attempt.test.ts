@@ -1,0 +1,71 @@
+/** What the ledger's steps of an attempt add up to. */
+import fc from 'fast-check'
+import { describe, expect, test } from 'vitest'
+import type { Happenings, Kind, Step } from '../../src/calls/story.ts'
+import { attemptId, attemptOf, resultOf } from '../../src/followups/attempt.ts'
+import { seconds } from '../../src/plan/duration.ts'
+
+const spoken = seconds(20)
+type Told = { [K in Kind]: [at: number, kind: K, facts: Happenings[K]] }[Kind]
+const steps = (...told: Told[]): Step[] => told.map(([at, kind, facts], index) => ({ callId: 'followup-a-1', key: `${index}`, at, witness: 'ledger', kind, facts }) as Step)
+
+const bpbd = { agency: 'bpbd', line: 'bpbd-1' }
+const them = { agency: 'citizen', line: 'citizen' }
+const line: Told = [100, 'line', bpbd]
+const accepted: Told = [500, 'accepted', {}]
+const agencyThere: Told = [510, 'connected', bpbd]
+const citizen: Told = [600, 'citizen', {}]
+const citizenUp: Told = [900, 'citizen-up', {}]
+const citizenThere: Told = [2_000, 'connected', them]
+const key = (digit: string): Told => [1_900, 'citizen-key', { key: digit }]
+const outcome = (what: Happenings['citizen-outcome']['outcome'], at = 5_000): Told => [at, 'citizen-outcome', { outcome: what, q850: null }]
+const ended = (at: number): Told => [at, 'ended', {}]
+const agencyWaits = [line, accepted, agencyThere, citizen]
+
+describe('how an attempt ended', () => {
+  test.each<[string, Told[], string]>([
+    ['nothing is known of it', [], 'void'],
+    ['the agency\'s lines were rung, and nobody accepted', [line, [400, 'line-outcome', { ...bpbd, outcome: 'busy', q850: 17 }], ended(500)], 'agency-unreached'],
+    ['the agency accepted and left before the citizen was rung', [line, accepted, agencyThere, ended(550)], 'agency-left'],
+    ['the agency accepted and left while the citizen was rung', [...agencyWaits, ended(900)], 'agency-left'],
+    ['the citizen is busy', [...agencyWaits, outcome('busy'), ended(5_001)], 'busy'],
+    ['the citizen does not answer', [...agencyWaits, outcome('noanswer'), ended(5_001)], 'no-answer'],
+    ['there is no such number', [...agencyWaits, outcome('nonexistent'), ended(5_001)], 'unreachable'],
+    ['the network is out of order', [...agencyWaits, outcome('unavailable'), ended(5_001)], 'unreachable'],
+    ['the dialplan would not ring the number', [line, accepted, agencyThere, outcome('refused'), ended(5_001)], 'refused'],
+    ['the citizen is rung first, and does not answer', [citizen, outcome('noanswer'), ended(5_001)], 'no-answer'],
+    ['the citizen is rung first, presses 1, and the agency is not there', [citizen, citizenUp, key('1'), line, ended(5_000)], 'agency-unreached'],
+    ['a voicemail picks up, and says nothing that counts', [...agencyWaits, citizenUp, outcome('declined'), ended(8_000)], 'silent'],
+    ['a voicemail was taken for a voice, and they were joined for a moment', [...agencyWaits, citizenUp, key('talk'), citizenThere, ended(2_000 + spoken - 1)], 'silent'],
+    ['who talked without a key, for long enough', [...agencyWaits, citizenUp, key('talk'), citizenThere, ended(2_000 + spoken)], 'spoken'],
+    ['the citizen presses 1, and they are joined', [...agencyWaits, citizenUp, key('1'), citizenThere, ended(2_100)], 'spoken'],
+    ['the citizen presses 1, and the agency has just left', [...agencyWaits, citizenUp, key('1'), ended(2_100)], 'agency-left'],
+    ['"later"', [...agencyWaits, citizenUp, key('2'), ended(3_000)], 'later'],
+    ['"not needed"', [...agencyWaits, citizenUp, key('3'), ended(3_000)], 'not-needed'],
+    ['"wrong number"', [...agencyWaits, citizenUp, key('9'), ended(3_000)], 'wrong-number']
+  ])('%s', (_what, told, expected) => {
+    expect(resultOf(steps(...told), spoken)).toMatchObject({ outcome: expected, endedAt: told.find(([, kind]) => kind === 'ended')?.[0] ?? null, rung: told.includes(citizen) })
+  })
+
+  test('who was joined, by which line, and since when', () => {
+    const result = resultOf(steps(...agencyWaits, citizenUp, key('1'), citizenThere, ended(9_000)), spoken)
+    expect(result).toEqual({ outcome: 'spoken', line: 'bpbd-1', rung: true, joinedAt: 2_000, endedAt: 9_000 })
+  })
+
+  test('does not depend on the order in which its steps come, nor on how often', () => {
+    const happening: fc.Arbitrary<Told> = fc.tuple(fc.integer({ min: 0, max: 30 }), fc.constantFrom(
+      line, accepted, agencyThere, citizen, citizenUp, citizenThere, key('1'), key('2'), key('talk'), outcome('busy'), outcome('noanswer'), ended(0),
+      [0, 'connected', { agency: 'bpbd', line: 'bpbd-2' }] as Told)).map(([at, [, kind, facts]]) => [at, kind, facts] as Told)
+    fc.assert(fc.property(fc.array(happening, { maxLength: 14 }).chain(told => {
+      const all = steps(...told)
+      return fc.tuple(fc.constant(all), fc.shuffledSubarray([...all, ...all], { minLength: all.length * 2 }))
+    }), ([inOrder, shuffled]) => {
+      expect(resultOf(shuffled, spoken)).toEqual(resultOf(inOrder, spoken))
+    }))
+  })
+})
+
+test('an attempt\'s name tells which it is; a call that came in is none', () => {
+  expect(attemptOf(attemptId('0f3a9b12cd4e', 7))).toEqual({ followUp: '0f3a9b12cd4e', attempt: 7 })
+  for (const id of ['1732460405.17', 'followup-0f3a9b12cd4e-1-other', 'followup--1', 'x-followup-a-1']) expect(attemptOf(id)).toBeUndefined()
+})

@@ -1,0 +1,293 @@
+/** The book of follow-ups, on both stores. */
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
+import type { Outcome, Result } from '../../src/followups/attempt.ts'
+import { Book, NotNow, type Changed } from '../../src/followups/book.ts'
+import type { Plan } from '../../src/plan/plan.ts'
+import type { FollowUp } from '../../src/records/follow-up.ts'
+import { Records } from '../../src/records/records.ts'
+import { postgres } from '../parts/postgres.ts'
+import { aCall, aLog, start, tempFolder } from '../records/stories.ts'
+import { citizen, minute, missedAt, missedCall, planWith } from './town.ts'
+
+const { log } = aLog()
+const stores = new AsyncDisposableStack()
+afterAll(() => stores.disposeAsync())
+
+const onSqlite = async () => ({ file: `${stores.use(await tempFolder()).path}/records.sqlite` })
+const onPostgres = async () => ({ url: stores.use(await postgres()).url })
+const quick = '{ policy: { delay: 0 s, spacing: [1 min], attempts: 2, deadline: 20 min }, window: 30 min, outbound: { channels: 10, hourly: 3 }, escalate: [{ to: bpbd, after: 10 min }] }'
+const now = missedAt + 1_000
+const result = (outcome: Outcome): Result => ({ outcome, line: 'bpbd-1', rung: true, joinedAt: null, endedAt: now })
+
+describe.each([['sqlite', onSqlite], ['postgresql', onPostgres]])('the book on %s', (_name, make) => {
+  let records: Records
+  let plan: Plan
+  let book: Book
+  beforeAll(async () => { records = stores.use(await Records.open(await make(), log)) }, 60_000)
+  beforeEach(async () => {
+    for (const table of ['followupEvents', 'attempts', 'followupCalls', 'followups', 'outbox', 'steps', 'calls'] as const) await records.db.deleteFrom(table).execute()
+    plan = planWith(quick)
+    book = new Book(records, () => plan)
+  })
+
+  const takeAll = async (at = now) => { while (await book.takeOutbox(at) > 0); }
+  const all = () => records.db.selectFrom('followups').selectAll().orderBy('arrivedAt').execute()
+  const only = async (): Promise<FollowUp> => {
+    const found = await all()
+    expect(found).toHaveLength(1)
+    return found[0]!
+  }
+  const misses = async (callId: string, how: Parameters<typeof missedCall>[1] = {}) => { await records.append(missedCall(callId, how)); await takeAll() }
+  const lines = (free: Record<string, number> = { bpbd: 10, posko: 10 }) => new Map(Object.entries(free))
+  const claim = (at = now, { allowance = 10, free = lines(), busy = new Set<string>() } = {}) => book.claim(at, { allowance, free, busy })
+  const words = async (id: string) => (await book.get(id))!.history.map(({ what }) => what)
+
+  describe('what makes one', () => {
+    test('a missed call makes one, once, however often its outbox is read', async () => {
+      await misses('a')
+      await records.db.updateTable('outbox').set({ doneAt: null }).execute()
+      await takeAll()
+      const followUp = await only()
+      expect(followUp).toMatchObject({ kind: 'unanswered', agency: 'bpbd', cli: citizen(12), state: 'open', attempt: 0, arrivedAt: start })
+      expect(await words(followUp.id)).toEqual(['opened'])
+    })
+    test('several missed calls of one person about one agency within the window are one; it knows them all', async () => {
+      await records.append([...missedCall('a'), ...missedCall('b', { at: 20 * minute }), ...missedCall('c', { at: 31 * minute }), ...missedCall('d', { agency: 'posko' }), ...missedCall('e', { cli: citizen(13) })])
+      await takeAll(now + 32 * minute)
+      expect((await all()).map(({ cli, agency, arrivedAt }) => [cli, agency, (arrivedAt - start) / minute])).toEqual(
+        expect.arrayContaining([[citizen(12), 'bpbd', 0], [citizen(12), 'bpbd', 31], [citizen(12), 'posko', 0], [citizen(13), 'bpbd', 0]]))
+      expect(await all()).toHaveLength(4)
+      const [first] = (await all()).filter(({ agency, cli, arrivedAt }) => agency === 'bpbd' && cli === citizen(12) && arrivedAt === start)
+      expect((await book.get(first!.id))!.calls.sort()).toEqual(['a', 'b'])
+      expect(await words(first!.id)).toEqual(['opened', 'called-again'])
+    })
+    test('a later batch finds the one that an earlier batch has made', async () => {
+      await misses('a')
+      await misses('b', { at: minute })
+      expect((await book.get((await only()).id))!.calls.sort()).toEqual(['a', 'b'])
+    })
+    test('seven hundred at once, in two batches', async () => {
+      await records.append(Array.from({ length: 700 }, (_, n) => missedCall(`many-${n}`, { cli: '', at: n })).flat())
+      await takeAll()
+      expect(await all()).toHaveLength(700)
+      const { told } = await records.db.selectFrom('followupEvents').select(({ fn }) => fn.countAll<number>().as('told')).executeTakeFirstOrThrow()
+      expect(Number(told)).toBe(700)
+    })
+    test('nobody hears of a change before it is committed', async () => {
+      const heard: Changed[] = []
+      const stop = book.onChanged(change => heard.push(change))
+      await misses('a')
+      expect(heard.map(({ event: { what }, followUp: { state } }) => [what, state])).toEqual([['opened', 'open']])
+      await expect(book.act(heard[0]!.followUp.id, 'dewi', () => ({ happening: 'reopened', what: 'reopened' }), now)).rejects.toThrow(NotNow)
+      expect(heard).toHaveLength(1)
+      stop()
+    })
+  })
+
+  describe('spoken with already', () => {
+    const reaches = async (callId: string, { cli = citizen(12), agency = 'bpbd', at = minute } = {}) => { await records.append(aCall(callId, { cli, agency, at, ends: 'answered' })); await takeAll(now + 2 * minute) }
+
+    test('whoever reaches the agency is owed nothing any more', async () => {
+      await misses('a')
+      await reaches('b')
+      expect(await only()).toMatchObject({ state: 'done', why: 'already-spoken-with', endedBy: 'call b' })
+    })
+    test('also where they had reached it before the missed call was learned of', async () => {
+      await records.append([...missedCall('a'), ...aCall('b', { cli: citizen(12), at: minute, ends: 'answered' })])
+      await takeAll(now + 2 * minute)
+      expect(await only()).toMatchObject({ state: 'done', endedBy: 'call b' })
+      expect(await words((await only()).id)).toEqual(['opened', 'spoke'])
+    })
+    test('the desk speaks for every agency, another agency does not', async () => {
+      await misses('a')
+      await misses('p', { agency: 'posko', cli: citizen(13) })
+      await reaches('b', { agency: 'posko' })
+      await reaches('q', { agency: 'bpbd', cli: citizen(13) })
+      expect((await all()).map(({ cli, state }) => [cli, state]).sort()).toEqual([[citizen(12), 'done'], [citizen(13), 'open']])
+    })
+    test('a talk before the missed call counts for nothing, nor does somebody else\'s', async () => {
+      await misses('a', { at: 10 * minute })
+      await reaches('b', { at: 0 })
+      await reaches('c', { cli: citizen(13), at: 11 * minute })
+      expect(await only()).toMatchObject({ state: 'open' })
+    })
+    test('a claim that has not begun is then not begun any more', async () => {
+      await misses('a')
+      const [claimed] = await claim()
+      await reaches('b')
+      expect(await book.begin({ followUp: claimed!.followUp.id, attempt: 1 }, now)).toBeUndefined()
+      expect((await book.get(claimed!.followUp.id))!.attempts).toMatchObject([{ state: 'ended', outcome: 'void' }])
+      expect(await only()).toMatchObject({ state: 'done' })
+    })
+  })
+
+  describe('whose turn it is', () => {
+    const who = async (...args: Parameters<typeof claim>) => (await claim(...args)).map(({ followUp }) => (followUp as FollowUp).cli)
+
+    test('emergency first, then who called first; not before they are due', async () => {
+      plan = planWith('{ policy: { delay: 0 s, kinds: { failed: { priority: 1 } } } }')
+      await misses('late', { cli: citizen(3), at: 3_000 })
+      await misses('early', { cli: citizen(1), at: 1_000 })
+      await records.append([...aCall('urgent', { cli: citizen(2), at: 2_000, ends: 'failed' }), { callId: 'urgent', key: 'taken', at: start, witness: 'service', kind: 'taken', facts: {} }])
+      await takeAll()
+      expect(await who(start)).toEqual([])
+      expect(await who(now + minute)).toEqual([citizen(2), citizen(1), citizen(3)])
+    })
+    test('as many as there are free lines of each agency, and not more than the allowance', async () => {
+      for (let n = 0; n < 6; n++) await misses(`call-${n}`, { cli: citizen(n), at: n, agency: n % 2 ? 'posko' : 'bpbd' })
+      expect(await who(now + minute, { free: lines({ bpbd: 2, posko: 0 }) })).toEqual([citizen(0), citizen(2)])
+      expect(await who(now + minute, { free: lines({ bpbd: 2, posko: 2 }), allowance: 1 })).toEqual([citizen(1)])
+      expect(await who(now + minute, { allowance: 0 })).toEqual([])
+    })
+    test('of very many, too', async () => {
+      plan = planWith('{ policy: { delay: 0 s }, stale: 1440 min, outbound: { channels: 10 } }')
+      const later = now + 400 * minute
+      await records.append(Array.from({ length: 1_200 }, (_, n) => missedCall(`many-${n}`, { cli: citizen(n % 100), at: n + Math.floor(n / 100) * 31 * minute, agency: n % 2 ? 'posko' : 'bpbd' })).flat())
+      await takeAll(later)
+      expect(await all()).toHaveLength(1_200)
+      expect(await who(later, { free: lines({ bpbd: 2, posko: 3 }), allowance: 4 })).toEqual([0, 1, 2, 3].map(citizen))
+      expect(await who(later, { free: lines({ bpbd: 1, posko: 0 }), busy: new Set([citizen(4)]) })).toEqual([citizen(6)])
+    })
+    test('whoever is on the telephone with us, or is being rung, is passed over: one leg a number', async () => {
+      await misses('a', { cli: citizen(1) })
+      await misses('b', { cli: citizen(1), agency: 'posko', at: 1 })
+      await misses('c', { cli: citizen(2), at: 2 })
+      expect(await who(now + minute, { busy: new Set([citizen(2)]) })).toEqual([citizen(1)])
+      expect(await who(now + minute)).toEqual([citizen(2)])
+      expect(await who(now + minute)).toEqual([])
+    })
+    test('nobody is rung more often than the hour allows; a person then has it', async () => {
+      plan = planWith('{ policy: { delay: 0 s, spacing: [1 min], attempts: 9 }, outbound: { channels: 10, hourly: 2 } }')
+      await misses('a')
+      for (let n = 1; n <= 2; n++) {
+        const [claimed] = await claim(now + n * 2 * minute)
+        await book.begin({ followUp: claimed!.followUp.id, attempt: n }, now + n * 2 * minute)
+        await book.settle([{ followUp: claimed!.followUp.id, attempt: n, result: result('busy') }], now + n * 2 * minute)
+      }
+      expect(await claim(now + 6 * minute)).toEqual([])
+      expect(await only()).toMatchObject({ state: 'person', why: 'rung-too-often', list: 'posko' })
+    })
+    test('the city has an hourly budget: beyond it all wait', async () => {
+      plan = planWith('{ policy: { delay: 0 s }, outbound: { channels: 10, cityHourly: 2 } }')
+      for (let n = 0; n < 4; n++) await misses(`call-${n}`, { cli: citizen(n), at: n })
+      const first = await claim(now + minute)
+      expect(first).toHaveLength(2)
+      for (const { followUp: { id }, attempt } of first) await book.begin({ followUp: id, attempt }, now + minute)
+      expect(await claim(now + minute)).toEqual([])
+      expect((await all()).filter(({ state }) => state === 'open')).toHaveLength(2)
+      expect(await claim(now + 62 * minute)).toHaveLength(2)
+    })
+    test('a number that never called is never rung', async () => {
+      await misses('a')
+      await records.db.deleteFrom('calls').execute()
+      expect(await claim()).toEqual([])
+      expect(await only()).toMatchObject({ state: 'person', why: 'never-called' })
+      await expect(book.ask({ key: 'x', agency: null, cli: citizen(77), did: '112' }, 'dewi', 'asked at the counter', now)).rejects.toThrow(/never called/)
+    })
+    test('whoever called may be rung at somebody\'s wish, once for the same key', async () => {
+      await misses('a')
+      const ask = () => book.ask({ key: 'x', agency: 'posko', cli: citizen(12), did: '112' }, 'dewi', 'asked at the counter', now)
+      expect((await ask()).id).toBe((await ask()).id)
+      expect(await all()).toHaveLength(2)
+    })
+  })
+
+  describe('once', () => {
+    const claimed = async () => {
+      await misses('a')
+      const [{ followUp: { id } }] = await claim() as [Awaited<ReturnType<typeof claim>>[number]]
+      return { followUp: id, attempt: 1 }
+    }
+
+    test('an attempt begins once, of however many who want to at once', async () => {
+      const attempt = await claimed()
+      const other = new Book(records, () => plan)
+      const begun = await Promise.all(Array.from({ length: 10 }, (_, n) => (n % 2 ? book : other).begin(attempt, now)))
+      expect(begun.filter(followUp => followUp !== undefined)).toMatchObject([{ id: attempt.followUp, state: 'calling', attempt: 1 }])
+      expect(await book.begin(attempt, now)).toBeUndefined()
+      expect(await book.begin({ ...attempt, attempt: 2 }, now)).toBeUndefined()
+      expect(await book.begin({ followUp: 'nobody', attempt: 1 }, now)).toBeUndefined()
+    })
+    test('many begin in one go', async () => {
+      for (let n = 0; n < 8; n++) await misses(`call-${n}`, { cli: citizen(n), at: n })
+      const claims = await claim(now + minute)
+      const begun = await Promise.all(claims.map(({ followUp: { id }, attempt }) => book.begin({ followUp: id, attempt }, now)))
+      expect(begun.map(followUp => followUp?.id)).toEqual(claims.map(({ followUp: { id } }) => id))
+      expect((await book.dialling()).map(({ followUp: { id } }) => id).sort()).toEqual(claims.map(({ followUp: { id } }) => id).sort())
+    })
+    test('it is settled once', async () => {
+      const attempt = await claimed()
+      await book.begin(attempt, now)
+      const other = new Book(records, () => plan)
+      await Promise.all([book.settle([{ ...attempt, result: result('busy') }], now), other.settle([{ ...attempt, result: result('spoken') }], now)])
+      const after = await words(attempt.followUp)
+      await book.settle([{ ...attempt, result: result('spoken') }], now + minute)
+      expect(await words(attempt.followUp)).toEqual(after)
+      expect(after.filter(what => what === 'attempt-ended')).toHaveLength(1)
+      expect(await book.dialling()).toEqual([])
+    })
+    test('busy, then nobody, then a person: what is tried is counted', async () => {
+      const attempt = await claimed()
+      await book.begin(attempt, now)
+      await book.settle([{ ...attempt, result: result('busy') }], now)
+      expect(await only()).toMatchObject({ state: 'open', tried: 1, why: 'busy', dueAt: now + minute, endedAt: null })
+      expect(await claim(now + minute - 1)).toEqual([])
+      await claim(now + minute)
+      await book.begin({ ...attempt, attempt: 2 }, now + minute)
+      await book.settle([{ ...attempt, attempt: 2, result: result('no-answer') }], now + minute)
+      expect(await only()).toMatchObject({ state: 'person', tried: 2, why: 'attempts-used-up', list: 'posko', attempt: 2 })
+      expect(await words(attempt.followUp)).toEqual(['opened', 'begins', 'attempt-ended', 'again', 'begins', 'attempt-ended', 'handed'])
+    })
+    test('what they have said stands, whatever became of the follow-up meanwhile', async () => {
+      const attempt = await claimed()
+      await book.begin(attempt, now)
+      await book.act(attempt.followUp, 'dewi', () => ({ happening: 'closed', what: 'closed', set: { why: 'a prank' } }), now)
+      await book.settle([{ ...attempt, result: result('spoken') }], now)
+      expect(await only()).toMatchObject({ state: 'closed', why: 'a prank', endedBy: 'dewi' })
+      expect((await book.get(attempt.followUp))!.attempts).toMatchObject([{ state: 'ended', outcome: 'spoken' }])
+    })
+  })
+
+  describe('overdue', () => {
+    test('goes to a person at the deadline, then to one after the other, and no further', async () => {
+      await misses('a')
+      expect(await book.escalate(missedAt + 20 * minute - 1)).toBe(0)
+      expect(await book.escalate(missedAt + 20 * minute)).toBe(1)
+      expect(await only()).toMatchObject({ state: 'person', why: 'overdue', list: 'posko', escalated: 1 })
+      expect(await book.escalate(missedAt + 30 * minute - 1)).toBe(0)
+      expect(await book.escalate(missedAt + 30 * minute)).toBe(1)
+      expect(await only()).toMatchObject({ list: 'bpbd', escalated: 2 })
+      expect(await book.escalate(missedAt + 300 * minute)).toBe(0)
+    })
+    test('not while it is being rung, and not after its end', async () => {
+      await misses('a')
+      await misses('b', { cli: citizen(13), at: 1 })
+      await claim(now, { allowance: 1 })
+      await book.act((await all())[1]!.id, 'dewi', () => ({ happening: 'closed', what: 'closed', set: { why: 'a prank' } }), now)
+      expect(await book.escalate(missedAt + 60 * minute)).toBe(0)
+    })
+  })
+
+  describe('what a person does', () => {
+    test('is done where it can be, and refused in words where not', async () => {
+      await misses('a')
+      const { id } = await only()
+      expect(await book.act(id, 'dewi', () => ({ what: 'note', facts: { text: 'rang her neighbour' } }), now)).toMatchObject({ state: 'open' })
+      expect(await book.act(id, 'dewi', () => ({ happening: 'spoke', what: 'spoke', set: { why: 'spoken' } }), now)).toMatchObject({ state: 'done', endedBy: 'dewi', endedAt: now })
+      await expect(book.act(id, 'budi', () => ({ happening: 'closed', what: 'closed' }), now)).rejects.toThrow('it is done: that cannot be done')
+      expect(await book.act(id, 'budi', () => ({ happening: 'reopened', what: 'reopened', set: { endedAt: null, endedBy: null } }), now)).toMatchObject({ state: 'person' })
+      expect(await book.act('nobody', 'budi', () => ({ what: 'note' }), now)).toBeUndefined()
+      expect(await words(id)).toEqual(['opened', 'note', 'spoke', 'reopened'])
+    })
+    test('a call now goes before all others, once, and its end is theirs', async () => {
+      await misses('first', { cli: citizen(1) })
+      await misses('a', { at: 1 })
+      const { id } = (await all())[1]!
+      await book.act(id, 'dewi', () => ({ happening: 'call-now', what: 'call-now', set: { priority: 0, dueAt: now, claimedBy: 'dewi', claimedAt: now } }), now)
+      expect((await claim(now + minute, { allowance: 1 })).map(({ followUp }) => followUp.id)).toEqual([id])
+      await book.begin({ followUp: id, attempt: 1 }, now)
+      await book.settle([{ followUp: id, attempt: 1, result: result('busy') }], now)
+      expect((await book.get(id))!.followUp).toMatchObject({ state: 'person', why: 'busy', priority: 5 })
+    })
+  })
+})

@@ -1,0 +1,84 @@
+/** What a missed call makes of itself, and by which policy. */
+import { describe, expect, test } from 'vitest'
+import { agencyIn, kindOf, make, type MissedCall } from '../../src/followups/make.ts'
+import { deskOf, outboundTrunk, policyOf } from '../../src/plan/follow-up-policy.ts'
+import { citizen, minute, missedAt, planWith } from './town.ts'
+
+const call = (facts: Partial<MissedCall>): MissedCall => ({
+  callId: 'call', did: '112', trunk: 'carrier', cliRaw: citizen(1), cli: citizen(1), arrivedAt: missedAt - 10_000, pickedAt: null, connectedAt: null,
+  endedAt: missedAt, agency: 'bpbd', line: null, endedBy: 'caller', q850: 16, disposition: 'abandoned', detail: 'greeting', plan: null, served: true, ...facts
+})
+
+describe('the kind of follow-up', () => {
+  test.each<[Partial<MissedCall>, string]>([
+    [{ detail: 'before-answer' }, 'abandoned-greeting'], [{ detail: 'greeting' }, 'abandoned-greeting'], [{ detail: 'menu:utama' }, 'abandoned-menu'],
+    [{ detail: 'ringing:bpbd-1' }, 'abandoned-ringing'], [{ detail: 'agency:bpbd' }, 'abandoned-ringing'], [{ detail: 'returned:bpbd' }, 'abandoned-ringing'],
+    [{ disposition: 'unanswered', detail: 'lines-exhausted' }, 'unanswered'], [{ disposition: 'failed', detail: 'hung-up-by-us' }, 'failed'],
+    [{ disposition: 'answered', endedBy: 'us', detail: null }, 'failed'], [{ disposition: 'callback', detail: 'asked' }, 'asked'],
+    [{ served: false }, 'late'], [{ disposition: 'unanswered', served: false }, 'late'], [{ disposition: 'callback', served: false }, 'asked']
+  ])('%o: %s', (facts, kind) => { expect(kindOf(call(facts), missedAt + 1_000)).toBe(kind) })
+
+  test('what the ledger tells late was an outage', () => {
+    expect(kindOf(call({}), missedAt + 5 * minute)).toBe('abandoned-greeting')
+    expect(kindOf(call({}), missedAt + 5 * minute + 1)).toBe('late')
+  })
+})
+
+describe('a follow-up that is made', () => {
+  const reason = { key: 'call', kind: 'unanswered', agency: 'bpbd', cli: citizen(1), did: '112', arrivedAt: missedAt - 10_000, missedAt } as const
+  const plan = planWith('{ policy: { delay: 2 min, deadline: 20 min, priority: 4 }, desk: posko }')
+
+  test('waits for its first attempt, on its agency\'s list', () => {
+    expect(make(plan, reason, missedAt)).toMatchObject({
+      state: 'open', why: 'unanswered', rings: 'bpbd', list: 'bpbd', priority: 4, dueAt: missedAt + 2 * minute, deadlineAt: missedAt + 20 * minute, language: 'id', attempt: 0
+    })
+  })
+  test('is the same one whenever it is made, and holds no dash', () => {
+    expect(make(plan, reason, missedAt).id).toBe(make(plan, { ...reason, kind: 'late' }, missedAt + minute).id)
+    expect(make(plan, reason, missedAt).id).toMatch(/^[0-9a-f]{12}$/)
+    expect(make(plan, { ...reason, key: 'other' }, missedAt).id).not.toBe(make(plan, reason, missedAt).id)
+  })
+  test('where no agency was chosen, or the plan has it no more, the desk rings', () => {
+    expect(agencyIn(plan, 'damkar')).toBeNull()
+    expect(agencyIn(plan, 'utama')).toBeNull()                     // a menu
+    expect(make(plan, { ...reason, agency: null }, missedAt)).toMatchObject({ agency: null, rings: 'posko', list: 'posko', state: 'open' })
+  })
+  test.each([null, '+6590001234', '+62112', '+628091234567', '+6272155501'])('the number %s is never rung: a person has it at once', cli => {
+    const expected = cli === '+6272155501' ? { state: 'open' } : { state: 'person', why: 'no-number', list: 'posko' }
+    expect(make(plan, { ...reason, cli }, missedAt)).toMatchObject(expected)
+  })
+  test('that is learned of too late is a person\'s: nobody is rung out of the blue', () => {
+    expect(make(plan, reason, missedAt + 121 * minute)).toMatchObject({ state: 'person', why: 'learned-of-too-late' })
+  })
+  test('is a person\'s where the policy makes no attempts, or no citizen is rung at all', () => {
+    expect(make(planWith('{ agencies: { bpbd: { attempts: 0 } } }'), reason, missedAt)).toMatchObject({ state: 'person', why: 'by-policy' })
+    expect(make(planWith('{ outbound: { channels: 0 }, policy: { attempts: 2 } }'), reason, missedAt)).toMatchObject({ state: 'person', why: 'by-policy' })
+  })
+})
+
+describe('the policy', () => {
+  const plan = planWith('{ policy: { delay: 1 min, attempts: 4, kinds: { late: { delay: 2 min }, asked: { priority: 2 } } }, agencies: { bpbd: { delay: 3 min, kinds: { late: { delay: 4 min } } } } }')
+
+  test('the agency\'s word goes before the city\'s, and a kind\'s before both their general ones', () => {
+    expect(policyOf(plan, null, 'failed').delay).toBe(minute)
+    expect(policyOf(plan, null, 'late').delay).toBe(2 * minute)
+    expect(policyOf(plan, 'bpbd', 'failed').delay).toBe(3 * minute)
+    expect(policyOf(plan, 'bpbd', 'late').delay).toBe(4 * minute)
+    expect(policyOf(plan, 'bpbd', 'late').attempts).toBe(4)
+  })
+  test('ours is what nobody says otherwise', () => {
+    expect(policyOf(planWith(), 'bpbd', 'unanswered')).toEqual({
+      delay: 20_000, attempts: 3, spacing: [2 * minute, 10 * minute], first: 'agency', ringTime: 30_000, agencyTries: 5, later: 30 * minute, spoken: 20_000, deadline: 30 * minute, priority: 5
+    })
+    expect(policyOf(planWith(), 'bpbd', 'asked')).toMatchObject({ delay: 0, priority: 4 })
+    expect(policyOf(plan, 'bpbd', 'asked').priority).toBe(2)
+  })
+  test('the desk is the one that silence leads to, where the plan names none', () => {
+    expect(deskOf(planWith())).toBe('posko')
+    expect(deskOf(planWith('{ desk: bpbd }'))).toBe('bpbd')
+  })
+  test('citizens are rung by the carrier, or by nobody', () => {
+    expect(outboundTrunk(planWith())).toBe('carrier')
+    expect(outboundTrunk(planWith('{ outbound: { channels: 0 }, policy: { attempts: 0 } }'))).toBeUndefined()
+  })
+})
