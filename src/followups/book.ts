@@ -342,6 +342,7 @@ export class Book {
 
 /** Writes a line of history: the follow-up as it is then, who, what, and the facts. */
 export type Tell = (followUp: FollowUp, who: string, what: string, facts: Record<string, unknown>) => void
+
 export interface FollowUpQuery {
   state?: FollowUp['state'][]
   agency?: string
