@@ -356,7 +356,6 @@ export interface FollowUpQuery {
   limit: number
 }
 
-
 /** What a person does: a happening of states.ts, or only a note or a claim. */
 export interface Act {
   happening?: Happening
@@ -403,8 +402,9 @@ const many = 1_000
 async function firstDue(db: Db, kind: StoreKind, now: number, free: ReadonlyMap<string, number>, most: number, busy: ReadonlySet<string>): Promise<FollowUp[]> {
   const withLines = [...free].filter(([, lines]) => lines > 0)
   if (withLines.length === 0) return []
-  const due = db.selectFrom('followups').where('state', '=', 'open').where('dueAt', '<=', now)
-  const reachable = due.selectAll().where('cli', 'not in', anyOf(kind, [...busy])).where('cli', 'not in', db.selectFrom('attempts').select('cli').where('state', '<>', 'ended'))
+  const due = db.selectFrom('followups').where('followups.state', '=', 'open').where('dueAt', '<=', now)
+  const reachable = due.selectAll().where('cli', 'not in', anyOf(kind, [...busy]))
+    .where(({ not, exists, selectFrom }) => not(exists(selectFrom('attempts').select('attempts.cli').whereRef('attempts.cli', '=', 'followups.cli').where('attempts.state', '<>', 'ended'))))
   const { count } = await db.selectFrom(due.select('dueAt').limit(many).as('due')).select(({ fn }) => fn.countAll<number>().as('count')).executeTakeFirstOrThrow()
   const first: FollowUp[] = []
   if (Number(count) < many) {

@@ -31,6 +31,7 @@ export class Pacer {
   readonly #options: PacerOptions
   readonly #closing = new AbortController()
   #running: Promise<void> | undefined
+  #queueing: Promise<void> | undefined
   #failing = false
   #escalatedAt = 0
 
@@ -45,15 +46,17 @@ export class Pacer {
   async close() {
     this.#closing.abort()
     await this.#running
+    await this.#queueing?.catch(() => {})
   }
 
   async #run() {
     const { log } = this.#options
     while (!this.#closing.signal.aborted) {
       try {
-        await this.look(Date.now())
+        const more = await this.look(Date.now())
         if (this.#failing) log.warn('follow-ups go on')
         this.#failing = false
+        if (more) continue
       } catch (error) {
         if (!this.#failing) log.error({ err: error }, 'follow-ups are held up; trying again')
         this.#failing = true
@@ -63,22 +66,27 @@ export class Pacer {
     }
   }
 
-  /** One look, at a time (Unix ms): the outbox, the deadlines, and what is due. */
-  async look(now: number): Promise<void> {
+  /** One look, at a time (Unix ms): the outbox, the deadlines, and what is due. Whether there was something, so that there may be more. */
+  async look(now: number): Promise<boolean> {
     const { book, plan, ready, queue } = this.#options
     while (await book.takeOutbox(now) > 0 && !this.#closing.signal.aborted);
     if (Math.abs(now - this.#escalatedAt) >= 1_000) {
       this.#escalatedAt = now
       await book.escalate(now)
     }
-    if (!ready() || outboundTrunk(plan()) === undefined) return
+    if (!ready() || outboundTrunk(plan()) === undefined) return false
     const active = await book.active()
     const stuck = active.filter(({ state, madeAt }) => state === 'claimed' && Math.abs(now - madeAt) > forgotten)
     if (stuck.length > 0) await queue(stuck.map(({ followupId, attempt }) => ({ followUp: { id: followupId }, attempt })))
     const due = await book.nextDue()
-    if (due === null || due > now) return
+    if (due === null || due > now) return false
     const claims = await book.claim(now, await this.#room(active.map(({ agency }) => agency)))
-    if (claims.length > 0) await queue(claims)
+    // While Redis takes these, the store is asked for the next ones. What it does not take is queued again, as `stuck`.
+    const before = this.#queueing
+    this.#queueing = claims.length > 0 ? queue(claims) : undefined
+    this.#queueing?.catch(() => {})                    // heard at the next look
+    await before
+    return claims.length > 0
   }
 
   /** How much may be begun now. */
