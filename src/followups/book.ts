@@ -4,6 +4,7 @@
  */
 import { EventEmitter } from 'node:events'
 import type { Kysely, Transaction } from 'kysely'
+import type { Happenings } from '../calls/story.ts'
 import { attemptId, type Outcome, type Result } from './attempt.ts'
 import { agencyIn, followUpOf, make, type MissedCall, type Reason } from './make.ts'
 import { afterAttempt, type Next } from './next.ts'
@@ -86,9 +87,10 @@ export class Book {
     }
     await storeFollowUps(db, kind, made)
     await storeLinks(db, kind, links)
+    if (made.length === 0) return
     // Found late: they may have reached somebody since.
     const first = new Map(made.toReversed().map(({ cli, arrivedAt }) => [cli, arrivedAt]))
-    const reached = await db.selectFrom('calls').select(['callId', 'cli', 'arrivedAt']).where('cli', 'in', anyOf(kind, numbersOf(made))).where('connectedAt', 'is not', null).execute()
+    const reached = await db.selectFrom('calls').select(['callId', 'cli', 'arrivedAt']).where('cli', 'in', anyOf(kind, numbersOf(made))).where('arrivedAt', '>', Math.min(...first.values())).where('connectedAt', 'is not', null).execute()
     for (const { callId, cli, arrivedAt } of reached) if (arrivedAt > first.get(cli)!) await this.#spokenWith(db, tell, callId, now)
   }
 
@@ -248,16 +250,18 @@ export class Book {
     const plan = this.#plan()
     const steps = plan.followups.escalate ?? []
     return this.#change(async (db, tell) => {
-      const overdue = await db.selectFrom('followups').selectAll().where('endedAt', 'is', null).where('deadlineAt', '<=', now).where('escalated', '<=', steps.length)
-        .where('state', '<>', 'calling').orderBy('deadlineAt').limit(200).execute()
       let moved = 0
-      for (const followUp of overdue) {
-        const step = followUp.escalated - 1                   // 0: the deadline itself; then one step of the plan after the other
-        const at = followUp.deadlineAt + steps.slice(0, step + 1).reduce((sum, { after }) => sum + after, 0)
-        if (at > now) continue
-        const list = step < 0 ? followUp.list : steps[step]!.to
-        await move(db, tell, followUp, 'handed', { why: 'overdue', list: step < 0 && followUp.state === 'open' ? deskOf(plan) : list, escalated: followUp.escalated + 1 }, 'policy', { overdue: now - followUp.deadlineAt, to: list })
-        moved++
+      // 0: the deadline itself; then one step of the plan after the other. Those who wait for their next step hold up nobody's first.
+      for (const gone of [0, ...steps.keys().map(index => index + 1)]) {
+        const step = steps[gone - 1]
+        const since = now - steps.slice(0, gone).reduce((sum, { after }) => sum + after, 0)
+        const overdue = await db.selectFrom('followups').selectAll().where('endedAt', 'is', null).where('escalated', '=', gone).where('deadlineAt', '<=', since)
+          .where('state', '<>', 'calling').orderBy('deadlineAt').limit(200).execute()
+        for (const followUp of overdue) {
+          const list = step?.to ?? (followUp.state === 'open' ? deskOf(plan) : followUp.list)
+          await move(db, tell, followUp, 'handed', { why: 'overdue', list, escalated: gone + 1 }, 'policy', { overdue: now - followUp.deadlineAt, to: list })
+          moved++
+        }
       }
       return moved
     })
@@ -379,7 +383,12 @@ async function callsOf(db: Db, kind: StoreKind, callIds: string[]): Promise<Miss
   const rows = await db.selectFrom('calls').selectAll()
     .select(({ exists, selectFrom }) => exists(selectFrom('steps').select('steps.seq').whereRef('steps.callId', '=', 'calls.callId').where('witness', '=', 'service')).as('served'))
     .where('callId', 'in', anyOf(kind, callIds)).execute()
-  return rows.map(row => ({ ...row, served: Boolean(row.served) }))
+  const keys = await db.selectFrom('steps').select(['callId', 'facts']).where('callId', 'in', anyOf(kind, callIds)).where('kind', '=', 'key').orderBy('at').execute()
+  const chosen = new Map(keys.flatMap(({ callId, facts }) => {
+    const { language } = JSON.parse(facts) as Happenings['key']
+    return language === undefined ? [] : [[callId, language] as const]
+  }))
+  return rows.map(row => ({ ...row, served: Boolean(row.served), ...chosen.has(row.callId) ? { language: chosen.get(row.callId)! } : {} }))
 }
 
 async function hasCalled(db: Db, cli: string): Promise<boolean> {
