@@ -241,6 +241,7 @@ export class Changes {
 
   /** The oldest go, beyond as many as the plan keeps; never one that is live, that a rollback leads to, that calls may stand in, or that this folder gave last. */
   async #prune(current: Version, { apply: { keep } }: Plan) {
+    if (keep === undefined) return
     const { versions, desk, log } = this.#options
     try {
       const all = await versions.list()

@@ -4,15 +4,16 @@
  */
 import { EventEmitter } from 'node:events'
 import type { Kysely, Transaction } from 'kysely'
+import type { Happenings } from '../calls/story.ts'
 import { attemptId, type Outcome, type Result } from './attempt.ts'
 import { agencyIn, followUpOf, make, type MissedCall, type Reason } from './make.ts'
 import { afterAttempt, type Next } from './next.ts'
+import { figures, page, whole, type FollowUpQuery } from './reading.ts'
 import { from, type Happening } from './states.ts'
 import { deskOf } from '../plan/follow-up-policy.ts'
 import type { Plan } from '../plan/plan.ts'
 import type { Attempt, FollowUp, FollowUpEvent } from '../records/follow-up.ts'
 import { anyOf, beginAttempts, claimAttempts, endAttempts, leaveCalling, storeEvents, storeFollowUps, storeLinks, type AttemptKey } from '../records/bulk-followups.ts'
-import { fromCursor, toCursor } from '../records/cursor.ts'
 import type { StoreKind } from '../records/migrations.ts'
 import type { Records } from '../records/records.ts'
 import type { Tables } from '../records/tables.ts'
@@ -86,9 +87,10 @@ export class Book {
     }
     await storeFollowUps(db, kind, made)
     await storeLinks(db, kind, links)
+    if (made.length === 0) return
     // Found late: they may have reached somebody since.
     const first = new Map(made.toReversed().map(({ cli, arrivedAt }) => [cli, arrivedAt]))
-    const reached = await db.selectFrom('calls').select(['callId', 'cli', 'arrivedAt']).where('cli', 'in', anyOf(kind, numbersOf(made))).where('connectedAt', 'is not', null).execute()
+    const reached = await db.selectFrom('calls').select(['callId', 'cli', 'arrivedAt']).where('cli', 'in', anyOf(kind, numbersOf(made))).where('arrivedAt', '>', Math.min(...first.values())).where('connectedAt', 'is not', null).execute()
     for (const { callId, cli, arrivedAt } of reached) if (arrivedAt > first.get(cli)!) await this.#spokenWith(db, tell, callId, now)
   }
 
@@ -248,16 +250,18 @@ export class Book {
     const plan = this.#plan()
     const steps = plan.followups.escalate ?? []
     return this.#change(async (db, tell) => {
-      const overdue = await db.selectFrom('followups').selectAll().where('endedAt', 'is', null).where('deadlineAt', '<=', now).where('escalated', '<=', steps.length)
-        .where('state', '<>', 'calling').orderBy('deadlineAt').limit(200).execute()
       let moved = 0
-      for (const followUp of overdue) {
-        const step = followUp.escalated - 1                   // 0: the deadline itself; then one step of the plan after the other
-        const at = followUp.deadlineAt + steps.slice(0, step + 1).reduce((sum, { after }) => sum + after, 0)
-        if (at > now) continue
-        const list = step < 0 ? followUp.list : steps[step]!.to
-        await move(db, tell, followUp, 'handed', { why: 'overdue', list: step < 0 && followUp.state === 'open' ? deskOf(plan) : list, escalated: followUp.escalated + 1 }, 'policy', { overdue: now - followUp.deadlineAt, to: list })
-        moved++
+      // 0: the deadline itself; then one step of the plan after the other. Those who wait for their next step hold up nobody's first.
+      for (const gone of [0, ...steps.keys().map(index => index + 1)]) {
+        const step = steps[gone - 1]
+        const since = now - steps.slice(0, gone).reduce((sum, { after }) => sum + after, 0)
+        const overdue = await db.selectFrom('followups').selectAll().where('endedAt', 'is', null).where('escalated', '=', gone).where('deadlineAt', '<=', since)
+          .where('state', '<>', 'calling').orderBy('deadlineAt').limit(200).execute()
+        for (const followUp of overdue) {
+          const list = step?.to ?? (followUp.state === 'open' ? deskOf(plan) : followUp.list)
+          await move(db, tell, followUp, 'handed', { why: 'overdue', list, escalated: gone + 1 }, 'policy', { overdue: now - followUp.deadlineAt, to: list })
+          moved++
+        }
       }
       return moved
     })
@@ -279,53 +283,24 @@ export class Book {
     })
   }
 
-  async get(id: string): Promise<{ followUp: FollowUp, calls: string[], attempts: Attempt[], history: FollowUpEvent[] } | undefined> {
-    const { db } = this.#records
-    const followUp = await db.selectFrom('followups').selectAll().where('id', '=', id).executeTakeFirst()
-    if (!followUp) return undefined
-    const calls = await db.selectFrom('followupCalls').select('callId').where('followupId', '=', id).execute()
-    const attempts = await db.selectFrom('attempts').selectAll().where('followupId', '=', id).orderBy('attempt').execute()
-    const history = await db.selectFrom('followupEvents').selectAll().where('followupId', '=', id).orderBy('id').execute()
-    return { followUp, attempts, calls: calls.map(({ callId }) => callId), history: history.map(event => ({ ...event, facts: JSON.parse(event.facts) as Record<string, unknown> })) }
+  /** @see whole */
+  get(id: string) {
+    return whole(this.#records.db, id)
+  }
+
+  /** @see page */
+  list(query: FollowUpQuery) {
+    return page(this.#records.db, query)
+  }
+
+  /** @see figures */
+  figures() {
+    return figures(this.#records.db)
   }
 
   /** A change of what stands beside the follow-ups (messages, answers), in one transaction with the lines of history that it tells. */
   alter<T>(work: (db: Db, tell: Tell) => Promise<T>): Promise<T> {
     return this.#change(work)
-  }
-
-  /** A page of them: the most urgent first (by deadline), or the newest. Throws `BadCursor`. */
-  async list({ state, agency, list, kind, claimedBy, overdueAt, order, cursor, limit }: FollowUpQuery): Promise<{ followUps: FollowUp[], next: string | null }> {
-    const [column, way] = order === 'deadline' ? ['deadlineAt', 'asc'] as const : ['arrivedAt', 'desc'] as const
-    let query = this.#records.db.selectFrom('followups').selectAll().orderBy(column, way).orderBy('id', way).limit(limit + 1)
-    if (state !== undefined) query = query.where('state', 'in', state)
-    if (agency !== undefined) query = query.where('agency', '=', agency)
-    if (list !== undefined) query = query.where('list', '=', list)
-    if (kind !== undefined) query = query.where('kind', '=', kind)
-    if (claimedBy !== undefined) query = query.where('claimedBy', '=', claimedBy)
-    if (overdueAt !== undefined) query = query.where('endedAt', 'is', null).where('deadlineAt', '<=', overdueAt)
-    if (cursor !== undefined) {
-      const { arrivedAt: at, callId: id } = fromCursor(cursor)
-      query = query.where(({ eb, refTuple, tuple }) => eb(refTuple(column, 'id'), way === 'asc' ? '>' : '<', tuple(at, id)))
-    }
-    const found = await query.execute()
-    const followUps = found.slice(0, limit)
-    const last = followUps.at(-1)
-    return { followUps, next: found.length > limit && last ? toCursor({ arrivedAt: last[column], callId: last.id }) : null }
-  }
-
-  /** For the metrics: what is open, by kind and state, with the oldest call; how those ended that have; attempts that it took. */
-  async figures() {
-    const { db } = this.#records
-    const open = await db.selectFrom('followups').select(['kind', 'state']).select(({ fn }) => [fn.countAll<number>().as('count'), fn.min('arrivedAt').as('oldest')]).where('endedAt', 'is', null).groupBy(['kind', 'state']).execute()
-    const ended = await db.selectFrom('followups').select(['state']).select(({ fn }) => fn.countAll<number>().as('count'))
-      .select(({ eb, ref }) => eb('endedAt', '<=', ref('deadlineAt')).as('inTime')).where('endedAt', 'is not', null).groupBy(['state', 'inTime']).execute()
-    const attempts = await db.selectFrom('followups').select('attempt').select(({ fn }) => fn.countAll<number>().as('count')).where('state', '=', 'done').where('why', '=', 'spoken').groupBy('attempt').execute()
-    return {
-      open: open.map(row => ({ ...row, count: Number(row.count), oldest: Number(row.oldest) })),
-      ended: ended.map(row => ({ state: row.state, inTime: Boolean(row.inTime), count: Number(row.count) })),
-      attempts: attempts.map(row => ({ attempts: row.attempt, count: Number(row.count) }))
-    }
   }
 
   async #change<T>(work: (db: Db, tell: Tell) => Promise<T>): Promise<T> {
@@ -342,19 +317,6 @@ export class Book {
 
 /** Writes a line of history: the follow-up as it is then, who, what, and the facts. */
 export type Tell = (followUp: FollowUp, who: string, what: string, facts: Record<string, unknown>) => void
-
-export interface FollowUpQuery {
-  state?: FollowUp['state'][]
-  agency?: string
-  list?: string
-  kind?: FollowUp['kind']
-  claimedBy?: string
-  /** Only those that have not ended and whose deadline is over at this time, Unix ms. */
-  overdueAt?: number
-  order: 'deadline' | 'newest'
-  cursor?: string
-  limit: number
-}
 
 /** What a person does: a happening of states.ts, or only a note or a claim. */
 export interface Act {
@@ -379,7 +341,12 @@ async function callsOf(db: Db, kind: StoreKind, callIds: string[]): Promise<Miss
   const rows = await db.selectFrom('calls').selectAll()
     .select(({ exists, selectFrom }) => exists(selectFrom('steps').select('steps.seq').whereRef('steps.callId', '=', 'calls.callId').where('witness', '=', 'service')).as('served'))
     .where('callId', 'in', anyOf(kind, callIds)).execute()
-  return rows.map(row => ({ ...row, served: Boolean(row.served) }))
+  const keys = await db.selectFrom('steps').select(['callId', 'facts']).where('callId', 'in', anyOf(kind, callIds)).where('kind', '=', 'key').orderBy('at').execute()
+  const chosen = new Map(keys.flatMap(({ callId, facts }) => {
+    const { language } = JSON.parse(facts) as Happenings['key']
+    return language === undefined ? [] : [[callId, language] as const]
+  }))
+  return rows.map(row => ({ ...row, served: Boolean(row.served), ...chosen.has(row.callId) ? { language: chosen.get(row.callId)! } : {} }))
 }
 
 async function hasCalled(db: Db, cli: string): Promise<boolean> {

@@ -10,8 +10,8 @@ import type { StoredCall } from '../records/tables.ts'
 /** How late the ledger may tell of a call's end, before that counts as an outage, ms. */
 const late = 5 * 60_000
 
-/** A missed call, and whether the service was there. */
-export type MissedCall = StoredCall & { served: boolean }
+/** A missed call, whether the service was there, and the language that the caller chose by a key, where they did. */
+export type MissedCall = StoredCall & { served: boolean, language?: string }
 
 /** The kind of follow-up that a call's end gives reason for. */
 export function kindOf({ disposition, detail, served, endedAt }: MissedCall, now: number): FollowUpKind {
@@ -25,7 +25,7 @@ export function kindOf({ disposition, detail, served, endedAt }: MissedCall, now
 
 /** The follow-up of a call that no other follow-up knows. The same call always makes the same one. */
 export function followUpOf(plan: Plan, call: MissedCall, now: number): FollowUp {
-  return make(plan, { key: call.callId, kind: kindOf(call, now), agency: agencyIn(plan, call.agency), cli: call.cli, did: call.did, arrivedAt: call.arrivedAt, missedAt: call.endedAt ?? call.arrivedAt }, now)
+  return make(plan, { key: call.callId, kind: kindOf(call, now), agency: agencyIn(plan, call.agency), cli: call.cli, did: call.did, ...call.language === undefined ? {} : { language: call.language }, arrivedAt: call.arrivedAt, missedAt: call.endedAt ?? call.arrivedAt }, now)
 }
 
 export interface Reason {
@@ -35,12 +35,14 @@ export interface Reason {
   agency: string | null
   cli: string | null
   did: string
+  /** What the citizen hears; the number's if left out. */
+  language?: string
   /** When the citizen called, and when that came to nothing, Unix ms. */
   arrivedAt: number
   missedAt: number
 }
 
-export function make(plan: Plan, { key, kind, agency, cli, did, arrivedAt, missedAt }: Reason, now: number): FollowUp {
+export function make(plan: Plan, { key, kind, agency, cli, did, language, arrivedAt, missedAt }: Reason, now: number): FollowUp {
   const policy = policyOf(plan, agency, kind)
   const rings = agency ?? deskOf(plan)
   const person = cli === null || !mayBeRungBack(cli) ? 'no-number'
@@ -48,7 +50,7 @@ export function make(plan: Plan, { key, kind, agency, cli, did, arrivedAt, misse
     : policy.attempts === 0 || plan.followups.outbound.channels === 0 ? 'by-policy' : undefined
   return {
     id: createHash('sha256').update(key).digest('hex').slice(0, 12),
-    kind, agency, rings, cli, did, language: plan.numbers.get(did)?.language ?? plan.languages[0]!,
+    kind, agency, rings, cli, did, language: language !== undefined && plan.languages.includes(language) ? language : plan.numbers.get(did)?.language ?? plan.languages[0]!,
     state: person ? 'person' : 'open', why: person ?? kind, priority: policy.priority,
     dueAt: nextHour(plan, policy.hours, Math.max(now, missedAt + policy.delay)), deadlineAt: missedAt + policy.deadline,
     arrivedAt, madeAt: now, attempt: 0, tried: 0, agencyFailed: 0, list: person ? deskOf(plan) : rings, escalated: 0,

@@ -8,7 +8,7 @@ import { createHash } from 'node:crypto'
 import type { Logger } from 'pino'
 import type { Book, Db, Tell } from './book.ts'
 import { NotSent, type Gateway } from './gateways.ts'
-import { pause } from '../calls/time.ts'
+import { Rounds } from '../calls/rounds.ts'
 import { pauseAfter, type Retry } from '../delivery/courier.ts'
 import { milliseconds } from '../plan/duration.ts'
 import { nextHour, policyOf } from '../plan/follow-up-policy.ts'
@@ -43,40 +43,25 @@ const mark = 'messages'
 
 export class Messages {
   readonly #options: MessagesOptions
-  readonly #closing = new AbortController()
-  #running: Promise<void> | undefined
-  #failing = false
+  readonly #rounds: Rounds
 
   constructor(options: MessagesOptions) {
     this.#options = options
+    this.#rounds = new Rounds({ look: () => this.look(Date.now()), every: () => often, what: 'messages', log: options.log })
   }
 
   start() {
-    this.#running ??= this.#run()
+    this.#rounds.start()
   }
 
   async close() {
-    this.#closing.abort()
-    await this.#running
-  }
-
-  async #run() {
-    while (!this.#closing.signal.aborted) {
-      try {
-        await this.look(Date.now())
-        this.#failing = false
-      } catch (error) {
-        if (!this.#failing) this.#options.log.error({ err: error }, 'messages are held up; trying again')
-        this.#failing = true
-      }
-      await pause(often, this.#closing.signal)
-    }
+    await this.#rounds.close()
   }
 
   /** One look, at a time (Unix ms): what the history gives reason for, and what is due. */
   async look(now: number): Promise<void> {
     const { records, gateway, ready, queue } = this.#options
-    while (await this.#make(now) > 0 && !this.#closing.signal.aborted);
+    while (await this.#make(now) > 0 && !this.#rounds.closing.aborted);
     if (!ready()) return
     const due = await records.db.selectFrom('messages').select(['id', 'state']).where('state', 'in', ['waiting', 'sending']).where('dueAt', '<=', now).orderBy('dueAt').limit(200).execute()
     const lost = gateway.repeatable ? [] : due.filter(({ state }) => state === 'sending')
@@ -117,11 +102,11 @@ export class Messages {
     const message = await this.#claim(id, Date.now())
     if (!message) return
     try {
-      const taken = await gateway.send(message, this.#closing.signal)
+      const taken = await gateway.send(message, this.#rounds.closing)
       await this.#end(id, ['sending'], gateway.name === 'record' ? 'recorded' : 'sent', { gatewayId: taken.id }, Date.now())
       log.info({ message: id, followUp: message.followupId, occasion: message.occasion, by: gateway.name }, 'a message was handed over')
     } catch (error) {
-      if (this.#closing.signal.aborted) throw error          // nobody knows: as if we had been killed
+      if (this.#rounds.closing.aborted) throw error          // nobody knows: as if we had been killed
       const again = error instanceof NotSent ? error.again : gateway.repeatable
       const why = (error as Error).message.slice(0, 200)
       if (!again || message.tries >= retry.tries) return this.#end(id, ['sending'], 'failed', { why }, Date.now())

@@ -4,7 +4,7 @@
  */
 import type { Logger } from 'pino'
 import type { Book, Claim } from './book.ts'
-import { pause } from '../calls/time.ts'
+import { Rounds } from '../calls/rounds.ts'
 import { outboundTrunk } from '../plan/follow-up-policy.ts'
 import { milliseconds } from '../plan/duration.ts'
 import { agencies, type Plan } from '../plan/plan.ts'
@@ -29,47 +29,28 @@ const forgotten = 2_000
 
 export class Pacer {
   readonly #options: PacerOptions
-  readonly #closing = new AbortController()
-  #running: Promise<void> | undefined
+  readonly #rounds: Rounds
   #queueing: Promise<void> | undefined
-  #failing = false
   #escalatedAt = 0
 
   constructor(options: PacerOptions) {
     this.#options = options
+    this.#rounds = new Rounds({ look: () => this.look(Date.now()), every: () => tick, what: 'follow-ups', log: options.log })
   }
 
   start() {
-    this.#running ??= this.#run()
+    this.#rounds.start()
   }
 
   async close() {
-    this.#closing.abort()
-    await this.#running
+    await this.#rounds.close()
     await this.#queueing?.catch(() => {})
-  }
-
-  async #run() {
-    const { log } = this.#options
-    while (!this.#closing.signal.aborted) {
-      try {
-        const more = await this.look(Date.now())
-        if (this.#failing) log.warn('follow-ups go on')
-        this.#failing = false
-        if (more) continue
-      } catch (error) {
-        if (!this.#failing) log.error({ err: error }, 'follow-ups are held up; trying again')
-        this.#failing = true
-        await pause(milliseconds(1000), this.#closing.signal)
-      }
-      await pause(tick, this.#closing.signal)
-    }
   }
 
   /** One look, at a time (Unix ms): the outbox, the deadlines, and what is due. Whether there was something, so that there may be more. */
   async look(now: number): Promise<boolean> {
     const { book, plan, ready, queue } = this.#options
-    while (await book.takeOutbox(now) > 0 && !this.#closing.signal.aborted);
+    while (await book.takeOutbox(now) > 0 && !this.#rounds.closing.aborted);
     if (Math.abs(now - this.#escalatedAt) >= 1_000) {
       this.#escalatedAt = now
       await book.escalate(now)

@@ -5,6 +5,7 @@
 import type { Logger } from 'pino'
 import { attemptId, attemptOf, resultOf, type CallbackLine, type Result } from './attempt.ts'
 import type { Book } from './book.ts'
+import { Rounds } from '../calls/rounds.ts'
 import { pause } from '../calls/time.ts'
 import { policyOf } from '../plan/follow-up-policy.ts'
 import { milliseconds } from '../plan/duration.ts'
@@ -28,46 +29,30 @@ const grace = 5_000
 
 export class Settler {
   readonly #options: SettlerOptions
-  readonly #closing = new AbortController()
+  readonly #rounds: Rounds
   /** Attempts that were not there at the last look. */
   #missing = new Set<string>()
-  #nudge = Promise.withResolvers<void>()
-  #running: Promise<void> | undefined
-  #failing = false
 
   constructor(options: SettlerOptions) {
     this.#options = options
+    const look = async () => {
+      await pause(milliseconds(250), this.#rounds.closing)          // the scribe writes within 200 ms
+      await this.look(Date.now())
+    }
+    this.#rounds = new Rounds({ look, every: () => often, what: 'writing down what came of callbacks', log: options.log })
   }
 
   start() {
-    this.#running ??= this.#run()
+    this.#rounds.start()
   }
 
   async close() {
-    this.#closing.abort()
-    this.#nudge.resolve()
-    await this.#running
+    await this.#rounds.close()
   }
 
   /** A step of the ledger, as it is read. */
   heard({ kind, callId }: Step) {
-    if (kind === 'ended' && attemptOf(callId)) this.#nudge.resolve()
-  }
-
-  async #run() {
-    const { log } = this.#options
-    while (!this.#closing.signal.aborted) {
-      try {
-        await this.look(Date.now())
-        this.#failing = false
-      } catch (error) {
-        if (!this.#failing) log.error({ err: error }, 'what came of callbacks could not be written down; trying again')
-        this.#failing = true
-      }
-      await Promise.race([this.#nudge.promise, pause(often, this.#closing.signal)])
-      this.#nudge = Promise.withResolvers()
-      await pause(milliseconds(250), this.#closing.signal)          // the scribe writes within 200 ms
-    }
+    if (kind === 'ended' && attemptOf(callId)) this.#rounds.nudge()
   }
 
   async look(now: number): Promise<void> {

@@ -36,7 +36,7 @@ export interface Plan {
   /** What becomes of missed calls; `policyOf` (follow-up-policy.ts) says what holds for whom. */
   followups: FollowUps
   /** How long calls are watched after an apply, how many may fail meanwhile, and how many versions are kept. */
-  apply: { watch: Duration, failed: number, keep: number }
+  apply: { watch: Duration, failed: number, keep?: number }
 }
 
 export interface Entry { language: string, entry: string }

@@ -139,11 +139,11 @@ const Apply = Type.Object({
     minimum: 0, maximum: 1000, default: 3,
     description: 'More calls than these ended by our fault meanwhile, and it is rolled back; 3 if left out'
   }),
-  keep: Type.Integer({
-    minimum: 2, maximum: 10_000, default: 200,
-    description: 'How many versions are kept, the newest; never less than what is live and what a rollback leads to. 200 if left out'
-  })
-}, { default: { watch: 120_000, failed: 3, keep: 200 }, description: 'When an edit is taken back by itself, and how many are kept; 2 min, 3 calls and 200 versions if left out' })
+  keep: Type.Optional(Type.Integer({
+    minimum: 2, maximum: 10_000,
+    description: 'How many versions are kept, the newest; never less than what is live and what a rollback leads to. All of them if left out'
+  }))
+}, { default: { watch: 120_000, failed: 3 }, description: 'When an edit is taken back by itself, and how many versions are kept; 2 min, 3 calls and all if left out' })
 
 export const PlanFile = Type.Object({
   city: text('The city, for people to read'),

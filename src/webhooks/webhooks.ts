@@ -6,7 +6,7 @@
 import { randomUUID } from 'node:crypto'
 import type { Transaction } from 'kysely'
 import type { Logger } from 'pino'
-import { pause } from '../calls/time.ts'
+import { Rounds } from '../calls/rounds.ts'
 import { pauseAfter, type Retry } from '../delivery/courier.ts'
 import { post } from '../delivery/post.ts'
 import { attemptOf } from '../followups/attempt.ts'
@@ -47,46 +47,30 @@ const marks = { steps: 'webhooks steps', followUps: 'webhooks follow-ups' }
 
 export class Webhooks {
   readonly #options: WebhooksOptions
-  readonly #closing = new AbortController()
+  readonly #rounds: Rounds
   /** By agency: what is being sent, one after the other. */
   readonly #turns = new Map<string, Promise<void>>()
   /** Agencies whose system did not answer the last time. */
   readonly #away = new Set<string>()
-  #running: Promise<void> | undefined
-  #failing = false
   #beatAt = Date.now()
   #sweptAt = 0
 
   constructor(options: WebhooksOptions) {
     this.#options = options
+    this.#rounds = new Rounds({ look: () => this.look(Date.now()), every: () => this.#receivers().size > 0 ? often : seldom, what: 'webhooks', log: options.log })
   }
 
   start() {
-    this.#running ??= this.#run()
+    this.#rounds.start()
   }
 
   async close() {
-    this.#closing.abort()
-    await this.#running
-  }
-
-  async #run() {
-    const { log } = this.#options
-    while (!this.#closing.signal.aborted) {
-      try {
-        await this.look(Date.now())
-        this.#failing = false
-      } catch (error) {
-        if (!this.#failing) log.error({ err: error }, 'webhooks are held up; trying again')
-        this.#failing = true
-      }
-      await pause(this.#receivers().size > 0 ? often : seldom, this.#closing.signal)
-    }
+    await this.#rounds.close()
   }
 
   /** One look, at a time (Unix ms): what has happened, what is due, and the minute's heartbeat. */
   async look(now: number): Promise<void> {
-    while (await this.#make(now) > 0 && !this.#closing.signal.aborted);
+    while (await this.#make(now) > 0 && !this.#rounds.closing.aborted);
     if (this.#options.ready()) await this.#queueDue(now)
     if (Math.abs(now - this.#beatAt) >= beat) {
       this.#beatAt = now
@@ -172,7 +156,7 @@ export class Webhooks {
 
   async #try(id: string): Promise<void> {
     const { records: { db }, retry, log, secrets } = this.#options
-    this.#closing.signal.throwIfAborted()
+    this.#rounds.closing.throwIfAborted()
     const event = await db.selectFrom('deliveries').selectAll().where('id', '=', id).where('state', '=', 'waiting').executeTakeFirst()
     if (!event) return
     const { agency, sequence, type } = event
@@ -198,10 +182,10 @@ export class Webhooks {
   /** Undefined: it was taken. `away`: others would fare no better. */
   async #post(url: string, secrets: string[], id: string, body: string): Promise<{ why: string, away: boolean } | undefined> {
     try {
-      const { status } = await post({ url, secrets, id, body, signal: this.#closing.signal })
+      const { status } = await post({ url, secrets, id, body, signal: this.#rounds.closing })
       return status >= 200 && status < 300 ? undefined : { why: `HTTP ${status}`, away: status === 429 || status > 500 }
     } catch (error) {
-      this.#closing.signal.throwIfAborted()          // nobody knows: as if we had been killed
+      this.#rounds.closing.throwIfAborted()          // nobody knows: as if we had been killed
       return { why: (error as Error).message.slice(0, 200), away: true }
     }
   }
@@ -217,7 +201,7 @@ export class Webhooks {
         if (failure) log.info({ agency, why: failure.why }, 'a heartbeat was not taken by the agency\'s system')
         else this.#away.delete(agency)
       } catch (error) {
-        if (!this.#closing.signal.aborted) log.warn({ err: error, agency }, 'a heartbeat was not sent')
+        if (!this.#rounds.closing.aborted) log.warn({ err: error, agency }, 'a heartbeat was not sent')
       }
     }))
   }

@@ -124,6 +124,14 @@ test('a callback is asked for only for who has called, and once', async () => {
   expect((await ask('', 'POST', { ...asked, extra: 1 })).status).toBe(400)
 })
 
+test('who chose a language by a key is rung back in it', async () => {
+  const callId = `call-${++calls}`
+  const steps = aCall(callId, { cli: '+627215550182', ends: 'abandoned', at: Date.now() - 60_000 - start })
+  await records.append([...steps, { callId, key: 'nine', at: steps[0]!.at + 1, witness: 'service', kind: 'key', facts: { digit: '9', node: 'utama', means: 'utama', language: 'en' } }])
+  await book.takeOutbox(Date.now())
+  expect((await ask('?order=newest&limit=200')).body.followUps.find((one: any) => one.cli.endsWith('0182'))).toMatchObject({ language: 'en' })
+})
+
 test('every change is told as it happens, the number masked', async () => {
   const stop = new AbortController()
   const stream = await fetch(`${url}/api/followups/events`, { headers: { authorization: `Bearer ${token}` }, signal: stop.signal })

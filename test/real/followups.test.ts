@@ -200,3 +200,16 @@ test('whatever the store or the queue might say, the dialplan rings nobody who m
   }
   expect(rings.slice(before).map(({ line }) => line)).toEqual([])
 })
+
+test('the queues can be looked at by who knows the token, and changed by nobody', async () => {
+  const { url, token } = city.service
+  const signed = { authorization: `Basic ${btoa(`admin:${token}`)}` }
+  expect((await fetch(`${url}/queues/`)).status).toBe(401)
+  expect((await fetch(`${url}/queues/`, { headers: { authorization: `Basic ${btoa('admin:wrong')}` } })).status).toBe(401)
+  expect((await fetch(`${url}/queues/`, { headers: signed })).status).toBe(200)
+  const { queues } = await (await fetch(`${url}/queues/api/queues`, { headers: signed })).json() as { queues: { name: string, readOnlyMode: boolean }[] }
+  expect(queues.map(({ name, readOnlyMode }) => [name, readOnlyMode])).toContainEqual(['followups', true])
+  for (const change of ['pause', 'empty', 'clean/completed']) {
+    expect((await fetch(`${url}/queues/api/queues/followups/${change}`, { method: 'PUT', headers: signed })).ok, change).toBe(false)
+  }
+})
