@@ -55,11 +55,11 @@ export function faults(): Fault[] {
   return [
     { name: control, strike: async () => {}, short: [] },
     {
-      name: 'the service is killed, and started again', short: ['about to dial', 'ringing citizen'], endsTheService: true,
+      name: 'the service is killed, and started again', short: ['about to dial', 'joined'], endsTheService: true,
       strike: ({ ground }) => ground.killService(), lasts: 0, heal: ({ ground }) => ground.startService(), attempts: { 'about to dial': 2 }
     },
     {
-      name: 'the service is killed, and away for 8 s', short: ['joined'], endsTheService: true,
+      name: 'the service is killed, and away for 8 s', short: [], endsTheService: true,
       strike: ({ ground }) => ground.killService(), lasts: 8_000, heal: ({ ground }) => ground.startService(), attempts: { 'about to dial': 2 }
     },
     { name: 'Redis is killed, and away for 5 s', short: ['queued'], strike: ({ ground }) => ground.city.redis!.kill(), lasts: 5_000, heal: ({ ground }) => ground.city.startRedis() },
@@ -111,6 +111,6 @@ export function faults(): Fault[] {
       }
     },
     { name: 'the service\'s clock is stepped by +1 h', short: ['ringing agency'], strike: ({ ground }) => ground.step(hour), lasts: 'to the end', heal: ({ ground }) => ground.step(0) },
-    { name: 'the service\'s clock is stepped by -1 h, for 8 s', short: ['hung up'], strike: ({ ground }) => ground.step(-hour), lasts: 8_000, heal: ({ ground }) => ground.step(0) }
+    { name: 'the service\'s clock is stepped by -1 h, for 8 s', short: [], strike: ({ ground }) => ground.step(-hour), lasts: 8_000, heal: ({ ground }) => ground.step(0) }
   ]
 }

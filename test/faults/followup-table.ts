@@ -33,6 +33,7 @@ ${faults.map(fault => row(fault.name, ...moments.map(({ name }) => fault.not?.[n
 
 ## To be read with it
 
+- Three cities stand side by side on two cores, and restart their services at the same time: alone, a service is there again after 2 s.
 - *leased*: a job whose worker died belongs to it until its lease is over (10 s), and BullMQ looks every 5 s: that is the time in
   which nothing happens. The store would not let it be begun twice sooner or later.
 - *about to dial*: the service was killed between the store and Asterisk. Nobody can know whether Asterisk was asked; it says that it
