@@ -75,9 +75,8 @@ export class Pacer {
     const plan = this.#options.plan()
     const { channels, reserve } = plan.followups.outbound
     const calls = await this.#options.live()
-    const trunk = plan.trunks.get(outboundTrunk(plan)!)!
-    const onTrunk = 'channels' in trunk ? (trunk as { channels?: number }).channels : undefined
-    const left = onTrunk === undefined ? Infinity : onTrunk - reserve - calls.length - ringing.length
+    const onTrunk = plan.trunks.get(outboundTrunk(plan)!)!.channels ?? Infinity
+    const left = onTrunk - reserve - calls.length - ringing.length
     const free = new Map(agencies(plan).map(({ id, lines }) => {
       const here = calls.filter(({ agency }) => agency === id)
       // Somebody waits for this agency now: they come first.

@@ -61,6 +61,8 @@ export class Settler {
     if (dialling.length === 0) return this.#missing.clear()
     await this.#settle(dialling.filter(({ result }) => result.endedAt !== null), now)
     const open = dialling.filter(({ result }) => result.endedAt === null)
+    // Spoken with, or closed, meanwhile: nobody's telephone need ring on; but who talks is let talk.
+    for (const { id, wanted, result } of open) if (!wanted && result.joinedAt === null) await line.hangUp(id)
     if (open.length === 0 || !caughtUp()) return
     const there = await line.ringing()
     const missing = new Set(open.map(({ id }) => id).filter(id => !there.has(id)))
@@ -76,8 +78,8 @@ export class Settler {
   /** What is known of every attempt that may be ringing. */
   async #results() {
     const { book, plan, steps } = this.#options
-    const dialling = (await book.dialling()).map(({ attempt: { followupId, attempt, begunAt }, followUp: { agency, kind } }) =>
-      ({ id: attemptId(followupId, attempt), followUp: followupId, attempt, begunAt: begunAt!, spoken: policyOf(plan(), agency, kind).spoken }))
+    const dialling = (await book.dialling()).map(({ attempt: { followupId, attempt, begunAt }, followUp: { agency, kind, state } }) =>
+      ({ wanted: state === 'calling', id: attemptId(followupId, attempt), followUp: followupId, attempt, begunAt: begunAt!, spoken: policyOf(plan(), agency, kind).spoken }))
     const told = Map.groupBy(dialling.length === 0 ? [] : await steps(dialling.map(({ id }) => id)), ({ callId }) => callId)
     return dialling.map(({ spoken, ...one }) => ({ ...one, result: resultOf(told.get(one.id) ?? [], spoken) }))
   }

@@ -8,7 +8,7 @@ import type { FollowUp } from '../../src/records/follow-up.ts'
 import { eventually, openCity, type City } from '../parts/city.ts'
 import { hearsBytes, voice } from './stage.ts'
 
-const policy = 'followups: { policy: { delay: 0 s, spacing: [5 s], attempts: 2, agencyTries: 2, ringTime: 5 s, spoken: 2 s } }\n'
+const policy = 'followups: { policy: { delay: 0 s, spacing: [5 s], attempts: 2, agencyTries: 2, ringTime: 5 s, spoken: 2 s, kinds: { asked: { first: citizen } } } }\n'
 
 let city: City
 /** What rang at the citizens' telephones. */
@@ -130,6 +130,43 @@ test.each([['2', 'open', 'later', '154'], ['3', 'closed', 'not-needed', '155'], 
   if (state === 'open') expect(it.dueAt - Date.now()).toBeGreaterThan(25 * 60_000)
   if (state === 'closed') expect(it.endedBy).toBe('citizen')
   expect(rings.filter(({ line }) => line === number)).toHaveLength(1)
+})
+
+test('who takes the offer is rung back; where the citizen is first, the agency is rung once they have said that they are there', async () => {
+  const call = city.dial({ from: '+627215550170' })
+  await call.answered
+  await call.press('2')
+  await city.ear.hears(call, 'tawaran-telepon-balik')
+  await call.press('1')
+  await city.ear.hears(call, 'akan-ditelepon')
+  let agency: IncomingCall | undefined
+  city.line('bpbd-1', async leg => { agency = leg; await accepts(leg) })
+  const before = city.calls.length
+  does('+627215550170', async ringing => {
+    expect(city.calls.length).toBe(before)
+    await answersWith('1', 'telepon-balik')(ringing)
+  })
+  await call.hangUp()
+  const ringing = await eventually('the citizen is rung', async () => rings.findLast(({ line }) => line === '+627215550170'))
+  await eventually('the agency is rung', async () => agency)
+  await Promise.all([hearsBytes(agency!, voice('citizen')), hearsBytes(ringing, voice('agency')),
+    agency!.answered.then(() => eventually('they hear each other', async () => { await Promise.all([ringing.say(voice('citizen')), agency!.say(voice('agency'))]); return true }))])
+  await agency!.hangUp()
+  const done = await becomes('+627215550170', { state: 'done' })
+  expect(done).toMatchObject({ kind: 'asked', why: 'spoken' })
+  expect((await city.service.book.get(done.id))!.attempts).toMatchObject([{ outcome: 'spoken', line: 'bpbd-1' }])
+})
+
+test('a callback that rings is withdrawn as soon as nothing is owed any more', async () => {
+  city.line('bpbd-1', leg => leg.ring())
+  await misses('+627215550171', '2', 'sambung-bpbd')
+  const it = await becomes('+627215550171', { state: 'calling' })
+  const leg = await city.rung('bpbd-1', '+627215550171')
+  await city.service.book.act(it.id, 'Ani', () => ({ happening: 'closed', what: 'closed', set: { why: 'a false alarm' } }), Date.now())
+  expect((await leg.ended).by).toBe('there')
+  expect(await becomes('+627215550171', { state: 'closed' })).toMatchObject({ endedBy: 'Ani' })
+  expect(rings.filter(({ line }) => line === '+627215550171')).toEqual([])
+  await city.quiet()
 })
 
 test('who reaches the agency meanwhile is not rung any more', async () => {
