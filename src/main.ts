@@ -132,7 +132,7 @@ export async function serve(settings: Settings, log: Logger): Promise<Service> {
   const callbacks = new AriCallbackLine(ari)
   const settler: Settler = new Settler({
     book, line: callbacks, plan: () => plan.now, log, steps: callIds => local.stepsOf(callIds),
-    caughtUp: () => ari.up && bookkeeper.lag === 0 && scribe.pending === 0
+    caughtUp: () => ari.up && bookkeeper.caughtUp
   })
   const jobs: Jobs = new Jobs({
     redis: settings.redis, timezone: plan.now.timezone, audit: checkBooks, log,

@@ -47,6 +47,9 @@ export class Bookkeeper {
 
   get lag() { return this.#ledger?.lag ?? 0 }
 
+  /** All that Asterisk has written is in the records, as far as anybody has looked. */
+  get caughtUp() { return this.#ledger?.caughtUp === true && this.#ledger.lag === 0 && this.#options.scribe.pending === 0 }
+
   async close() {
     this.#closing.abort()
     await this.#ledger?.close()
@@ -69,7 +72,7 @@ export class Bookkeeper {
     const suspects = new Set<string>()
     while (!this.#closing.signal.aborted) {
       await pause(seconds(5), this.#closing.signal)
-      if (!ari.up || this.#ledger?.lag !== 0 || scribe.pending > 0) continue
+      if (!ari.up || !this.caughtUp) continue
       try {
         const live = await records.live()
         if (live.length === 0) { suspects.clear(); continue }

@@ -38,6 +38,8 @@ export class Ledger {
   #running: Promise<void> | undefined
   /** Bytes that are written and not yet read, as of the last look. */
   lag = 0
+  /** All that there was at the last look has been taken. Not so before the first look, nor while the file cannot be read. */
+  caughtUp = false
 
   constructor(options: LedgerOptions) {
     this.#options = options
@@ -58,7 +60,9 @@ export class Ledger {
     while (!this.#closing.signal.aborted) {
       try {
         while (await this.#readOn());
+        this.caughtUp = true
       } catch (error) {
+        this.caughtUp = false
         log.error({ err: error }, 'the ledger could not be read on; next try in 1 s')
         await pause(milliseconds(1000), this.#closing.signal)
       }

@@ -150,3 +150,18 @@ test('steps that are not taken are offered again, in order', async () => {
   await it.has(2)
   expect(it.calls()).toEqual(['a', 'b'])
 })
+
+test('it has caught up when all is taken: not before, and not while nothing can be taken', async () => {
+  await writeFile(file, line('a'))
+  let locked = true
+  const it = reading(undefined, () => locked)
+  expect(it.ledger.caughtUp).toBe(false)
+  await eventually('the complaint', async () => it.complaints.length > 0)
+  expect(it.ledger.caughtUp).toBe(false)
+  locked = false
+  await eventually('it has caught up', async () => it.ledger.caughtUp)
+  expect(it.calls()).toEqual(['a'])
+  locked = true
+  await appendFile(file, line('b'))
+  await eventually('it has not, any more', async () => !it.ledger.caughtUp)
+})
