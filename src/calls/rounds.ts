@@ -1,6 +1,6 @@
 /** Work that is looked for again and again while the service lives. A look that fails is told once, and tried again. */
 import type { Logger } from 'pino'
-import type { Duration } from '../plan/duration.ts'
+import { seconds, type Duration } from '../plan/duration.ts'
 import { pause } from './time.ts'
 
 export interface RoundsOptions {
@@ -53,6 +53,7 @@ export class Rounds {
       } catch (error) {
         if (!this.#failing) log.error({ err: error, what }, 'this is held up; trying again')
         this.#failing = true
+        await pause(seconds(1), this.closing)            // a store that is locked is not kept from others, too
       }
       await Promise.race([this.#nudged.promise, pause(every(), this.closing)])
       this.#nudged = Promise.withResolvers()
