@@ -10,10 +10,10 @@ import { userInRoot } from './root.mjs'
  */
 export function asteriskFolders(folder) {
   const owner = userInRoot('asterisk')
-  for (const name of ['etc', 'etc/plan', 'log', 'log/cel-custom', 'lib', 'spool', 'run']) {
+  for (const name of ['etc', 'etc/plan', 'log', 'log/cel-custom', 'lib', 'spool', 'spool/mailbox', 'run']) {
     const path = join(folder, name)
     mkdirSync(path, { recursive: true })
-    chmodSync(path, 0o750)
+    chmodSync(path, name === 'spool/mailbox' ? 0o770 : 0o750)                 // the service deletes there what is old
     chownSync(path, name.startsWith('etc') ? 0 : owner.uid, owner.gid)
   }
   return owner

@@ -43,8 +43,10 @@ import { agencies } from './plan/plan.ts'
 import { SwitchFile } from './plan/switches.ts'
 import type { SwitchOrder } from './plan/switching.ts'
 import { changesOf } from './prepare.ts'
+import { Recordings } from './records/recordings.ts'
 import { Records } from './records/records.ts'
 import { Relay } from './records/relay.ts'
+import { forgetOld } from './records/retention.ts'
 import { Scribe } from './records/scribe.ts'
 import { secretsIn } from './secrets.ts'
 import { places, readSettings, type Settings } from './settings.ts'
@@ -136,6 +138,7 @@ export async function serve(settings: Settings, log: Logger): Promise<Service> {
   })
   const jobs: Jobs = new Jobs({
     redis: settings.redis, timezone: plan.now.timezone, audit: checkBooks, log,
+    retention: () => forgetOld(local, asterisk.mailbox, plan.now.retention, Date.now()),
     callback: async attempt => {
       if (!ari.up) return                          // nobody could be asked: it stays claimed, and is queued again when somebody can
       const followUp = await book.begin(attempt, Date.now())
@@ -170,7 +173,7 @@ export async function serve(settings: Settings, log: Logger): Promise<Service> {
 
   const { token, made: tokenMade } = settings.token ? { token: settings.token, made: false } : await loadToken(place.token)
   const release = (JSON.parse(await readFile(join(settings.project, 'package.json'), 'utf8')) as { version: string }).version
-  const http = await httpServer({ records: shared ?? local, live: () => local.live(), token, log, ready: () => health.ready(), version: release, metrics, audit: checkBooks, refused: limit => refusals.lastHour(limit), changes, directory: () => plan.now.directory, switches: { now: () => switches.now, set: setByHand }, messaging, webhooks, followUps: { book, plan: () => plan.now, records: local }, queues: [...jobs.queues, ...messenger.queues, ...porter.queues] })
+  const http = await httpServer({ records: shared ?? local, live: () => local.live(), token, log, ready: () => health.ready(), version: release, metrics, audit: checkBooks, refused: limit => refusals.lastHour(limit), changes, directory: () => plan.now.directory, switches: { now: () => switches.now, set: setByHand }, messaging, webhooks, followUps: { book, plan: () => plan.now, records: local }, recordings: new Recordings(local, asterisk.mailbox), queues: [...jobs.queues, ...messenger.queues, ...porter.queues] })
 
   watch.goOn(version, plan.now)
   await switches.open()

@@ -108,6 +108,10 @@ export class AriChannel implements Channel {
     await this.#continueAt(`agency-${agency}`)
   }
 
+  async record(mailbox: string) {
+    await this.#continueAt(`mailbox-${mailbox}`)
+  }
+
   async fallBack() {
     await this.#continueAt('fallback')
   }

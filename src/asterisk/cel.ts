@@ -92,6 +92,9 @@ function userStep({ userEvent, extra }: CelEvent, tell: Tell): Step | undefined 
       const q850 = Number(words[3]) || null
       return tell('line-outcome', { agency: words[0], line: words[1], outcome: outcomeOf(words[2], q850), q850 })
     }
+    case 'MAILBOX': return tell('mailbox', { mailbox: words[0], agency: words[1] || null })
+    case 'LEFT': return tell('left', { mailbox: words[0], ms: Number(words[1]) || 0 })
+    case 'NOT_LEFT': return tell('not-left', { mailbox: words[0], why: words[1] === 'ERROR' ? 'not-recorded' : 'silent' })
     case 'FALLBACK': return tell('menu', { node: words[0] })
     case 'KEY': return tell('key', { node: words[0], digit: words[1], means: words[2] ?? null, ...words[3] ? { language: words[3] } : {} })
     case 'DECIDED': return tell('decided', { disposition: words[0] as Disposition, why: words[1] ?? '' })

@@ -3,10 +3,10 @@
  *
  *     npm run backup -- FOLDER
  *
- * The records as they are in one moment, then the ledger's files (which may have gone on a little), the secrets, the API's
+ * The records as they are in one moment, then the ledger's files (which may have gone on a little), callers' recorded messages, the secrets, the API's
  * token, the service plan and the dialplan's folder. Ends with 0 when the backup is whole, with 1 and a reason when there is none.
  */
-import { cp, mkdir, open, readdir, readFile, rm, stat } from 'node:fs/promises'
+import { cp, mkdir, open, readdir, readFile, rm, stat, utimes } from 'node:fs/promises'
 import { dirname, join, resolve } from 'node:path'
 import { backup as copyDatabase, DatabaseSync } from 'node:sqlite'
 import { fileURLToPath } from 'node:url'
@@ -46,6 +46,10 @@ async function fill({ project, state, plan, asterisk }: Pick<Settings, 'project'
   for (const name of await ifThere(() => readdir(webhooks)) ?? []) {
     await mkdir(join(folder, 'webhooks'), { recursive: true, mode: 0o700 })
     if (name.endsWith('.json')) await copyForGood(join(webhooks, name), join(folder, 'webhooks', name), 0o600)
+  }
+  for (const name of await ifThere(() => readdir(asterisk.mailbox)) ?? []) {
+    await mkdir(join(folder, 'recordings'), { recursive: true, mode: 0o700 })
+    await copyRecording(join(asterisk.mailbox, name), join(folder, 'recordings', name))
   }
   await copyForGood(plan, join(folder, 'plan.yaml'), 0o600)
   await cp(join(project, 'dialplan'), join(folder, 'dialplan'), { recursive: true })
@@ -96,6 +100,15 @@ async function copyLedger(from: string, to: string) {
   await handle.truncate(size - tail.length + tail.lastIndexOf(0x0a) + 1)
   await handle.utimes(mtime, mtime)
   await handle.sync()
+}
+
+/** With its time, by which it is forgotten one day. One that is forgotten just now is passed over. */
+async function copyRecording(from: string, to: string) {
+  await ifThere(async () => {
+    const { mtime } = await stat(from)
+    await copyForGood(from, to, 0o600)
+    await utimes(to, mtime, mtime)
+  })
 }
 
 async function ifThere<T>(ask: () => Promise<T>): Promise<T | undefined> {

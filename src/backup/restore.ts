@@ -3,7 +3,7 @@
  *
  *     npm run restore -- FOLDER
  *
- * Records, secrets and token become what they were. Of the ledger only what is lost is put back, beside what is there: the
+ * Records, recordings, secrets and token become what they were. Of the ledger only what is lost is put back, beside what is there: the
  * service then reads all of it from its beginning, so that the calls after the backup are written down again. What was in the
  * records' place is kept as `records.sqlite.before-…`. Ends with 0, or with 1 and a reason; then nothing was changed.
  */
@@ -33,6 +33,7 @@ export async function restore(settings: Pick<Settings, 'state' | 'http' | 'aster
   await mkdir(state, { recursive: true, mode: 0o750 })
   await mkdir(dirname(asterisk.cel), { recursive: true, mode: 0o750 })
 
+  if (files.some(({ path }) => path.startsWith('recordings/'))) await mkdir(asterisk.mailbox, { recursive: true, mode: 0o770 })
   if (files.some(({ path }) => path.startsWith('webhooks/'))) await mkdir(webhooks, { recursive: true, mode: 0o700 })
 
   const stamp = at.replace(/[-:]|\.\d+/g, '')
@@ -42,6 +43,7 @@ export async function restore(settings: Pick<Settings, 'state' | 'http' | 'aster
     if (from.path === 'secrets.json') back.push({ from, to: secrets, mode: 0o600 })
     if (from.path === 'token') back.push({ from, to: token, mode: 0o600 })
     if (from.path.startsWith('webhooks/')) back.push({ from, to: join(webhooks, basename(from.path)), mode: 0o600 })
+    if (from.path.startsWith('recordings/')) back.push({ from, to: join(asterisk.mailbox, basename(from.path)), mode: 0o640 })
     if (from.path === 'switches.json') back.push({ from, to: switches, mode: 0o600 })
   }
   for (const from of await lostOf(files.filter(({ path }) => path.startsWith('ledger/')), asterisk.cel)) {

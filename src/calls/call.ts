@@ -93,6 +93,16 @@ export class Call {
     }
   }
 
+  /** Has the dialplan take a message from the caller, and end the call: rejects with `Hangup` when that is over. */
+  async leaveMessage(mailbox: string): Promise<never> {
+    await this.#channel.record(mailbox)
+    return await new Promise<never>((_, reject) => {
+      const over = () => reject(this.hungUp.reason)
+      if (this.hungUp.aborted) over()
+      else this.hungUp.addEventListener('abort', over, { once: true })
+    })
+  }
+
   /** The dialplan gives the call back to us. */
   comesBack(from: Returned) {
     this.#returned.resolve(from)

@@ -16,6 +16,8 @@ export interface Channel {
   speak(language: string): Promise<void>
   /** Gives the call to the dialplan, which rings the agency's lines. Resolves when it is given. */
   ring(agency: string): Promise<void>
+  /** Gives the call to the dialplan for good: it records what the caller says in this mailbox, and ends the call. Resolves when it is given. */
+  record(mailbox: string): Promise<void>
   /** Gives the call to the dialplan's fallback: what remains when we cannot go on. */
   fallBack(): Promise<void>
   hangUp(): Promise<void>

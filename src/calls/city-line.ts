@@ -22,7 +22,7 @@ export interface Circumstances {
 
 /**
  * The city's number: ask where to, have the lines of an agency that is open rung, then those of its overflow, and say sorry
- * where nobody answered. The dialplan has answered, and written down where the call begins.
+ * where nobody answered. Where they may leave a message, the dialplan takes it, and the call. The dialplan has answered, and written down where the call begins.
  */
 export async function cityLine(call: Call, plan: Plan, at: Beginning, { now, switches }: Circumstances): Promise<void> {
   let written = 'entry' in at ? at.entry : 'node' in at ? at.node : undefined
@@ -36,6 +36,7 @@ export async function cityLine(call: Call, plan: Plan, at: Beginning, { now, swi
     }
     const { node, detours } = arrive(plan, here.node, now(), switches())
     for (const { agency, opening, to } of detours) call.note('closed', { agency, why: openingInWords(opening), to })
+    if (node.kind === 'mailbox') return await call.leaveMessage(node.id)
     if (node.kind === 'menu' && node.id !== written) await call.at(`menu:${written = node.id}`)
     here = node.kind === 'menu' ? { node: await choose(call, node) } : { returned: await call.connect(node.id) }
   }
@@ -69,16 +70,22 @@ function nobodyAnswered(call: Call, plan: Plan, { agency, status }: Returned): s
   return to
 }
 
-/** Whoever can be rung back is asked whether they want to be; they are owed a call all the same. */
+/** Whoever can be rung back is asked whether they want to be, and everybody whether they want to leave a message; they are owed a call all the same. */
 async function sayGoodbye(call: Call, plan: Plan, agency: string) {
   const { caller } = call
-  const offered = caller !== null && mayBeRungBack(caller) && outboundTrunk(plan) !== undefined
+  const { sorry } = agencyOf(plan, agency)
+  const { prompts: { offer, offerMessage, promised }, followups: { mailbox } } = plan
+  const rungBack = caller !== null && mayBeRungBack(caller) && outboundTrunk(plan) !== undefined
   call.note('decided', { disposition: 'unanswered', why: `lines-exhausted:${agency}` })
-  if (offered && await call.ask([plan.prompts.offer], { patience: seconds(3) }) === '1') {
+
+  const question = [...rungBack ? [offer] : mailbox === undefined ? [] : [sorry], ...mailbox === undefined ? [] : [offerMessage]]
+  const digit = question.length > 0 ? await call.ask(question, { patience: seconds(3) }) : undefined
+  if (digit === '2' && mailbox !== undefined) return await call.leaveMessage(mailbox)
+  if (digit === '1' && rungBack) {
     call.note('decided', { disposition: 'callback', why: `asked:${agency}` })
-    await call.play(plan.prompts.promised)
-  } else {
-    await call.play(agencyOf(plan, agency).sorry)
+    await call.play(promised)
+  } else if (!question.includes(sorry)) {
+    await call.play(sorry)
   }
   await call.hangUp()
 }

@@ -48,6 +48,12 @@ export interface Happenings {
   overflow: { agency: string, ladder: 'busy' | 'dead', to: string }
   /** A prompt was played outside of a menu, e.g. the apology. */
   played: { prompt: string }
+  /** The caller was led to a mailbox; `agency` is whom it is for, where the plan says so. */
+  mailbox: { mailbox: string, agency: string | null }
+  /** They have left a message there. `ms`: how long it is. */
+  left: { mailbox: string, ms: number }
+  /** They have not: nothing was said (or as good as nothing), or it could not be recorded, which is our fault. */
+  'not-left': { mailbox: string, why: 'silent' | 'not-recorded' }
   /** The service decided how this call ends. */
   decided: { disposition: Disposition, why: string }
   /** Something of ours went wrong. `what` is for an engineer; it holds no personal data. */
@@ -105,6 +111,6 @@ export interface CallRecord {
   q850: number | null
   /** null while the call goes on. */
   disposition: Disposition | null
-  /** Where or why, in one word or two: `greeting`, `menu:utama`, `ringing:bpbd-1`, `lines-exhausted`, … */
+  /** Where or why, in one word or two: `greeting`, `menu:utama`, `ringing:bpbd-1`, `lines-exhausted`, `message-left`, … */
   detail: string | null
 }

@@ -20,7 +20,7 @@ export interface LineTry {
 
 /** Kinds in the order in which they happen: it decides between steps of the same millisecond. */
 const kinds: readonly Kind[] = ['arrived', 'picked', 'taken', 'menu', 'key', 'silence', 'closed', 'agency', 'line', 'line-outcome',
-  'accepted', 'citizen', 'citizen-up', 'citizen-key', 'citizen-outcome', 'connected', 'returned', 'overflow', 'played', 'decided', 'fault', 'hangup', 'ended']
+  'accepted', 'citizen', 'citizen-up', 'citizen-key', 'citizen-outcome', 'connected', 'returned', 'overflow', 'mailbox', 'left', 'not-left', 'played', 'decided', 'fault', 'hangup', 'ended']
 const rank = Object.fromEntries(kinds.map((kind, at) => [kind, at])) as Record<Kind, number>
 
 /** The record that these steps of one call add up to; null while its arrival is not known. */
@@ -78,6 +78,8 @@ interface Story {
   answering: string | null
   decided: Happenings['decided'] | null
   fault: string | null
+  /** Whether they left a message, or what was meant to be one could not be recorded. */
+  message: 'left' | 'not-recorded' | null
   /** Where the caller was when the call was hung up, or is. */
   place: string
   tries: LineTry[]
@@ -85,7 +87,7 @@ interface Story {
 
 function follow(steps: readonly Step[]): Story {
   const story: Story = { arrived: null, pickedAt: null, connectedAt: null, endedAt: null, hangup: null, chosen: null,
-    answering: null, decided: null, fault: null, place: 'before-answer', tries: [] }
+    answering: null, decided: null, fault: null, message: null, place: 'before-answer', tries: [] }
   const { tries } = story
   /** Attempts before this one are history: the caller has been back with us since. */
   let hunt = 0
@@ -125,6 +127,12 @@ function follow(steps: readonly Step[]): Story {
         tried.answeredAt ??= at
         break
       }
+      case 'mailbox':
+        story.chosen = step.facts.agency ?? story.chosen
+        move(`mailbox:${step.facts.mailbox}`)
+        break
+      case 'left': story.message = 'left'; break
+      case 'not-left': if (step.facts.why === 'not-recorded') story.message ??= step.facts.why; break
       case 'returned': hunt = tries.length; move(`returned:${step.facts.agency}`); break
       case 'decided': story.decided = step.facts; break
       case 'fault': story.fault ??= step.facts.what; break
@@ -138,11 +146,14 @@ function follow(steps: readonly Step[]): Story {
 }
 
 /** Exactly one, for every call that has ended (design.md, section 3). */
-function dispositionOf({ connectedAt, decided, fault, hangup, place }: Story): { disposition: Disposition, detail: string | null } {
+function dispositionOf({ connectedAt, decided, fault, message, hangup, place }: Story): { disposition: Disposition, detail: string | null } {
   if (connectedAt !== null) return { disposition: 'answered', detail: null }
+  if (message === 'left') return { disposition: 'callback', detail: 'message-left' }
   if (decided) return { disposition: decided.disposition, detail: decided.why }
   if (fault !== null) return { disposition: 'failed', detail: fault }
-  if (hangup?.by === 'us') return { disposition: 'failed', detail: 'hung-up-by-us' }
+  if (message === 'not-recorded') return { disposition: 'failed', detail: 'message-not-recorded' }
+  // A mailbox ends by our hanging up, whether something was said there or not.
+  if (hangup?.by === 'us' && !place.startsWith('mailbox:')) return { disposition: 'failed', detail: 'hung-up-by-us' }
   return { disposition: 'abandoned', detail: place }
 }
 

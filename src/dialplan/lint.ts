@@ -11,13 +11,13 @@ import { wrongWays } from './ways.ts'
 
 export const applications = new Set([
   'Answer', 'Background', 'BackgroundDetect', 'Busy', 'CELGenUserEvent', 'Congestion', 'Dial', 'ExecIf', 'Gosub', 'GosubIf', 'Goto', 'GotoIf',
-  'GotoIfTime', 'Hangup', 'Log', 'MusicOnHold', 'NoOp', 'Playback', 'PlayTones', 'Progress', 'Read', 'Return', 'Ringing',
+  'GotoIfTime', 'Hangup', 'Log', 'MusicOnHold', 'NoOp', 'Playback', 'PlayTones', 'Progress', 'Read', 'Record', 'Return', 'Ringing',
   'Set', 'Stasis', 'StopPlayTones', 'Verbose', 'Wait', 'WaitExten'
 ])
 
 export const functions = new Set([
   'ABS', 'CALLERID', 'CHANNEL', 'CUT', 'EXISTS', 'FILTER', 'GLOBAL', 'GROUP', 'GROUP_COUNT', 'HANGUPCAUSE', 'IF', 'IFTIME',
-  'ISNULL', 'LEN', 'MATH', 'PJSIP_HEADER', 'RAND', 'REGEX', 'SHIFT', 'SORT', 'STRFTIME', 'TIMEOUT', 'TOLOWER', 'TOUPPER', 'URIENCODE'
+  'ISNULL', 'LEN', 'MATH', 'PJSIP_HEADER', 'RAND', 'RECORDING_INFO', 'REGEX', 'SHIFT', 'SORT', 'STRFTIME', 'TIMEOUT', 'TOLOWER', 'TOUPPER', 'URIENCODE'
 ])
 
 /** No list allows these: they reach the shell, the file system, the network, or run what a text says. */
@@ -44,6 +44,9 @@ export interface LintOptions {
 
 /** Who is rung back, as Dial knows them: SN_CITIZEN is the service's, and the dialplan compares it with the allow-list. */
 export const citizenBy = (trunk: string) => `PJSIP/\${SN_CITIZEN}@${trunk}`
+
+/** Where a message is recorded, the one place that Record may write to: nothing of it is of the plan, or of a caller. */
+export const recording = '/var/spool/asterisk/mailbox/${UNIQUEID}.alaw'
 
 type Find = (line: number, place: string, sentence: string, suggestion?: string) => void
 
@@ -111,6 +114,7 @@ function application({ app, args }: { app: string, args: string }, rules: Rules,
       else find(line, place, `cannot be read: ${quote(branch)}`, 'write "ExecIf(condition?App(…):App(…))"')
     }
   }
+  if (app === 'Record' && splitArguments(args)[0] !== recording) find(line, place, 'records to another place than the mailbox', `write Record(${recording},…)`)
   if (app === 'Set' && /^_*SN_CITIZEN\b/.test(args)) find(line, place, 'sets SN_CITIZEN', 'the service alone says who is rung back')
   if (app === 'Dial' && !rules.citizens.has(splitArguments(args)[0]!) && /\$\{(?!ARG\d)/.test(splitArguments(args)[0]!)) {
     find(line, place, 'Dial takes its line from a variable', 'only lines written out, or the ARGs of a Gosub, may be dialled')

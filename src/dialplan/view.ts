@@ -3,7 +3,7 @@
  *
  *   city, version, languages[]                     version: the plan's, 12 hex digits
  *   trunks[]    name, role, address, port, codecs[], qualify, channels
- *   numbers[]   did, language, entry, entryKind     entryKind, kind, silenceKind: 'menu' or 'agency'
+ *   numbers[]   did, language, entry, entryKind     entryKind, kind, silenceKind: 'menu', 'agency' or 'mailbox'
  *               human                               the agency, open at all times, that silence leads to
  *   menus[]     name, greeting, prompt, patience, tries, keys[] { digit, to, kind, language }, silence, silenceKind, wrongKey
  *   agencies[]  id, name, connecting, sorry, order ('in-turn', 'all-at-once' or 'longest-idle')
@@ -11,7 +11,9 @@
  *                                                   trunk: the first of them; among: it rings together with others
  *               groups[] { priority, order, lines[] }   the same lines, those first that are tried first; a line alone is in turn
  *                                                   opening hours and overflow are not here: the service alone knows them
- *   prompts     wrongKey, nextLine, sorry, accept, callback, speak, acceptCallback, unreached, noted, offer, promised
+ *   mailboxes[] name, agency, prompt, longest       agency: null where the messages are for the agency that the caller chose
+ *   prompts     wrongKey, nextLine, sorry, accept, callback, speak, acceptCallback, unreached, noted, offer, promised, offerMessage,
+ *               messageLeft, noMessage
  *   callbacks   trunk, channels                     null where citizens are not rung
  *   site        what this machine adds (addresses, ports, folders), as the caller of `render` gives it
  *
@@ -21,7 +23,7 @@
  */
 import { outboundTrunk } from '../plan/follow-up-policy.ts'
 import { groups } from '../plan/hunt.ts'
-import { agencies, menus, type AgencyNode, type Plan } from '../plan/plan.ts'
+import { agencies, mailboxes, menus, onward, type AgencyNode, type Plan } from '../plan/plan.ts'
 
 export type Site = Record<string, unknown>
 
@@ -37,7 +39,8 @@ export function view(plan: Plan, site: Site) {
       name: id, greeting, ...menu, silenceKind: kind(menu.silence),
       keys: [...keys].map(([digit, { to, language = null }]) => ({ digit, to, kind: kind(to), language }))
     })),
-    agencies: agencies(plan).map(agency => agencyView(plan, agency))
+    agencies: agencies(plan).map(agency => agencyView(plan, agency)),
+    mailboxes: mailboxes(plan).map(({ id, agency = null, ...mailbox }) => ({ name: id, agency, ...mailbox }))
   }
 }
 
@@ -62,6 +65,6 @@ function callbacks(plan: Plan) {
 /** The agency that a caller comes to who presses nothing, at any hour; the check has seen to it that there is one. */
 function humanBehind(plan: Plan, entry: string): string {
   const node = plan.nodes.get(entry)!
-  const next = node.kind === 'menu' ? node.silence : node.closed
+  const next = onward(node)
   return next === undefined ? node.id : humanBehind(plan, next)
 }

@@ -9,7 +9,7 @@ export interface Wrong {
 }
 
 /** Steps at which time goes by, or the caller does something: a loop through one of them is no mad one. */
-const waiting = new Set(['Answer', 'Background', 'Dial', 'MusicOnHold', 'Playback', 'PlayTones', 'Read', 'Stasis', 'Wait', 'WaitExten'])
+const waiting = new Set(['Answer', 'Background', 'Dial', 'MusicOnHold', 'Playback', 'PlayTones', 'Read', 'Record', 'Stasis', 'Wait', 'WaitExten'])
 /** Steps that may bring the caller to somebody: a loop through one of them is a hunt. */
 const human = new Set(['Dial', 'Stasis'])
 const last = new Set(['Hangup', 'Return', 'Busy', 'Congestion'])

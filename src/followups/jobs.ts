@@ -11,11 +11,13 @@ import type { Claim } from './book.ts'
 interface Table {
   callback: { followUp: string, attempt: number }
   'nightly-audit': Record<never, never>
+  'nightly-retention': Record<never, never>
 }
 
 type Job = { [Name in keyof Table]: { name: Name, data: Table[Name] } }[keyof Table]
 
 const queueName = 'followups'
+const nightly = { 'nightly-audit': '0 10 2 * * *', 'nightly-retention': '0 40 2 * * *' }
 
 export interface JobsOptions {
   /** Makes one attempt; may be asked twice, and does it once. */
@@ -25,6 +27,8 @@ export interface JobsOptions {
   /** Where nights are. */
   timezone: string
   audit: (from: number, to: number) => Promise<AuditReport>
+  /** Forgets what has been kept for long enough. */
+  retention: () => Promise<unknown>
   log: Logger
 }
 
@@ -35,6 +39,7 @@ export interface JobsOptions {
 export class Jobs {
   readonly #callback: JobsOptions['callback']
   readonly #audit: JobsOptions['audit']
+  readonly #retention: JobsOptions['retention']
   readonly #timezone: string
   readonly #log: Logger
   readonly #closing = new AbortController()
@@ -45,9 +50,10 @@ export class Jobs {
   #running: Promise<void> | undefined
   #away = false
 
-  constructor({ callback, redis, timezone, audit, log }: JobsOptions) {
+  constructor({ callback, redis, timezone, audit, retention, log }: JobsOptions) {
     this.#callback = callback
     this.#audit = audit
+    this.#retention = retention
     this.#timezone = timezone
     this.#log = log
     const retryStrategy = (tries: number) => Math.min(tries * 100, 2000)
@@ -96,7 +102,7 @@ export class Jobs {
         if (this.up) {
           // Asked each time: a Redis that was flushed, or lost its data, does not say so.
           scheduled &&= await this.#queue.getJobScheduler('nightly-audit') !== undefined
-          if (!scheduled) await this.#queue.upsertJobScheduler('nightly-audit', { pattern: '0 10 2 * * *', tz: this.#timezone }, { name: 'nightly-audit', data: {} })
+          if (!scheduled) for (const [name, pattern] of Object.entries(nightly)) await this.#queue.upsertJobScheduler(name, { pattern, tz: this.#timezone }, { name, data: {} })
           scheduled = true
           if (this.#away) this.#log.warn('Redis is back: follow-ups go on')
           this.#away = false
@@ -112,6 +118,7 @@ export class Jobs {
     switch (name) {
       case 'callback': return this.#callback(data)
       case 'nightly-audit': return this.#checkBooks()
+      case 'nightly-retention': return this.#log.info(await this.#retention(), 'what was kept for long enough is forgotten')
     }
   }
 

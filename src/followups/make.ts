@@ -15,12 +15,12 @@ export type MissedCall = StoredCall & { served: boolean, language?: string }
 
 /** The kind of follow-up that a call's end gives reason for. */
 export function kindOf({ disposition, detail, served, endedAt }: MissedCall, now: number): FollowUpKind {
-  if (disposition === 'callback') return 'asked'
+  if (disposition === 'callback') return detail === 'message-left' ? 'message' : 'asked'
   if (!served || now - (endedAt ?? now) > late) return 'late'
   if (disposition === 'unanswered') return 'unanswered'
   if (disposition !== 'abandoned') return 'failed'
   const place = detail ?? ''
-  return place.startsWith('menu:') ? 'abandoned-menu' : /^(ringing|agency|returned):/.test(place) ? 'abandoned-ringing' : 'abandoned-greeting'
+  return /^(menu|mailbox):/.test(place) ? 'abandoned-menu' : /^(ringing|agency|returned):/.test(place) ? 'abandoned-ringing' : 'abandoned-greeting'
 }
 
 /** The follow-up of a call that no other follow-up knows. The same call always makes the same one. */

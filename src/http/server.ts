@@ -13,6 +13,8 @@ import { bearer, protect } from './guard.ts'
 import { followUpRoutes, type FollowUpsOptions } from './followups.ts'
 import type { Metrics } from './metrics.ts'
 import { gatewayRoutes, messageRoutes, type MessageOptions } from './messages.ts'
+import { recordingRoutes } from './recordings.ts'
+import type { Recordings } from '../records/recordings.ts'
 import { planRoutes, type PlanOptions } from './plan.ts'
 import { operationsRoutes, type OperationsOptions } from './operations.ts'
 import { Health, Readiness } from './schemas.ts'
@@ -42,12 +44,14 @@ export interface HttpOptions extends CallsOptions {
   switches?: SwitchesOptions['switches']
   /** What we owe citizens. */
   followUps?: FollowUpsOptions
+  /** What they have said into mailboxes. */
+  recordings?: Recordings
   /** BullMQ's queues, to be looked at. */
   queues?: readonly Queue[]
 }
 
 /** The app, ready to `listen` or `inject`. It reads no environment and opens no port by itself. */
-export async function httpServer({ records, live, token, log, ready, version, metrics, audit, refused, changes, directory, switches, messaging, webhooks, followUps, queues }: HttpOptions) {
+export async function httpServer({ records, live, token, log, ready, version, metrics, audit, refused, changes, directory, switches, messaging, webhooks, followUps, recordings, queues }: HttpOptions) {
   const app = fastify({
     loggerInstance: quiet(log),
     logController: new LogController({ disableRequestLogging: true }),
@@ -110,6 +114,7 @@ export async function httpServer({ records, live, token, log, ready, version, me
     if (directory) await api.register(directoryRoutes, { directory })
     if (switches) await api.register(switchesRoutes, { switches })
     if (followUps) await api.register(followUpRoutes, followUps)
+    if (recordings) await api.register(recordingRoutes, { recordings, records: followUps?.records ?? records })
     await api.register(callRoutes, { records, ...live ? { live } : {} })
   }, { prefix: '/api' })
 

@@ -4,13 +4,14 @@ import { didYouMean, quote } from './faults.ts'
 import type { FollowUpRule, FollowUps } from './schema-followups.ts'
 
 /** Every name that the follow-ups mention is there, messages speak every language, and callbacks have a way out. */
-export function followUps({ followups, agencies, hours, trunks, languages }: Draft, report: Report) {
+export function followUps({ followups, agencies, mailboxes, hours, trunks, languages }: Draft, report: Report) {
   if (!followups) return
   const look = (path: Path, name: string | undefined, known: Iterable<string> | undefined, what: string) => {
     const all = [...known ?? []]
     if (name !== undefined && !all.includes(name)) report(['followups', ...path], `${quote(name)} is no ${what}`, didYouMean(name, all) ?? `there are ${all.slice(0, 12).join(', ') || 'none yet'}`)
   }
   look(['desk'], followups.desk, agencies?.keys(), 'agency')
+  look(['mailbox'], followups.mailbox, mailboxes?.keys(), 'mailbox')
   followups.escalate?.forEach((step, index) => look(['escalate', index, 'to'], step?.to, agencies?.keys(), 'agency'))
   for (const id of followups.agencies?.keys() ?? []) look(['agencies', id], id, agencies?.keys(), 'agency')
   for (const { path, rule } of rules(followups)) {

@@ -6,6 +6,7 @@ import { linesOnTrunks, trunksOf, unnoticed } from './check-lines.ts'
 import { closable, exceptionDays, hoursReferences, overflowEnds, timetables } from './check-hours.ts'
 import { followUps, ruledBy } from './check-followups.ts'
 import { allLines, type Draft, type Path, type Report } from './draft.ts'
+import { mailboxAgencies, mailboxesAreNoHumans } from './mailboxes.ts'
 import { webhookUrls } from './schema-webhook.ts'
 import { didYouMean, quote } from './faults.ts'
 import { dialable, dialRefusal, domestic, looksLikeTelephone } from './telephone.ts'
@@ -16,7 +17,7 @@ export type PromptCatalogue = ReadonlyMap<string, ReadonlyMap<string, unknown>>
 type Check = (plan: Draft, report: Report) => void
 
 export const checks: Check[] = [
-  places, trunks, references, nodeNames, lines, linesOnTrunks, unnoticed, endsAtAHuman, hoursReferences, timetables, closable, exceptionDays,
+  places, trunks, references, nodeNames, lines, linesOnTrunks, unnoticed, endsAtAHuman, mailboxAgencies, mailboxesAreNoHumans, hoursReferences, timetables, closable, exceptionDays,
   overflowEnds, followUps, webhookUrls
 ]
 
@@ -63,7 +64,7 @@ function trunks({ trunks, numbers }: Draft, report: Report) {
 
 /** Every name of a node or a trunk leads to one. */
 function references(plan: Draft, report: Report) {
-  const nodes = new Set([...plan.menus?.keys() ?? [], ...plan.agencies?.keys() ?? []])
+  const nodes = new Set([...plan.menus?.keys() ?? [], ...plan.agencies?.keys() ?? [], ...plan.mailboxes?.keys() ?? []])
   for (const [path, node] of nodeReferences(plan)) {
     if (nodes.has(node)) continue
     report(path, `leads to ${quote(node)}, which is no menu or agency`, didYouMean(node, nodes) ?? thereAre(nodes))
@@ -76,9 +77,13 @@ function references(plan: Draft, report: Report) {
   }
 }
 
-function nodeNames({ menus, agencies }: Draft, report: Report) {
+function nodeNames({ menus, agencies, mailboxes }: Draft, report: Report) {
   for (const name of agencies?.keys() ?? []) {
     if (menus?.has(name)) report(['agencies', name], `is the name of a menu too`, 'a node has one name of its own; rename one of them')
+  }
+  for (const name of mailboxes?.keys() ?? []) {
+    const other = menus?.has(name) ? 'a menu' : agencies?.has(name) ? 'an agency' : undefined
+    if (other) report(['mailboxes', name], `is the name of ${other} too`, 'a node has one name of its own; rename one of them')
   }
 }
 
@@ -127,7 +132,7 @@ function endsAtAHuman({ menus = new Map(), agencies = new Map() }: Draft, report
 /** Warns of nodes that no number leads to. Only worth saying of a plan that is otherwise whole. */
 export function unreachable(plan: Draft, report: Report) {
   const reached = new Set<string>()
-  const toVisit = [...plan.numbers?.values() ?? [], plan.siaga].map(begins => begins?.entry)
+  const toVisit = [...[...plan.numbers?.values() ?? [], plan.siaga].map(begins => begins?.entry), plan.followups?.mailbox]
   for (let node = toVisit.pop(); toVisit.length > 0 || node !== undefined; node = toVisit.pop()) {
     if (node === undefined || reached.has(node)) continue
     reached.add(node)
@@ -136,7 +141,7 @@ export function unreachable(plan: Draft, report: Report) {
     const { closed, overflow } = plan.agencies?.get(node) ?? {}
     toVisit.push(closed, overflow?.busy, overflow?.dead)
   }
-  for (const kind of ['menus', 'agencies'] as const) {
+  for (const kind of ['menus', 'agencies', 'mailboxes'] as const) {
     for (const name of plan[kind]?.keys() ?? []) {
       if (!reached.has(name)) report([kind, name], 'is reached by no number and no key', 'give it a key of a menu, or delete it', 'warning')
     }
@@ -186,6 +191,9 @@ function* promptReferences(plan: Draft): Generator<[Path, string]> {
     for (const key of ['connecting', 'sorry'] as const) named.push([['agencies', name, key], agency?.[key]])
   }
   for (const key of ['wrongKey', 'nextLine', 'sorry', ...plan.followups?.outbound?.channels ? callbackPrompts : []] as const) named.push([['prompts', key], plan.prompts?.[key]])
+  for (const [name, mailbox] of plan.mailboxes ?? []) named.push([['mailboxes', name, 'prompt'], mailbox?.prompt])
+  if (plan.mailboxes?.size) for (const key of ['messageLeft', 'noMessage'] as const) named.push([['prompts', key], plan.prompts?.[key]])
+  if (plan.followups?.mailbox !== undefined) named.push([['prompts', 'offerMessage'], plan.prompts?.offerMessage])
   if ([...allLines(plan)].some(({ line }) => line?.acceptKey !== undefined)) named.push([['prompts', 'accept'], plan.prompts?.accept])
   for (const [path, prompt] of named) if (prompt !== undefined) yield [path, prompt]
 }

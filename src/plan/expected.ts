@@ -7,7 +7,7 @@ import { Type, type Static } from 'typebox'
 import { conform, type Rule } from './conform.ts'
 import type { Partly } from './draft.ts'
 import { byPlace, didYouMean, quote, type Fault } from './faults.ts'
-import { agencies, type Plan } from './plan.ts'
+import { agencies, mailboxes, type Plan } from './plan.ts'
 import { oneOf, reference, text } from './schema-words.ts'
 import { doubts, simulate, supposedSwitches, type Simulation } from './simulate.ts'
 import { openSource } from './source.ts'
@@ -27,7 +27,7 @@ export const CallsFile = Type.Object({
     dead: Type.Array(reference('A line'), { default: [], uniqueItems: true, description: 'Lines, and trunks, that are out of order; none if left out' }),
     closed: Type.Array(reference('An agency'), { default: [], uniqueItems: true, description: 'Agencies closed by hand (npx satunomor switch); none if left out' }),
     mode: Type.Optional(oneOf(['normal', 'siaga'], 'Whether surge mode is on; normal if left out')),
-    reaches: reference('The agency whose human picks up, or "nobody"'),
+    reaches: reference('The agency whose human picks up, a mailbox, or "nobody"'),
     line: Type.Optional(reference('The line that is picked up; any of the agency’s if left out')),
     language: Type.Optional(reference('What the caller hears by then; any if left out'))
   }), { minItems: 1, description: 'In any order' })
@@ -45,7 +45,7 @@ export function checkExpectedCalls(text: string, file: string, plan: Plan): Faul
   const source = openSource(text, file)
   if (source.faults.length > 0) return source.faults.sort(byPlace)
   const { calls = [] } = (conform(source.root, CallsFile as Rule, [], source) ?? {}) as { calls?: ExpectedCall[] }
-  const names = ['nobody', ...agencies(plan).map(({ id }) => id)]
+  const names = ['nobody', ...[...agencies(plan), ...mailboxes(plan)].map(({ id }) => id)]
   calls.forEach((call, index) => {
     const at = call?.at === undefined ? undefined : timeIn(plan.timezone, call.at)
     if (call?.at !== undefined && at === undefined) source.report(['calls', index, 'at'], `is ${quote(call.at)}, a day that does not exist`)
@@ -58,7 +58,7 @@ export function checkExpectedCalls(text: string, file: string, plan: Plan): Faul
     if (unknown.length > 0) return
     const way = simulate(plan, { number, at, press, busy, dead, switches: supposedSwitches({ closed, siaga }) })
     const look = `${quote(call?.name ?? '')} is expected; look at it: npx satunomor simulate --number ${number} --at "${call?.at}"${option('press', press)}${option('busy', busy)}${option('dead', dead)}${option('closed', closed)}${siaga ? ' --siaga' : ''}`
-    const got = way.reaches?.agency ?? 'nobody'
+    const got = way.reaches?.agency ?? way.mailbox ?? 'nobody'
     if (got !== reaches) source.report(['calls', index, 'reaches'], `gets to ${got}, not to ${reaches} (${wayInWords(way)})`, look)
     else if (call?.language !== undefined && call.language !== way.language) source.report(['calls', index, 'language'], `is heard in ${quote(way.language)}, not in ${quote(call.language)} (${wayInWords(way)})`, look)
     else if (call?.line !== undefined && way.reaches?.or) {
@@ -79,6 +79,7 @@ function wayInWords({ steps }: Simulation): string {
       case 'silence': return ['silence']
       case 'closed': return [`${step.agency} closed`]
       case 'agency': return [step.agency]
+      case 'mailbox': return [step.mailbox]
       case 'line': return step.outcome === 'answered' || step.outcome === 'cancelled' ? [] : [`${step.line} ${step.outcome}`]
       default: return []
     }

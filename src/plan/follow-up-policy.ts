@@ -1,6 +1,6 @@
 /** What holds for a follow-up: ours, unless the city says otherwise, unless the agency does; for all kinds, unless for one. */
 import { openAt } from './hours.ts'
-import type { Plan } from './plan.ts'
+import { onward, type Plan } from './plan.ts'
 import type { FollowUpKind, FollowUpRule } from './schema-followups.ts'
 import { milliseconds, seconds } from './duration.ts'
 
@@ -15,7 +15,8 @@ const ours: FollowUpPolicy = {
 
 /** What our own policy says otherwise for some kinds; the city's words go before these, too. */
 const oursByKind: Partial<Record<FollowUpKind, FollowUpRule>> = {
-  asked: { delay: milliseconds(0), priority: 4 }
+  asked: { delay: milliseconds(0), priority: 4 },
+  message: { priority: 4 }
 }
 
 /** The policy for one agency (null: none was chosen) and kind. Durations are ms. */
@@ -31,7 +32,7 @@ export function policyOf({ followups }: Plan, agency: string | null, kind: Follo
 export function deskOf(plan: Plan): string {
   if (plan.followups.desk !== undefined) return plan.followups.desk
   let node = plan.nodes.get([...plan.numbers.values()][0]!.entry)!
-  while (node.kind === 'menu' || node.closed !== undefined) node = plan.nodes.get(node.kind === 'menu' ? node.silence : node.closed!)!
+  for (let next = onward(node); next !== undefined; next = onward(node)) node = plan.nodes.get(next)!
   return node.id
 }
 

@@ -2,9 +2,11 @@
 import type { DirectoryEntry } from './directory.ts'
 import type { Duration } from './duration.ts'
 import type { Calendar } from './holidays.ts'
+import type { Mailbox } from './mailboxes.ts'
 import type { Room } from './rooms.ts'
 import type { Exception, Line as WrittenLine, Period, PlanFile, Prompts, Trunk } from './schema.ts'
 import type { FollowUps } from './schema-followups.ts'
+import type { Retention } from './schema-retention.ts'
 import type { Webhook } from './schema-webhook.ts'
 
 export type { Exception, Period, Prompts, Trunk } from './schema.ts'
@@ -19,7 +21,7 @@ export interface Plan {
   trunks: ReadonlyMap<string, Trunk>
   /** By DID: where a call begins, and in which language. */
   numbers: ReadonlyMap<string, Entry>
-  /** Menus and agencies by their one name. */
+  /** Menus, agencies and mailboxes by their one name. */
   nodes: ReadonlyMap<string, Node>
   /** Timetables by name. */
   hours: ReadonlyMap<string, readonly Period[]>
@@ -35,13 +37,15 @@ export interface Plan {
   prompts: Prompts
   /** What becomes of missed calls; `policyOf` (follow-up-policy.ts) says what holds for whom. */
   followups: FollowUps
+  /** How long things are kept that are about citizens. */
+  retention: Retention
   /** How long calls are watched after an apply, how many may fail meanwhile, and how many versions are kept. */
   apply: { watch: Duration, failed: number, keep?: number }
 }
 
 export interface Entry { language: string, entry: string }
 
-export type Node = MenuNode | AgencyNode
+export type Node = MenuNode | AgencyNode | MailboxNode
 
 export interface MenuNode {
   kind: 'menu'
@@ -83,6 +87,13 @@ export interface AgencyNode {
   webhook?: Webhook
 }
 
+/** Where a caller leaves a message; `agency` is whom it is for, where the plan says so. */
+export interface MailboxNode extends Mailbox {
+  kind: 'mailbox'
+  /** The node's name in the plan. */
+  id: string
+}
+
 export type Order = PlanFile['agencies'] extends ReadonlyMap<string, infer Agency extends { order: string }> ? Agency['order'] : never
 
 export interface Line extends Omit<WrittenLine, 'trunk' | 'trunks'> {
@@ -93,6 +104,11 @@ export interface Line extends Omit<WrittenLine, 'trunk' | 'trunks'> {
 export const menus = (plan: Plan) => [...plan.nodes.values()].filter(node => node.kind === 'menu')
 export const agencies = (plan: Plan) => [...plan.nodes.values()].filter(node => node.kind === 'agency')
 
+export const mailboxes = (plan: Plan) => [...plan.nodes.values()].filter(node => node.kind === 'mailbox')
+
+/** Where a caller goes on who presses nothing, or whose agency is closed; undefined at the end of the way. */
+export const onward = (node: Node): string | undefined => node.kind === 'menu' ? node.silence : node.kind === 'agency' ? node.closed : undefined
+
 /** Makes the plan out of a file that has passed every check. */
 export function finish(file: PlanFile, calendars: ReadonlyMap<string, Calendar>, directory: readonly DirectoryEntry[], version: string): Plan {
   const nodes = new Map<string, Node>()
@@ -101,10 +117,11 @@ export function finish(file: PlanFile, calendars: ReadonlyMap<string, Calendar>,
     nodes.set(id, { kind: 'menu', id, wrongKey: file.prompts.wrongKey, ...menu, keys })
   }
   for (const [id, agency] of file.agencies) nodes.set(id, { kind: 'agency', id, sorry: file.prompts.sorry, ...agency, lines: agency.lines.map(line) })
+  for (const [id, mailbox] of file.mailboxes ?? []) nodes.set(id, { kind: 'mailbox', id, ...mailbox })
   const numbers = new Map<string, Entry>()
   for (const [did, number] of file.numbers) numbers.set(did, { language: file.languages[0]!, ...number })
-  const { city, timezone, languages, trunks, hours = new Map(), exceptions = [], siaga, rooms = new Map(), prompts, followups, apply } = file
-  return freeze({ version, city, timezone, languages, trunks, numbers, nodes, hours, holidays: calendars, exceptions, directory, rooms, prompts, followups, apply, ...siaga ? { siaga } : {} })
+  const { city, timezone, languages, trunks, hours = new Map(), exceptions = [], siaga, rooms = new Map(), prompts, followups, retention, apply } = file
+  return freeze({ version, city, timezone, languages, trunks, numbers, nodes, hours, holidays: calendars, exceptions, directory, rooms, prompts, followups, retention, apply, ...siaga ? { siaga } : {} })
 }
 
 function line({ trunk, trunks = [trunk!], ...rest }: WrittenLine): Line {

@@ -22,7 +22,7 @@ function published({ short, ...rule }: Rule & { description?: string, title?: st
   ]
   const json: Json = { ...rest, type, description: sentences(words) }
   if (assumed !== undefined) json['default'] = assumed
-  if (format === 'duration') json['pattern'] = '^[0-9]{1,6}(\\.[0-9]{1,3})? ?(ms|s|min)$'
+  if (format === 'duration') json['pattern'] = '^[0-9]{1,6}(\\.[0-9]{1,3})? ?(ms|s|min|days?)$'
   if (format === 'date') json['pattern'] = '^[0-9]{4}-[0-9]{2}-[0-9]{2}$'
   // YAML reads `acceptKey: 1` as a number; the plan takes the digits as they are written.
   if (type === 'string' && rest.pattern && new RegExp(rest.pattern, 'u').test('1')) json['type'] = ['string', 'integer']

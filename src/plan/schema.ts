@@ -4,8 +4,10 @@
  */
 import { Type, type Static } from 'typebox'
 import { Directory } from './directory.ts'
+import { Mailbox } from './mailboxes.ts'
 import { Room } from './rooms.ts'
 import { FollowUps } from './schema-followups.ts'
+import { Retention } from './schema-retention.ts'
 import { Webhook } from './schema-webhook.ts'
 import { date, dialled, duration, either, name, named, oneOf, prompt, reference, text, time } from './schema-words.ts'
 
@@ -128,7 +130,10 @@ const Prompts = Type.Object({
   unreached: Type.String({ ...prompt, default: 'warga-tidak-terhubung', description: 'Tells an agency that the citizen was not reached; warga-tidak-terhubung if left out' }),
   noted: Type.String({ ...prompt, default: 'dicatat', description: 'Tells a citizen that their key was understood; dicatat if left out' }),
   offer: Type.String({ ...prompt, default: 'tawaran-telepon-balik', description: 'Offers a callback when nobody answered; tawaran-telepon-balik if left out' }),
-  promised: Type.String({ ...prompt, default: 'akan-ditelepon', description: 'After the caller has taken the offer; akan-ditelepon if left out' })
+  promised: Type.String({ ...prompt, default: 'akan-ditelepon', description: 'After the caller has taken the offer; akan-ditelepon if left out' }),
+  offerMessage: Type.String({ ...prompt, default: 'tawaran-pesan', description: 'Offers to leave a message by key 2, when nobody answered; tawaran-pesan if left out' }),
+  messageLeft: Type.String({ ...prompt, default: 'pesan-diterima', description: 'After a message was left; pesan-diterima if left out' }),
+  noMessage: Type.String({ ...prompt, default: 'pesan-tidak-ada', description: 'Where none was: nothing was said, or it could not be recorded; pesan-tidak-ada if left out' })
 })
 
 const Apply = Type.Object({
@@ -156,6 +161,7 @@ export const PlanFile = Type.Object({
     Entry, 'What citizens dial (DID)'),
   menus: named(name, Menu, 'Questions, by node'),
   agencies: named(name, Agency, 'Who answers, by node'),
+  mailboxes: Type.Optional(named(name, Mailbox, 'Where callers may leave a message, by node')),
   hours: Type.Optional(named(name, Type.Array(Period, { minItems: 1, description: 'Open in all of these, else closed' }),
     'Timetables, by name; times are of the plan’s time zone')),
   holidays: Type.Optional(named(name, Type.Array(reference('A file of holidays/, without .yaml'), { minItems: 1, uniqueItems: true, description: 'The files that make it up' }),
@@ -168,6 +174,7 @@ export const PlanFile = Type.Object({
   rooms: Type.Optional(named(name, Room, 'Teleconferences, by name')),
   prompts: Prompts,
   followups: FollowUps,
+  retention: Retention,
   apply: Apply
 })
 

@@ -29,6 +29,7 @@ export type Step =
   | { kind: 'tries', node: string, to: string }
   | { kind: 'closed', agency: string, opening: Opening, to: string }
   | { kind: 'agency', agency: string, opening: Opening }
+  | { kind: 'mailbox', mailbox: string }
   | { kind: 'overflow', agency: string, ladder: 'busy' | 'dead', to: string }
   | { kind: 'hears', prompt: string, language: string }
   | Exclude<HuntStep, { kind: 'hears' }>
@@ -39,6 +40,8 @@ export interface Simulation {
   language: string
   /** The human who picks up; missing where the caller hears an apology. `or` are lines that may be picked up instead, where there are any. */
   reaches?: { agency: string, line: string, or?: string[] }
+  /** Where they may leave a message instead. */
+  mailbox?: string
 }
 
 /** What of a supposition the plan does not know: the part, its index in a list, and what to do. */
@@ -85,6 +88,11 @@ export function simulate(plan: Plan, { number, at, press = [], busy = [], dead =
     if (arrival.node.kind === 'menu') {
       here = choose(arrival.node, caller)
       continue
+    }
+    if (arrival.node.kind === 'mailbox') {
+      steps.push({ kind: 'mailbox', mailbox: arrival.node.id })
+      hears(caller, arrival.node.prompt)
+      return { steps, language: caller.language, mailbox: arrival.node.id }
     }
     const { node, opening } = arrival as { node: AgencyNode, opening: Opening }
     steps.push({ kind: 'agency', agency: node.id, opening })

@@ -1,10 +1,10 @@
 /** The decisions on a call's way that are the plan's, not the caller's. The service and `simulate` both ask here. */
 import { opening, type Opening } from './hours.ts'
-import type { AgencyNode, MenuNode, Plan } from './plan.ts'
+import type { AgencyNode, MailboxNode, MenuNode, Plan } from './plan.ts'
 import { noSwitches } from './switches.ts'
 
 /** Where callers of a node come to at this time. */
-export type Arrival = { detours: Detour[] } & ({ node: MenuNode } | { node: AgencyNode, opening: Opening })
+export type Arrival = { detours: Detour[] } & ({ node: MenuNode | MailboxNode } | { node: AgencyNode, opening: Opening })
 
 /** A closed agency that passed them on. */
 export interface Detour { agency: string, opening: Opening, to: string }
@@ -16,7 +16,7 @@ export function arrive(plan: Plan, name: string, at: number, switches = noSwitch
   while (true) {
     const node = plan.nodes.get(next)
     if (!node) throw new Error(`the service plan has no node "${next}" (any more)`)
-    if (node.kind === 'menu') return { detours, node }
+    if (node.kind !== 'agency') return { detours, node }
     const state = opening(plan, node, at, switches)
     if (state.open) return { detours, node, opening: state }
     if (node.closed === undefined) throw new Error(`the agency "${node.id}" is closed, and the service plan does not say where its callers go`)

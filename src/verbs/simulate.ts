@@ -44,7 +44,7 @@ export async function run(args: string[]): Promise<number> {
 const list = (text: string) => text.split(',').map(item => item.trim()).filter(Boolean)
 
 /** For a terminal: a line for each step, prompts with their texts in the language that is heard. */
-export function simulationInWords(plan: Plan, { number, at }: Supposition, { steps, reaches }: Simulation, prompts: Catalogue): string {
+export function simulationInWords(plan: Plan, { number, at }: Supposition, { steps, reaches, mailbox }: Simulation, prompts: Catalogue): string {
   const time = DateTime.fromMillis(at, { zone: plan.timezone, locale: 'en-GB' })
   return [
     `${number} on ${time.toFormat('ccc d LLLL yyyy, HH:mm')} (${plan.timezone}), plan ${plan.version}`,
@@ -52,7 +52,7 @@ export function simulationInWords(plan: Plan, { number, at }: Supposition, { ste
       const [what, which, why] = stepInWords(step, (language, prompt) => prompts.get(language)?.get(prompt)?.text)
       return `  ${what.padEnd(9)}${which.padEnd(22)} ${why}`.trimEnd()
     }),
-    reaches ? `A human picks up: ${reaches.agency}, on the line ${[reaches.line, ...reaches.or ?? []].join(' or ')}.` : 'NOBODY picks up: the caller hears an apology.'
+    reaches ? `A human picks up: ${reaches.agency}, on the line ${[reaches.line, ...reaches.or ?? []].join(' or ')}.` : mailbox !== undefined ? `NOBODY picks up: the caller may leave a message in ${mailbox}.` : 'NOBODY picks up: the caller hears an apology.'
   ].join('\n')
 }
 
@@ -72,6 +72,7 @@ function stepInWords(step: Step, textOf: (language: string, prompt: string) => s
     case 'tries': return ['gives up', '', `too many wrong keys → ${step.to}`]
     case 'closed': return ['passes', step.agency, `${openingInWords(step.opening)} → ${step.to}`]
     case 'agency': return ['agency', step.agency, openingInWords(step.opening)]
+    case 'mailbox': return ['mailbox', step.mailbox, 'a message may be left']
     case 'order': return ['order', step.priority === 1 ? '' : `priority ${step.priority}`, orders[step.order]]
     case 'trunk': return ['passes', step.trunk, `out of order → the next trunk of ${step.line}`]
     case 'line': return ['rings', step.line, outcomes[step.outcome]]

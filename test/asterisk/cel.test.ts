@@ -1,4 +1,4 @@
-/** Who is with the caller, as the ledger has it. */
+/** Who is with the caller, and what they left in a mailbox, as the ledger has it. */
 import { expect, test } from 'vitest'
 import { parseCel, stepOf } from '../../src/asterisk/cel.ts'
 
@@ -15,4 +15,14 @@ test('of lines that ring together the one whose channel joins the caller, and no
   expect(joins('Local/together@line-a-1234567-0000000a;1', 'bpbd/')).toEqual({ agency: 'bpbd', line: 'a-1234567' })
   expect(joins('Local/together@line-bpbd-1~9455b09c-0000000a;2', 'bpbd/bpbd-1')).toBeUndefined()
   expect(joins('PJSIP/gateway-00000001', 'bpbd/')).toBeUndefined()
+})
+
+test.each([
+  ['MAILBOX', 'pesan', 'mailbox', { mailbox: 'pesan', agency: null }], ['MAILBOX', 'pesan posko', 'mailbox', { mailbox: 'pesan', agency: 'posko' }],
+  ['LEFT', 'pesan 4020', 'left', { mailbox: 'pesan', ms: 4020 }],
+  ['NOT_LEFT', 'pesan SILENCE', 'not-left', { mailbox: 'pesan', why: 'silent' }], ['NOT_LEFT', 'pesan HANGUP', 'not-left', { mailbox: 'pesan', why: 'silent' }],
+  ['NOT_LEFT', 'pesan ERROR', 'not-left', { mailbox: 'pesan', why: 'not-recorded' }]
+])('%s(%s) is the step %s', (event, extra, kind, facts) => {
+  const line = `1,USER_DEFINED,1700000000.000001,call,call,PJSIP/carrier-00000000,,record,,,,${event},${encodeURIComponent(JSON.stringify({ extra }))}`
+  expect(stepOf(parseCel(line), 'k')).toMatchObject({ callId: 'call', kind, facts })
 })

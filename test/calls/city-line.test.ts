@@ -36,8 +36,9 @@ prompts:
 const at = (time: string) => DateTime.fromISO(time, { zone: plan.timezone }).toMillis()
 const [noon, evening, night] = [at('2027-03-15T12:00'), at('2027-03-15T18:00'), at('2027-03-15T23:00')] as const
 
-/** Plays a call on the fake exchange with the real walk, to its end. */
-async function play({ number, at, press = [], busy = [], dead = [] }: Supposition) {
+/** Plays a call on the fake exchange with the real walk, to its end. `cli` is the caller's number. */
+async function play({ number, at, press = [], busy = [], dead = [] }: Supposition, { plan: its = plan, cli = '+627215550112' } = {}) {
+  const plan = its
   const exchange = new FakeExchange(plan)
   for (const id of busy) exchange.lines.get(id)!.behaviour = 'busy'
   for (const id of dead) exchange.lines.get(id)!.behaviour = 'unavailable'
@@ -47,13 +48,18 @@ async function play({ number, at, press = [], busy = [], dead = [] }: Suppositio
     noteFor: callId => (kind, facts) => { exchange.steps.push({ callId, key: `service-${++notes}`, at: Date.now(), witness: 'service', kind, facts } as Step) }
   })
   exchange.onReturned = (callId, agency, status) => { switchboard.comesBack(callId, { agency, status }) }
-  const caller = exchange.arrives('+627215550112')
+  const caller = exchange.arrives(cli)
+  const heard: string[] = []
   caller.happened.on('talks', () => caller.hangsUp())
+  caller.happened.on('hears', (prompt: string) => {
+    heard.push(prompt)
+    if (prompt === 'tinggalkan-pesan') setImmediate(() => caller.leaves(3_000))
+  })
   switchboard.arrives({ channel: caller, at: { node: plan.numbers.get(number)!.entry } })
   for (const key of press) caller.presses(key)
   if (!caller.hungUp.aborted) await once(caller.happened, 'ended')
   await switchboard.settled()
-  return { steps: exchange.steps, record: tell(exchange.steps)!, language: caller.language || plan.numbers.get(number)!.language }
+  return { heard, steps: exchange.steps, record: tell(exchange.steps)!, language: caller.language || plan.numbers.get(number)!.language }
 }
 
 /** The forks of a way, in words that the service's story and the simulation share. */
@@ -106,6 +112,52 @@ test('the record says why an agency was passed over', async () => {
   const { steps } = await play({ number: '112', at: night, press: ['3'] })
   expect(steps.find(({ kind }) => kind === 'closed')?.facts).toEqual({ agency: 'kantor', why: 'closed (hours: siang)', to: 'malam' })
 })
+
+const { plan: withMailbox } = readPlan(townWith(
+  ['      2: lain\n', '      2: lain\n      3: kantor\n      5: pesan\n'], ['    greeting: sambutan\n', '    greeting: sambutan\n    patience: 500 ms\n'],
+  ['prompts:\n', `  kantor:
+    name: Kantor
+    connecting: sambung-kantor
+    hours: siang
+    closed: pesan
+${line('kantor-1')}hours:
+  siang: [{ days: [mon, tue, wed, thu, fri], from: 08:00, to: 16:00 }]
+mailboxes:
+  pesan: {}
+followups:
+  mailbox: pesan
+prompts:
+`]), { file: 'plan.yaml' })
+const offer = { number: '112', at: noon, busy: ['bpbd-1', 'bpbd-2'] }
+
+test.each<[string, Supposition, object]>([
+  ['by its key', { number: '112', at: noon, press: ['5'] }, { disposition: 'callback', detail: 'message-left', agency: null, endedBy: 'us' }],
+  ['where the office is closed', { number: '112', at: night, press: ['3'] }, { disposition: 'callback', detail: 'message-left', agency: null }],
+  ['by key 2 where nobody answered, for the agency that they had chosen', { ...offer, press: ['1', '2'] }, { disposition: 'callback', detail: 'message-left', agency: 'bpbd' }]
+])('a caller leaves a message %s, and simulate knows of the way there', async (_, supposition, record) => {
+  const played = await play(supposition, { plan: withMailbox })
+  expect(played.record).toMatchObject(record)
+  expect(played.heard.at(-1)).toBe('tinggalkan-pesan')
+  if (!supposition.busy) expect(simulate(withMailbox, supposition).mailbox).toBe('pesan')
+})
+
+test('who can be rung back is offered both, key 1 is the callback; without a key there is the apology', async () => {
+  expect((await play({ ...offer, press: ['1', '1'] }, { plan: withMailbox })).record).toMatchObject({ disposition: 'callback', detail: 'asked:bpbd' })
+  const { heard, record } = await play({ ...offer, press: ['1'] }, { plan: withMailbox })
+  expect(heard.slice(-3)).toEqual(['tawaran-telepon-balik', 'tawaran-pesan', 'maaf'])
+  expect(record).toMatchObject({ disposition: 'unanswered', detail: 'lines-exhausted:bpbd' })
+}, 15_000)
+
+test('who cannot be rung back is promised no callback, whatever they press, and may leave a message', async () => {
+  const anonymous = { plan: withMailbox, cli: '' }
+  const pressed = await play({ ...offer, press: ['1', '1'] }, anonymous)
+  expect(pressed.record).toMatchObject({ disposition: 'unanswered', detail: 'lines-exhausted:bpbd' })
+  const silent = await play({ ...offer, press: ['1'] }, anonymous)
+  expect(silent.heard.slice(-2)).toEqual(['maaf', 'tawaran-pesan'])
+  const left = await play({ ...offer, press: ['1', '2'] }, anonymous)
+  expect(left.record).toMatchObject({ disposition: 'callback', detail: 'message-left', agency: 'bpbd', cli: null })
+  for (const { heard } of [pressed, silent, left]) expect(heard).not.toContain('tawaran-telepon-balik')
+}, 15_000)
 
 test('whatever the time, the keys and the lines: the service goes the way that simulate says', async () => {
   const lines = fc.subarray(['bpbd-1', 'bpbd-2', 'posko-1', 'kantor-1', 'malam-1'])

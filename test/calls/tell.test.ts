@@ -70,6 +70,21 @@ test('who decides: a conversation before a decision before a fault before a hang
   expect(tell(story(arrived, ['ended']))).toMatchObject({ disposition: 'abandoned', endedBy: null })
 })
 
+test('a message that was left is owed an answer, whoever hung up, and whatever was decided before; without one it is told where the caller was', () => {
+  const decided = ['decided', { disposition: 'unanswered', why: 'lines-exhausted:bpbd' }] as const satisfies [Kind, object]
+  const mailbox = ['mailbox', { mailbox: 'pesan', agency: 'posko' }] as const satisfies [Kind, object]
+  const left = ['left', { mailbox: 'pesan', ms: 4000 }] as const satisfies [Kind, object]
+  const not = (why: 'silent' | 'not-recorded') => ['not-left', { mailbox: 'pesan', why }] as const satisfies [Kind, object]
+  const byUs = ['hangup', { by: 'us', q850: 16 }] as const satisfies [Kind, object]
+  expect(tell(story(arrived, mailbox, left, byUs, ['ended']))).toMatchObject({ disposition: 'callback', detail: 'message-left', agency: 'posko', endedBy: 'us' })
+  expect(tell(story(arrived, decided, mailbox, left, byCaller, ['ended']))).toMatchObject({ disposition: 'callback', detail: 'message-left' })
+  expect(tell(story(arrived, mailbox, not('silent'), byUs, ['ended']))).toMatchObject({ disposition: 'abandoned', detail: 'mailbox:pesan' })
+  expect(tell(story(arrived, mailbox, byCaller, ['ended']))).toMatchObject({ disposition: 'abandoned', detail: 'mailbox:pesan' })
+  expect(tell(story(arrived, decided, mailbox, not('silent'), byUs, ['ended']))).toMatchObject({ disposition: 'unanswered' })
+  expect(tell(story(arrived, mailbox, not('not-recorded'), byUs, ['ended']))).toMatchObject({ disposition: 'failed', detail: 'message-not-recorded' })
+  expect(tell(story(arrived, ['agency', { agency: 'bpbd' }], ['mailbox', { mailbox: 'pesan', agency: null }], left, byUs, ['ended']))).toMatchObject({ agency: 'bpbd' })
+})
+
 test.each<[string, string | null]>([
   ['+627215550112', '+627215550112'], ['627215550112', '+627215550112'], ['07215550112', '+627215550112'], ['7215550112', '+627215550112'],
   ['0721-555-0178', '+627215550178'], ['+12025550123', '+12025550123'], ['5550112', null], ['112', null], ['+62112', null], ['110', null],
@@ -94,6 +109,9 @@ const facts: { [K in Kind]: fc.Arbitrary<Happenings[K]> } = {
   connected: where,
   returned: fc.record({ agency, status: fc.constant('BUSY') }),
   overflow: fc.record({ agency, ladder: fc.constantFrom('busy', 'dead'), to: fc.constant('posko') }),
+  mailbox: fc.record({ mailbox: fc.constant('pesan'), agency: fc.constantFrom(null, 'bpbd') }),
+  left: fc.record({ mailbox: fc.constant('pesan'), ms: fc.nat(60_000) }),
+  'not-left': fc.record({ mailbox: fc.constant('pesan'), why: fc.constantFrom('silent', 'not-recorded') }),
   played: fc.record({ prompt: fc.constant('maaf-akhir') }),
   decided: fc.record({ disposition: fc.constantFrom('answered', 'callback', 'abandoned', 'unanswered', 'blocked-challenge', 'failed'), why: fc.string() }),
   fault: fc.record({ what: fc.string() }),

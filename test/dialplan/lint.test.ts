@@ -14,8 +14,16 @@ import { folder } from './folder.ts'
 const findings = (line: string, file = 'extensions.conf') =>
   lint(new Map([[file, `[a]\nexten => s,1,NoOp()\n${line}\n same => n(ask),Wait(1)\n same => n(fallback),Hangup()`]])).map(formatFault)
 
+it('Record writes to the mailbox, and nowhere else', () => {
+  const recording = (args: string) => lint(new Map([['extensions.conf', `[a]\nexten => s,1,Record(${args})\n same => n,ExecIf($[1]?Record(${args}):NoOp())\n same => n,Hangup()`]])).map(({ line, sentence }) => `${line} ${sentence}`)
+  expect(recording('/var/spool/asterisk/mailbox/${UNIQUEID}.alaw,5,60,qk')).toEqual([])
+  const others = ['/etc/asterisk/${UNIQUEID}.alaw', '/var/spool/asterisk/mailbox/../outgoing/${UNIQUEID}.alaw', '/var/spool/asterisk/mailbox/${UNIQUEID}.wav', '/var/spool/asterisk/mailbox/${CALLERID(num)}.alaw',
+    '/var/spool/asterisk/mailbox/x${UNIQUEID}.alaw', '/var/spool/asterisk/mailbox/${UNIQUEID}%d.alaw', '/var/spool/asterisk/mailbox/pesan.alaw', 'mailbox/${UNIQUEID}.alaw', '${X}', ' /var/spool/asterisk/mailbox/${UNIQUEID}.alaw', '']
+  for (const path of others) expect(recording(`${path},5,60,qk`), path).toEqual(['2 records to another place than the mailbox', '3 records to another place than the mailbox'])
+})
+
 it('the repository\'s own templates are clean', async () => {
-  const { plan } = readPlan(town, { file: 'plan.yaml' })
+  const { plan } = readPlan(`${town}followups: { mailbox: pesan }\nmailboxes: { pesan: {} }\n`, { file: 'plan.yaml' })
   const files = await render('dialplan/templates', plan, { address: '127.0.0.1', port: 5060, sounds: '/var/lib/sounds' })
   expect(lint(files, { elsewhere: ['last-resort'], callbacks: 'carrier' }).map(formatFault)).toEqual([])
 })

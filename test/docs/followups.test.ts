@@ -21,5 +21,6 @@ test('every kind is explained', () => {
 
 test.each([...page.matchAll(/^```yaml\n([\s\S]*?)^```$/gm)].map(([, text]) => [text!]))('an example is a plan: %s', text => {
   const plan = { ...parse(readFileSync('dialplan/plan.yaml', 'utf8'), { schema: 'failsafe' }) as object, ...parse(text, { schema: 'failsafe' }) as object }
-  expect(readPlan(stringify(plan), { file: 'plan.yaml' }).faults.map(formatFault)).toEqual([])
+  // The example takes the section's place, and with it the way to the mailbox: that is all that may be warned of.
+  expect(readPlan(stringify(plan), { file: 'plan.yaml' }).faults.map(formatFault).filter(fault => !fault.includes('mailboxes.pesan: (warning) is reached by no number'))).toEqual([])
 })

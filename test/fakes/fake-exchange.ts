@@ -56,6 +56,7 @@ export class FakeChannel implements Channel {
   talkingWith: string | undefined
   #listeners: ((digit: string) => void)[] = []
   #inHand = true
+  #recordingFor: string | undefined
 
   constructor(exchange: FakeExchange, callId: string, number: string) {
     this.#exchange = exchange
@@ -92,11 +93,26 @@ export class FakeChannel implements Channel {
     void this.#hunt(agency)
   }
 
+  async record(mailbox: string) {
+    this.#there()
+    this.#inHand = false
+    const node = this.#exchange.plan.nodes.get(mailbox)
+    if (node?.kind !== 'mailbox') throw new Error(`no context [mailbox-${mailbox}]`)
+    this.#recordingFor = mailbox
+    this.writes('mailbox', { mailbox, agency: node.agency ?? null })
+    this.hears(node.prompt)
+  }
+
   async fallBack() { this.#inHand = false }
 
   async hangUp() { this.#end('us') }
 
   // — what a person does —
+  /** Says so much into the mailbox, and ends it. */
+  leaves(ms: number) {
+    this.writes('left', { mailbox: this.#recordingFor!, ms })
+    this.#end('us')
+  }
   presses(digit: string) { if (this.#inHand) for (const listener of this.#listeners) listener(digit) }
   hangsUp() { this.#end('caller') }
   hears(prompt: string) { this.happened.emit('hears', prompt) }

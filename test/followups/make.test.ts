@@ -15,7 +15,8 @@ describe('the kind of follow-up', () => {
     [{ detail: 'ringing:bpbd-1' }, 'abandoned-ringing'], [{ detail: 'agency:bpbd' }, 'abandoned-ringing'], [{ detail: 'returned:bpbd' }, 'abandoned-ringing'],
     [{ disposition: 'unanswered', detail: 'lines-exhausted' }, 'unanswered'], [{ disposition: 'failed', detail: 'hung-up-by-us' }, 'failed'],
     [{ disposition: 'answered', endedBy: 'us', detail: null }, 'failed'], [{ disposition: 'callback', detail: 'asked' }, 'asked'],
-    [{ served: false }, 'late'], [{ disposition: 'unanswered', served: false }, 'late'], [{ disposition: 'callback', served: false }, 'asked']
+    [{ detail: 'mailbox:pesan' }, 'abandoned-menu'], [{ disposition: 'callback', detail: 'message-left' }, 'message'], [{ disposition: 'failed', detail: 'message-not-recorded' }, 'failed'],
+    [{ disposition: 'callback', detail: 'message-left', served: false }, 'message'], [{ served: false }, 'late'], [{ disposition: 'unanswered', served: false }, 'late'], [{ disposition: 'callback', served: false }, 'asked']
   ])('%o: %s', (facts, kind) => { expect(kindOf(call(facts), missedAt + 1_000)).toBe(kind) })
 
   test('what the ledger tells late was an outage', () => {
@@ -47,6 +48,10 @@ describe('a follow-up that is made', () => {
     const expected = cli === '+6272155501' ? { state: 'open' } : { state: 'person', why: 'no-number', list: 'posko' }
     expect(make(plan, { ...reason, cli }, missedAt)).toMatchObject(expected)
   })
+  test('of a message is rung back, or a person\'s at once where there is no number', () => {
+    expect(make(plan, { ...reason, kind: 'message' }, missedAt)).toMatchObject({ state: 'open', kind: 'message' })
+    expect(make(plan, { ...reason, kind: 'message', cli: null }, missedAt)).toMatchObject({ state: 'person', why: 'no-number', list: 'posko' })
+  })
   test('that is learned of too late is a person\'s: nobody is rung out of the blue', () => {
     expect(make(plan, reason, missedAt + 121 * minute)).toMatchObject({ state: 'person', why: 'learned-of-too-late' })
   })
@@ -72,6 +77,8 @@ describe('the policy', () => {
     })
     expect(policyOf(planWith(), 'bpbd', 'asked')).toMatchObject({ delay: 0, priority: 4 })
     expect(policyOf(plan, 'bpbd', 'asked').priority).toBe(2)
+    expect(policyOf(planWith(), 'bpbd', 'message')).toMatchObject({ delay: 20_000, priority: 4 })
+    expect(policyOf(planWith('{ policy: { kinds: { message: { delay: 5 min } } } }'), 'bpbd', 'message').delay).toBe(5 * minute)
   })
   test('the desk is the one that silence leads to, where the plan names none', () => {
     expect(deskOf(planWith())).toBe('posko')

@@ -1,0 +1,156 @@
+/** Callers leave messages on a real Asterisk: what was said is what is listened to, with the service and without it, and each is followed up once. */
+import { chmod } from 'node:fs/promises'
+import { join } from 'node:path'
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import type { OutgoingCall } from '../../demo/softphone.ts'
+import type { FollowUp } from '../../src/records/follow-up.ts'
+import { eventually, openCity, type City } from '../parts/city.ts'
+import { voice } from './stage.ts'
+
+let city: City
+beforeAll(async () => {
+  city = await openCity({
+    number: 111, callbacks: true,
+    plan: text => 'followups: { outbound: { channels: 1 }, policy: { delay: 60 min }, mailbox: pesan }\nmailboxes: { pesan: { agency: posko, prompt: dicatat, longest: 30 s } }\n'
+      + text.replace('patience: 3 s', 'patience: 1 s').replace('      0: posko\n', '      0: posko\n      5: pesan\n')
+  })
+})
+afterAll(() => city?.[Symbol.asyncDispose]())
+
+/** Dials, presses the mailbox's key, and resolves when the tone is over: from now on it is recorded. */
+async function atTheMailbox(from: string): Promise<OutgoingCall> {
+  const call = city.dial({ from })
+  await call.answered
+  await call.press('5')
+  return afterTheTone(call)
+}
+
+async function afterTheTone(call: OutgoingCall) {
+  const { endedAt } = await city.ear.hears(call, 'dicatat').then(heard => eventually('the prompt is over', async () => city.ear.heardOn(call).find(({ prompt, startedAt, endedAt }) => prompt === 'dicatat' && startedAt === heard.startedAt && endedAt !== null)))
+  const loud = ({ alaw }: { alaw: Buffer }) => alaw.some(byte => (byte ^ 0xd5) > 0x20)
+  await eventually('the tone was heard, and is over', async () => {
+    const since = call.heard.filter(({ at }) => at > endedAt! + 50)
+    const tone = since.findLastIndex(loud)
+    return tone >= 0 && (since.length - tone > 5 || performance.now() - since.at(-1)!.at > 100)
+  })
+  return call
+}
+/** Says these, each a second long, into the call. */
+const says = async (call: OutgoingCall, ...who: string[]) => { for (const one of who) await call.say(voice(one)) }
+
+const followUpsOf = (cli: string): Promise<FollowUp[]> => city.service.records.db.selectFrom('followups').selectAll().where('cli', '=', cli).execute()
+/** The one follow-up of this number, once there is one. */
+async function followUp(cli: string): Promise<FollowUp> {
+  const all = await eventually(`${cli} is followed up`, async () => { const all = await followUpsOf(cli); return all.length > 0 && all })
+  expect(all).toHaveLength(1)
+  return all[0]!
+}
+const api = (path: string) => fetch(`${city.service.url}/api/followups/${path}`, { headers: { authorization: `Bearer ${city.service.token}` } })
+/** What the desk is given of a follow-up: the list, and the sound (without its heading) of the first that counts. */
+async function messages(id: string) {
+  const { recordings } = await (await api(`${id}/recordings`)).json() as { recordings: { callId: string, seconds: number | null, left: boolean, mailbox: string }[] }
+  const [first] = recordings
+  const wav = first && first.seconds !== null ? Buffer.from(await (await api(`${id}/recordings/${first.callId}`)).arrayBuffer()) : undefined
+  return { recordings, sound: wav?.subarray(58, 58 + wav.readUInt32LE(54)), wav }
+}
+/** Whether most of a second of what somebody said stands in the sound, byte by byte. */
+const has = (sound: Buffer, who: string) => sound.includes(voice(who).subarray(1600, 6400))
+
+test.concurrent('a message is what was said after the tone, until the # key; it is owed an answer, once', async () => {
+  const call = await atTheMailbox('+627215550171')
+  await says(call, 'a', 'b', 'c')
+  await call.press('#')
+  await city.ear.hears(call, 'pesan-diterima')
+  expect((await call.ended).by).toBe('there')
+  expect(await city.record('+627215550171')).toMatchObject({ disposition: 'callback', detail: 'message-left', agency: 'posko', endedBy: 'us' })
+  const owed = await followUp('+627215550171')
+  expect(owed).toMatchObject({ kind: 'message', state: 'open', agency: 'posko', rings: 'posko', priority: 4 })
+  const { recordings, sound, wav } = await messages(owed.id)
+  expect(recordings).toMatchObject([{ mailbox: 'pesan', left: true }])
+  expect(wav!.toString('latin1', 0, 4)).toBe('RIFF')
+  expect(['a', 'b', 'c'].map(who => has(sound!, who))).toEqual([true, true, true])
+  expect(recordings[0]!.seconds).toBeGreaterThan(2.5)
+  expect(recordings[0]!.seconds).toBeLessThan(4.5)
+  expect(await city.service.records.db.selectFrom('audit').select('what').where('callId', '=', recordings[0]!.callId).execute()).toEqual([{ what: `listened to the message of follow-up ${owed.id}` }])
+}, 60_000)
+
+test.concurrent('hanging up while it is recorded keeps it; a caller without a number leaves one, too, and a person has it at once', async () => {
+  const call = await atTheMailbox('')
+  await says(call, 'd', 'e')
+  await call.hangUp()
+  const owed = await eventually('it is followed up', async () => (await city.service.records.db.selectFrom('followups').selectAll().where('cli', 'is', null).execute())[0])
+  expect(owed).toMatchObject({ kind: 'message', state: 'person', why: 'no-number', list: 'posko' })
+  const { recordings, sound } = await messages(owed.id)
+  expect(recordings).toMatchObject([{ left: true }])
+  expect([has(sound!, 'd'), sound!.includes(voice('e').subarray(800, 4000))]).toEqual([true, true])
+}, 60_000)
+
+test.concurrent('less than a second and a half is no message', async () => {
+  const call = await atTheMailbox('+627215550172')
+  await call.say(voice('f').subarray(0, 6400))
+  await call.hangUp()
+  expect(await city.record('+627215550172')).toMatchObject({ disposition: 'abandoned', detail: 'mailbox:pesan', endedBy: 'caller' })
+  const owed = await followUp('+627215550172')
+  expect(owed.kind).toBe('abandoned-menu')
+  expect((await messages(owed.id)).recordings).toMatchObject([{ left: false }])
+}, 60_000)
+
+test.concurrent('who says nothing is told so, and followed up all the same', async () => {
+  const call = await atTheMailbox('+627215550173')
+  await city.ear.hears(call, 'pesan-tidak-ada')
+  expect((await call.ended).by).toBe('there')
+  expect(await city.record('+627215550173')).toMatchObject({ disposition: 'abandoned', detail: 'mailbox:pesan', endedBy: 'us' })
+  expect((await followUp('+627215550173')).kind).toBe('abandoned-menu')
+}, 60_000)
+
+test.concurrent('where nobody answers, key 2 of the offer leads to the mailbox', async () => {
+  for (const line of ['bpbd-1', 'bpbd-2']) city.line(line, call => call.refuse(486))
+  const call = city.dial({ from: '+627215550174' })
+  await call.answered
+  await call.press('2')
+  await city.ear.hears(call, 'tawaran-pesan')
+  await call.press('2')
+  await afterTheTone(call)
+  await says(call, 'g', 'h')
+  await call.hangUp()
+  expect(await city.record('+627215550174')).toMatchObject({ disposition: 'callback', detail: 'message-left', agency: 'posko' })
+  expect((await followUp('+627215550174')).kind).toBe('message')
+}, 60_000)
+
+test('where it cannot be recorded the caller hears so, and is followed up', async () => {
+  const folder = join(city.state, 'asterisk', 'spool', 'mailbox')
+  await chmod(folder, 0o500)
+  try {
+    const call = await atTheMailbox('+627215550175')
+    await city.ear.hears(call, 'pesan-tidak-ada')
+    expect((await call.ended).by).toBe('there')
+  } finally {
+    await chmod(folder, 0o770)
+  }
+  expect(await city.record('+627215550175')).toMatchObject({ disposition: 'failed', detail: 'message-not-recorded' })
+  expect((await followUp('+627215550175')).kind).toBe('failed')
+}, 60_000)
+
+test('a service that dies meanwhile changes nothing, and without it Asterisk takes messages by itself: each is followed up when it is back, once', async () => {
+  const during = await atTheMailbox('+627215550176')
+  await says(during, 'i')
+  await city.restart(async () => {
+    await says(during, 'j')
+    await during.press('#')
+    expect((await during.ended).by).toBe('there')
+    const without = await atTheMailbox('+627215550177')
+    await says(without, 'k', 'l')
+    await without.hangUp()
+  })
+  for (const [cli, ...who] of [['+627215550176', 'i', 'j'], ['+627215550177', 'k']] as const) {
+    const owed = await followUp(cli)
+    expect(owed.kind).toBe('message')
+    const { recordings, sound } = await messages(owed.id)
+    expect(recordings).toMatchObject([{ left: true }])
+    for (const one of who) expect(has(sound!, one), one).toBe(true)
+  }
+  await city.quiet()
+  expect(await followUpsOf('+627215550177')).toHaveLength(1)
+  const { balanced, forgotten, dispositions } = await (await fetch(`${city.service.url}/api/audit?from=${Date.now() - 600_000}`, { headers: { authorization: `Bearer ${city.service.token}` } })).json() as { balanced: boolean, forgotten: string[], dispositions: Record<string, number> }
+  expect([balanced, forgotten, dispositions['callback']]).toEqual([true, [], 5])
+}, 90_000)
