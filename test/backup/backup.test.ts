@@ -1,6 +1,6 @@
 /** Backups that are none are told apart from whole ones; a restore that cannot be whole changes nothing. */
 import { execFile } from 'node:child_process'
-import { appendFile, cp, mkdir, mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises'
+import { appendFile, cp, mkdir, mkdtemp, readdir, readFile, rm, stat, utimes, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
@@ -54,6 +54,18 @@ test('a backup has all that cannot be made again, whole lines of the ledger, and
   expect(await readFile(join(into, 'ledger', 'calls.csv'), 'utf8')).toBe('one\ntwo\n')
   expect(await readFile(join(into, 'ledger', 'calls.csv.2026-01-01'), 'utf8')).toBe('zero\n')
   for (const name of ['records.sqlite', 'secrets.json', 'token', 'manifest.json', 'webhooks/bpbd.json']) expect([name, (await stat(join(into, name))).mode & 0o077]).toEqual([name, 0])
+})
+
+test('what callers have said into mailboxes is in it, and comes back as old as it was: it is forgotten when it would have been', async () => {
+  const mailbox = join(state, 'asterisk', 'spool', 'mailbox')
+  const [file, spoken] = [join(mailbox, 'satunomor-1.1.alaw'), 1_700_000_000]
+  await mkdir(mailbox, { recursive: true })
+  await writeFile(file, 'what was said')
+  await utimes(file, spoken, spoken)
+  expect((await program('backup')).code).toBe(0)
+  await rm(join(state, 'asterisk', 'spool'), { recursive: true })
+  expect(await program('restore')).toMatchObject({ code: 0, said: expect.stringContaining(file) })
+  expect([await readFile(file, 'utf8'), (await stat(file)).mtimeMs]).toEqual(['what was said', spoken * 1000])
 })
 
 test('a folder that is not empty, no records, no folder named: no backup, and a sentence that says so', async () => {

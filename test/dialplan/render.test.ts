@@ -2,7 +2,7 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { dialledLines } from '../../src/dialplan/dialled.ts'
-import { lint } from '../../src/dialplan/lint.ts'
+import { lint, recording } from '../../src/dialplan/lint.ts'
 import { render, TemplateFaults } from '../../src/dialplan/render.ts'
 import type { Site } from '../../src/dialplan/view.ts'
 import { formatFault } from '../../src/plan/faults.ts'
@@ -49,6 +49,12 @@ describe('a template', () => {
     const { plan } = readPlan(townWith(['      2: lain\n', '      2: { language: en }\n']), { file: 'plan.yaml' })
     await using templates = await folder({ 'a.conf.liquid': '{% for key in menus[0].keys %}{{ key.digit }} {{ key.to }}{% if key.language %} {{ key.language }}{% endif %};{% endfor %}' })
     expect((await render(templates.path, plan, {})).get('a.conf')).toContain('1 bpbd;2 utama en;')
+  })
+
+  it('knows the mailboxes, and what leads to them', async () => {
+    await using templates = await folder({ 'a.conf.liquid': '{% for mailbox in mailboxes %}{{ mailbox.name }} {{ mailbox.agency | default: "-" }} {{ mailbox.prompt }} {{ mailbox.longest | seconds }} {% endfor %}{% for key in menus[0].keys %} {{ key.kind }}-{{ key.to }}{% endfor %}' })
+    const { plan } = readPlan(townWith(['      2: lain\n', '      2: lain\n      3: pesan\n'], ['prompts:\n', 'mailboxes:\n  pesan: {}\n  kedua: { agency: posko, longest: 2 min }\nprompts:\n']), { file: 'plan.yaml' })
+    expect((await render(templates.path, plan, {})).get('a.conf')!.split('\n')[1]!.trim()).toBe('pesan - tinggalkan-pesan 60 kedua posko tinggalkan-pesan 120  agency-bpbd menu-lain mailbox-pesan')
   })
 
   it('knows in which order lines ring, and by which trunks', async () => {
@@ -130,6 +136,16 @@ describe('our own templates, for lines', async () => {
     expect(lint(files, { elsewhere: ['last-resort'], lines: dialledLines(plan), callbacks: 'carrier' }).map(formatFault)).toEqual([])
     expect(lint(files, { elsewhere: ['last-resort'], lines: dialledLines(plan).difference(new Set(['PJSIP/bpbd-1@carrier', 'PJSIP/posko-3@gateway'])), callbacks: 'carrier' }).map(({ sentence }) => sentence))
       .toEqual(['dials "PJSIP/bpbd-1@carrier", which is no line of the plan', 'dials "PJSIP/posko-3@gateway", which is no line of the plan'])
+  })
+
+  it('have a mailbox take its message into a file that Asterisk alone names, with or without the service', async () => {
+    const { plan } = readPlan(townWith(['      2: lain\n', '      2: lain\n      3: pesan\n'], ['prompts:\n', 'mailboxes: { pesan: { agency: posko, longest: 90 s } }\nprompts:\n']), { file: 'plan.yaml' })
+    const text = (await render('dialplan/templates', plan, { address: '127.0.0.1', port: 5060, sounds: '/var/lib/sounds' })).get('extensions.conf')!
+    expect(text).toContain('[mailbox-pesan]\nexten => s,1,CELGenUserEvent(MAILBOX,pesan posko)\n')
+    expect(text).toContain(' same => n,Gosub(record,s,1(pesan,90))\n')
+    expect(text).toContain(`\n same => n,Record(${recording},5,\${ARG2},qk)\n`)
+    expect(text).toContain('exten => 3,1,CELGenUserEvent(KEY,utama 3 pesan)\n same => n,Goto(mailbox-pesan,s,1)\n')
+    expect(files.get('extensions.conf')).not.toContain('Record(')
   })
 
   it('ring the line first that has been free longest', () => {

@@ -1,5 +1,5 @@
 /** Callers leave messages on a real Asterisk: what was said is what is listened to, with the service and without it, and each is followed up once. */
-import { chmod } from 'node:fs/promises'
+import { chmod, readdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import type { OutgoingCall } from '../../demo/softphone.ts'
@@ -11,33 +11,44 @@ let city: City
 beforeAll(async () => {
   city = await openCity({
     number: 111, callbacks: true,
-    plan: text => 'followups: { outbound: { channels: 1 }, policy: { delay: 60 min }, mailbox: pesan }\nmailboxes: { pesan: { agency: posko, prompt: dicatat, longest: 30 s } }\n'
+    plan: text => 'followups: { outbound: { channels: 1 }, policy: { delay: 60 min }, mailbox: pesan }\nmailboxes: { pesan: { agency: posko, prompt: tidak-valid, longest: 30 s } }\n'
       + text.replace('patience: 3 s', 'patience: 1 s').replace('      0: posko\n', '      0: posko\n      5: pesan\n')
   })
 })
 afterAll(() => city?.[Symbol.asyncDispose]())
 
-/** Dials, presses the mailbox's key, and resolves when the tone is over: from now on it is recorded. */
-async function atTheMailbox(from: string): Promise<OutgoingCall> {
+const folder = () => join(city.state, 'asterisk', 'spool', 'mailbox')
+const byTheRecords = (from: string) => async () => (await city.service.records.live()).find(({ cliRaw }) => cliRaw === from)?.callId
+
+/** Dials, presses the mailbox's key, and resolves when it is recorded what is said. */
+async function atTheMailbox(from: string, callId = byTheRecords(from)): Promise<OutgoingCall> {
+  const call = await choosesTheMailbox(from)
+  await isRecorded(callId)
+  return call
+}
+
+async function choosesTheMailbox(from: string): Promise<OutgoingCall> {
   const call = city.dial({ from })
   await call.answered
   await call.press('5')
-  return afterTheTone(call)
-}
-
-async function afterTheTone(call: OutgoingCall) {
-  const { endedAt } = await city.ear.hears(call, 'dicatat').then(heard => eventually('the prompt is over', async () => city.ear.heardOn(call).find(({ prompt, startedAt, endedAt }) => prompt === 'dicatat' && startedAt === heard.startedAt && endedAt !== null)))
-  const loud = ({ alaw }: { alaw: Buffer }) => alaw.some(byte => (byte ^ 0xd5) > 0x20)
-  await eventually('the tone was heard, and is over', async () => {
-    const since = call.heard.filter(({ at }) => at > endedAt! + 50)
-    const tone = since.findLastIndex(loud)
-    return tone >= 0 && (since.length - tone > 5 || performance.now() - since.at(-1)!.at > 100)
-  })
+  await city.ear.hears(call, 'tidak-valid')
   return call
 }
+
+/** Asterisk makes the file when it begins. */
+const isRecorded = (callId: () => Promise<string | undefined>) => eventually('it is recorded', async () => {
+  const id = await callId()
+  return id !== undefined && (await readdir(folder())).includes(`${id}.alaw`)
+})
+
 /** Says these, each a second long, into the call. */
 const says = async (call: OutgoingCall, ...who: string[]) => { for (const one of who) await call.say(voice(one)) }
 
+/** The record of this number's call, once it has ended. */
+const record = (cliRaw: string) => eventually(`a record of ${cliRaw}`, async () => {
+  const { calls } = await city.service.records.list({ limit: 20 })
+  return calls.find(call => call.cliRaw === cliRaw && call.disposition !== null)
+})
 const followUpsOf = (cli: string): Promise<FollowUp[]> => city.service.records.db.selectFrom('followups').selectAll().where('cli', '=', cli).execute()
 /** The one follow-up of this number, once there is one. */
 async function followUp(cli: string): Promise<FollowUp> {
@@ -53,8 +64,8 @@ async function messages(id: string) {
   const wav = first && first.seconds !== null ? Buffer.from(await (await api(`${id}/recordings/${first.callId}`)).arrayBuffer()) : undefined
   return { recordings, sound: wav?.subarray(58, 58 + wav.readUInt32LE(54)), wav }
 }
-/** Whether most of a second of what somebody said stands in the sound, byte by byte. */
-const has = (sound: Buffer, who: string) => sound.includes(voice(who).subarray(1600, 6400))
+/** Whether half a second of what somebody said stands in the sound, byte by byte; the last quarter of all is cut off, where the key's sound may be. */
+const has = (sound: Buffer, who: string) => sound.includes(voice(who).subarray(800, 4800))
 
 test.concurrent('a message is what was said after the tone, until the # key; it is owed an answer, once', async () => {
   const call = await atTheMailbox('+627215550171')
@@ -62,7 +73,7 @@ test.concurrent('a message is what was said after the tone, until the # key; it 
   await call.press('#')
   await city.ear.hears(call, 'pesan-diterima')
   expect((await call.ended).by).toBe('there')
-  expect(await city.record('+627215550171')).toMatchObject({ disposition: 'callback', detail: 'message-left', agency: 'posko', endedBy: 'us' })
+  expect(await record('+627215550171')).toMatchObject({ disposition: 'callback', detail: 'message-left', agency: 'posko', endedBy: 'us' })
   const owed = await followUp('+627215550171')
   expect(owed).toMatchObject({ kind: 'message', state: 'open', agency: 'posko', rings: 'posko', priority: 4 })
   const { recordings, sound, wav } = await messages(owed.id)
@@ -82,14 +93,14 @@ test.concurrent('hanging up while it is recorded keeps it; a caller without a nu
   expect(owed).toMatchObject({ kind: 'message', state: 'person', why: 'no-number', list: 'posko' })
   const { recordings, sound } = await messages(owed.id)
   expect(recordings).toMatchObject([{ left: true }])
-  expect([has(sound!, 'd'), sound!.includes(voice('e').subarray(800, 4000))]).toEqual([true, true])
+  expect([has(sound!, 'd'), has(sound!, 'e')]).toEqual([true, true])
 }, 60_000)
 
 test.concurrent('less than a second and a half is no message', async () => {
   const call = await atTheMailbox('+627215550172')
   await call.say(voice('f').subarray(0, 6400))
   await call.hangUp()
-  expect(await city.record('+627215550172')).toMatchObject({ disposition: 'abandoned', detail: 'mailbox:pesan', endedBy: 'caller' })
+  expect(await record('+627215550172')).toMatchObject({ disposition: 'abandoned', detail: 'mailbox:pesan', endedBy: 'caller' })
   const owed = await followUp('+627215550172')
   expect(owed.kind).toBe('abandoned-menu')
   expect((await messages(owed.id)).recordings).toMatchObject([{ left: false }])
@@ -99,7 +110,7 @@ test.concurrent('who says nothing is told so, and followed up all the same', asy
   const call = await atTheMailbox('+627215550173')
   await city.ear.hears(call, 'pesan-tidak-ada')
   expect((await call.ended).by).toBe('there')
-  expect(await city.record('+627215550173')).toMatchObject({ disposition: 'abandoned', detail: 'mailbox:pesan', endedBy: 'us' })
+  expect(await record('+627215550173')).toMatchObject({ disposition: 'abandoned', detail: 'mailbox:pesan', endedBy: 'us' })
   expect((await followUp('+627215550173')).kind).toBe('abandoned-menu')
 }, 60_000)
 
@@ -110,24 +121,23 @@ test.concurrent('where nobody answers, key 2 of the offer leads to the mailbox',
   await call.press('2')
   await city.ear.hears(call, 'tawaran-pesan')
   await call.press('2')
-  await afterTheTone(call)
+  await isRecorded(byTheRecords('+627215550174'))
   await says(call, 'g', 'h')
   await call.hangUp()
-  expect(await city.record('+627215550174')).toMatchObject({ disposition: 'callback', detail: 'message-left', agency: 'posko' })
+  expect(await record('+627215550174')).toMatchObject({ disposition: 'callback', detail: 'message-left', agency: 'posko' })
   expect((await followUp('+627215550174')).kind).toBe('message')
 }, 60_000)
 
 test('where it cannot be recorded the caller hears so, and is followed up', async () => {
-  const folder = join(city.state, 'asterisk', 'spool', 'mailbox')
-  await chmod(folder, 0o500)
+  await chmod(folder(), 0o500)
   try {
-    const call = await atTheMailbox('+627215550175')
+    const call = await choosesTheMailbox('+627215550175')
     await city.ear.hears(call, 'pesan-tidak-ada')
     expect((await call.ended).by).toBe('there')
   } finally {
-    await chmod(folder, 0o770)
+    await chmod(folder(), 0o770)
   }
-  expect(await city.record('+627215550175')).toMatchObject({ disposition: 'failed', detail: 'message-not-recorded' })
+  expect(await record('+627215550175')).toMatchObject({ disposition: 'failed', detail: 'message-not-recorded' })
   expect((await followUp('+627215550175')).kind).toBe('failed')
 }, 60_000)
 
@@ -135,12 +145,12 @@ test('a service that dies meanwhile changes nothing, and without it Asterisk tak
   const during = await atTheMailbox('+627215550176')
   await says(during, 'i')
   await city.restart(async () => {
-    await says(during, 'j')
-    await during.press('#')
-    expect((await during.ended).by).toBe('there')
-    const without = await atTheMailbox('+627215550177')
+    const [first] = await city.channels()
+    const ends = says(during, 'j').then(() => during.press('#')).then(() => during.ended)
+    const without = await atTheMailbox('+627215550177', async () => (await city.channels()).find(id => id !== first))
     await says(without, 'k', 'l')
     await without.hangUp()
+    expect((await ends).by).toBe('there')
   })
   for (const [cli, ...who] of [['+627215550176', 'i', 'j'], ['+627215550177', 'k']] as const) {
     const owed = await followUp(cli)
