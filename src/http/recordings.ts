@@ -17,7 +17,7 @@ const List = Type.Object({
   recordings: Type.Array(Type.Object({
     callId: Type.String({ description: 'The call, by which it is asked for.' }), mailbox: Type.String({ description: 'Of the plan.' }),
     at: Type.Integer({ description: 'When the caller came to the mailbox. Unix time in ms (UTC).' }),
-    seconds: Type.Union([Type.Number({ description: 'How long it is.' }), Type.Null()], { description: 'null: nothing is kept of it (any more).' }),
+    seconds: Type.Union([Type.Number({ description: 'How long it is.' }), Type.Null()], { description: 'null: nothing is kept of it (any more); 0: the disk was full.' }),
     left: Type.Boolean({ description: 'Whether it counts as a message: less than 1.5 s is none, but may be listened to.' })
   }), { description: 'Of all calls of the follow-up, the oldest first.' })
 })

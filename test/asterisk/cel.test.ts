@@ -23,6 +23,6 @@ test.each([
   ['NOT_LEFT', 'pesan SILENCE', 'not-left', { mailbox: 'pesan', why: 'silent' }], ['NOT_LEFT', 'pesan HANGUP', 'not-left', { mailbox: 'pesan', why: 'silent' }],
   ['NOT_LEFT', 'pesan ERROR', 'not-left', { mailbox: 'pesan', why: 'not-recorded' }]
 ])('%s(%s) is the step %s', (event, extra, kind, facts) => {
-  const line = `1,USER_DEFINED,1700000000.000001,call,call,PJSIP/carrier-00000000,,record,,,,${event},${encodeURIComponent(JSON.stringify({ extra }))}`
-  expect(stepOf(parseCel(line), 'k')).toMatchObject({ callId: 'call', kind, facts })
+  const told = { type: event, at: 1, linkedId: 'call', channelId: 'call', channelName: 'PJSIP/carrier-00000000', account: '', context: 'record', exten: 's', number: '', application: '', userEvent: event, extra: JSON.stringify({ extra }) }
+  expect(stepOf(told, 'k')).toMatchObject({ callId: 'call', kind, facts })
 })

@@ -1,6 +1,8 @@
 /** Callers leave messages on a real Asterisk: what was said is what is listened to, with the service and without it, and each is followed up once. */
-import { chmod, readdir } from 'node:fs/promises'
+import { chmod, readdir, utimes } from 'node:fs/promises'
 import { join } from 'node:path'
+import { Queue, type ConnectionOptions } from 'bullmq'
+import { Redis } from 'ioredis'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import type { OutgoingCall } from '../../demo/softphone.ts'
 import type { FollowUp } from '../../src/records/follow-up.ts'
@@ -10,7 +12,7 @@ import { voice } from './stage.ts'
 let city: City
 beforeAll(async () => {
   city = await openCity({
-    number: 111, callbacks: true,
+    number: 111, withRedis: true, callbacks: true,
     plan: text => 'followups: { outbound: { channels: 1 }, policy: { delay: 60 min }, mailbox: pesan }\nmailboxes: { pesan: { agency: posko, prompt: tidak-valid, longest: 30 s } }\n'
       + text.replace('patience: 3 s', 'patience: 1 s').replace('      0: posko\n', '      0: posko\n      5: pesan\n')
   })
@@ -126,6 +128,27 @@ test.concurrent('where nobody answers, key 2 of the offer leads to the mailbox',
   await call.hangUp()
   expect(await record('+627215550174')).toMatchObject({ disposition: 'callback', detail: 'message-left', agency: 'posko' })
   expect((await followUp('+627215550174')).kind).toBe('message')
+}, 60_000)
+
+test('every night what has been kept for long enough is forgotten, but nothing of what is still owed', async () => {
+  const [owed, over] = [await followUp('+627215550171'), await followUp('+627215550174')]
+  const closed = await fetch(`${city.service.url}/api/followups/${over.id}`, { method: 'PATCH', headers: { authorization: `Bearer ${city.service.token}`, 'content-type': 'application/json' }, body: JSON.stringify({ action: 'close', who: 'Ani', reason: 'spoke with them' }) })
+  expect(closed.status).toBe(200)
+  for (const name of await readdir(folder())) await utimes(join(folder(), name), 1_700_000_000, 1_700_000_000)
+  const redis = new Redis(city.env['REDIS_URL']!)
+  const queue = new Queue('followups', { connection: redis as ConnectionOptions })
+  try {
+    expect(await eventually('it is planned', async () => queue.getJobScheduler('nightly-retention'))).toMatchObject({ pattern: '0 40 2 * * *', tz: 'Asia/Jakarta' })
+    await queue.add('nightly-retention', {})
+    await eventually('the one that is over is gone', async () => (await messages(over.id)).recordings[0]!.seconds === null)
+  } finally {
+    await queue.close()
+    redis.disconnect()
+  }
+  expect((await messages(over.id)).recordings).toMatchObject([{ left: true, seconds: null }])
+  expect((await api(`${over.id}/recordings/${(await messages(over.id)).recordings[0]!.callId}`)).status).toBe(404)
+  expect(has((await messages(owed.id)).sound!, 'a')).toBe(true)
+  expect((await city.service.records.db.selectFrom('audit').select('what').where('who', '=', 'retention').execute()).map(({ what }) => what)).toEqual(['deleted 1 recordings, 0 messages, 0 answers'])
 }, 60_000)
 
 test('where it cannot be recorded the caller hears so, and is followed up', async () => {
