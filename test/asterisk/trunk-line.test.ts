@@ -16,7 +16,7 @@ afterEach(() => expect(uncaught).toEqual([]))
 
 const plan = {
   timezone: 'Asia/Jakarta', hours: new Map(), holidays: new Map(), exceptions: [],
-  siaga: { entry: 'banjir' },
+  siaga: { entry: 'banjir' }, prompts: {}, followups: {},
   numbers: new Map([['112', { did: '112', entry: 'utama', language: 'id' }]]),
   nodes: new Map<string, object>([
     ['utama', { kind: 'menu', id: 'utama', prompt: 'menu-utama', patience: 10, tries: 2, keys: new Map([['2', { to: 'bpbd' }]]), silence: 'bpbd', wrongKey: 'salah' }],
