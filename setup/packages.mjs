@@ -16,7 +16,7 @@ export const node = join(project, 'node_modules', 'node', 'bin', 'node')
  */
 export const nodeEnv = {
   NODE_COMPILE_CACHE: join(project, 'node_modules', '.compile-cache'),
-  NODE_OPTIONS: `${process.env['NODE_OPTIONS'] ?? ''} --disable-warning=ExperimentalWarning --max-semi-space-size=4 --v8-pool-size=1`.trim(),
+  NODE_OPTIONS: `${process.env['NODE_OPTIONS'] ?? ''} --disable-warning=ExperimentalWarning --max-semi-space-size=1 --v8-pool-size=1`.trim(),
   MALLOC_ARENA_MAX: '2'
 }
 
