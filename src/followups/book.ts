@@ -3,7 +3,7 @@
  * a line of history, and is told to whoever listens once it is committed; so it may be asked for twice, or by two at once.
  */
 import { EventEmitter } from 'node:events'
-import type { Kysely, Transaction } from 'kysely'
+import type { ExpressionBuilder, Kysely, Transaction } from 'kysely'
 import type { Happenings } from '../calls/story.ts'
 import { attemptId, type Outcome, type Result } from './attempt.ts'
 import { agencyIn, followUpOf, make, type MissedCall, type Reason } from './make.ts'
@@ -138,13 +138,13 @@ export class Book {
     const { kind } = this.#records
     return this.#change(async (db, tell) => {
       const hourAgo = now - 3_600_000
-      const { made } = await db.selectFrom('attempts').select(({ fn }) => fn.countAll<number>().as('made')).where('begunAt', '>', hourAgo).executeTakeFirstOrThrow()
+      const { made } = await db.selectFrom('attempts').select(({ fn }) => fn.countAll<number>().as('made')).where('begunAt', '>', hourAgo).where(counts).executeTakeFirstOrThrow()
       const left = Math.min(allowance, cityHourly - Number(made))
       if (left <= 0) return []
       const due = await firstDue(db, kind, now, free, left, busy)
       const taken = new Set<string>()
       const numbers = anyOf(kind, numbersOf(due))
-      const rung = new Map((await db.selectFrom('attempts').select('cli').select(({ fn }) => fn.countAll<number>().as('rung')).where('cli', 'in', numbers).where('begunAt', '>', hourAgo).groupBy('cli').execute()).map(row => [row.cli, Number(row.rung)]))
+      const rung = new Map((await db.selectFrom('attempts').select('cli').select(({ fn }) => fn.countAll<number>().as('rung')).where('cli', 'in', numbers).where('begunAt', '>', hourAgo).where(counts).groupBy('cli').execute()).map(row => [row.cli, Number(row.rung)]))
       const callers = new Set((await db.selectFrom('calls').select('cli').distinct().where('cli', 'in', numbers).execute()).map(({ cli }) => cli))
       const attempts: (Attempt & { of: FollowUp })[] = []
       for (const of of due) {
@@ -356,6 +356,9 @@ async function hasCalled(db: Db, cli: string): Promise<boolean> {
 async function byId(db: Kysely<Tables>, kind: StoreKind, ids: readonly string[]): Promise<Map<string, FollowUp>> {
   return new Map((await db.selectFrom('followups').selectAll().where('id', 'in', anyOf(kind, ids)).execute()).map(followUp => [followUp.id, followUp]))
 }
+
+/** Whose attempt gave way was not rung: it counts for no hour. */
+const counts = ({ or, eb }: ExpressionBuilder<Tables, 'attempts'>) => or([eb('outcome', 'is', null), eb('outcome', '<>', 'gave-way' satisfies Outcome)])
 
 const numbersOf = (all: readonly { cli: string | null }[]) => [...new Set(all.flatMap(({ cli }) => cli ?? []))]
 

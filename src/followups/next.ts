@@ -21,6 +21,7 @@ export function afterAttempt(plan: Plan, followUp: FollowUp, { by }: Pick<Attemp
     case 'wrong-number': return person('wrong-number', {}, 'citizen')
     case 'later': return again(policy.later, { why: 'later' })
     case 'refused': return person('number-refused')
+    case 'gave-way': return again(0, { why: 'gave-way', priority: followUp.priority })       // nobody's failure; whoever wanted it still does
   }
   // Whoever asked for this one call decides what is next.
   if (by !== 'policy') return person(outcome)

@@ -3,11 +3,13 @@
  * What is due stands in the store; each tick claims what may be made now, and only that goes into the queue.
  */
 import type { Logger } from 'pino'
+import { attemptId } from './attempt.ts'
 import type { Book, Claim } from './book.ts'
 import { Rounds } from '../calls/rounds.ts'
 import { outboundTrunk } from '../plan/follow-up-policy.ts'
 import { milliseconds } from '../plan/duration.ts'
 import { agencies, type Plan } from '../plan/plan.ts'
+import type { Attempt } from '../records/follow-up.ts'
 import type { StoredCall } from '../records/tables.ts'
 
 export interface PacerOptions {
@@ -19,6 +21,8 @@ export interface PacerOptions {
   ready: () => boolean
   /** Takes claims that it may know already; rejects where the queue is away. */
   queue: (claims: Claim[]) => Promise<void>
+  /** @see CallbackLine.giveWay */
+  giveWay: () => Promise<string | undefined>
   log: Logger
 }
 
@@ -32,6 +36,8 @@ export class Pacer {
   readonly #rounds: Rounds
   #queueing: Promise<void> | undefined
   #escalatedAt = 0
+  /** Those that were withdrawn, and whose end is not read yet. */
+  #withdrawn = new Set<string>()
 
   constructor(options: PacerOptions) {
     this.#options = options
@@ -59,9 +65,13 @@ export class Pacer {
     const active = await book.active()
     const stuck = active.filter(({ state, madeAt }) => state === 'claimed' && Math.abs(now - madeAt) > forgotten)
     if (stuck.length > 0) await queue(stuck.map(({ followupId, attempt }) => ({ followUp: { id: followupId }, attempt })))
-    const due = await book.nextDue()
-    if (due === null || due > now) return false
-    const claims = await book.claim(now, await this.#room(active.map(({ agency }) => agency)))
+    const next = await book.nextDue()
+    const isDue = next !== null && next <= now
+    if (active.length === 0 && !isDue) return false
+    const calls = await this.#options.live()
+    await this.#giveWay(active, calls)
+    if (!isDue) return false
+    const claims = await book.claim(now, this.#room(active.map(({ agency }) => agency), calls))
     // While Redis takes these, the store is asked for the next ones. What it does not take is queued again, as `stuck`.
     const before = this.#queueing
     this.#queueing = claims.length > 0 ? queue(claims) : undefined
@@ -70,19 +80,32 @@ export class Pacer {
     return claims.length > 0
   }
 
-  /** How much may be begun now. */
-  async #room(ringing: string[]): Promise<{ allowance: number, free: Map<string, number>, busy: Set<string> }> {
+  /** Calls have come in on what is kept free for them: what rings, and nobody has accepted, makes it free again. */
+  async #giveWay(active: Attempt[], calls: StoredCall[]) {
+    const there = active.map(({ followupId, attempt }) => attemptId(followupId, attempt))
+    this.#withdrawn = this.#withdrawn.intersection(new Set(there))
+    for (let over = -this.#onTrunk(there.length - this.#withdrawn.size, calls); over > 0; over--) {
+      const id = await this.#options.giveWay()
+      if (id === undefined) return
+      this.#withdrawn.add(id)
+    }
+  }
+
+  /** How many more the trunk takes; fewer than none where too many are on it. */
+  #onTrunk(callbacks: number, calls: StoredCall[]) {
     const plan = this.#options.plan()
-    const { channels, reserve } = plan.followups.outbound
-    const calls = await this.#options.live()
-    const onTrunk = plan.trunks.get(outboundTrunk(plan)!)!.channels ?? Infinity
-    const left = onTrunk - reserve - calls.length - ringing.length
+    return (plan.trunks.get(outboundTrunk(plan)!)!.channels ?? Infinity) - plan.followups.outbound.reserve - calls.length - callbacks
+  }
+
+  /** How much may be begun now. */
+  #room(ringing: string[], calls: StoredCall[]): { allowance: number, free: Map<string, number>, busy: Set<string> } {
+    const plan = this.#options.plan()
     const free = new Map(agencies(plan).map(({ id, lines }) => {
       const here = calls.filter(({ agency }) => agency === id)
       // Somebody waits for this agency now: they come first.
       if (here.some(({ connectedAt }) => connectedAt === null)) return [id, 0]
       return [id, lines.reduce((sum, { capacity }) => sum + capacity, 0) - here.length - ringing.filter(agency => agency === id).length]
     }))
-    return { allowance: Math.min(channels - ringing.length, left), free, busy: new Set(calls.flatMap(({ cli }) => cli ?? [])) }
+    return { allowance: Math.min(plan.followups.outbound.channels - ringing.length, this.#onTrunk(ringing.length, calls)), free, busy: new Set(calls.flatMap(({ cli }) => cli ?? [])) }
   }
 }

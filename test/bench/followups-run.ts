@@ -54,7 +54,7 @@ function service(rung: (followUp: string) => void, queued: (claims: Claim[]) => 
       if (settles) talking.push(attempt)
     }
   })
-  const pacer = new Pacer({ book, plan: () => plan, live: () => records.live(), ready: () => jobs.up, queue: async claims => { await jobs.queue(claims); queued(claims) }, log })
+  const pacer = new Pacer({ book, plan: () => plan, live: () => records.live(), ready: () => jobs.up, queue: async claims => { await jobs.queue(claims); queued(claims) }, giveWay: async () => undefined, log })
   const over = new AbortController()
   const settling = (async () => {
     while (!over.signal.aborted) {
