@@ -46,7 +46,7 @@ export function attemptOf(callId: string): { followUp: string, attempt: number }
 
 /**
  * How an attempt ended. Of the agency: `agency-unreached` (nobody accepted), `agency-left` (before the citizen was there);
- * `gave-way`: withdrawn while the agency was being rung, for somebody who calls now.
+ * `gave-way`: withdrawn before the citizen was rung, for somebody who calls now, or every line of the agency was theirs already.
  * Of the citizen: `busy`, `no-answer`, `unreachable` (no such number, or the network is out of order), `silent` (picked up,
  * but by nobody that could be told from a voicemail), `later`, `not-needed`, `wrong-number`, `spoken` (both have talked).
  * `refused`: the dialplan would not ring the number. Where Asterisk itself ended in the middle of it: `cut-off` (the citizen was
@@ -78,6 +78,8 @@ export function resultOf(steps: readonly Step[], spoken: Duration): Result {
   const joinedAt = accepted && ours && theirs ? Math.max(ours.at, theirs.at) : null
   const endedAt = first('ended')?.at ?? null
   const rung = first('citizen') !== undefined
+  const tries = all.filter(step => step.kind === 'line-outcome')
+  const allFull = !accepted && tries.length > 0 && tries.every(({ facts }) => facts.outcome === 'full')
   return { outcome: outcome(), line: theirs?.facts.line ?? null, rung, joinedAt, endedAt }
 
   function outcome(): Outcome {
@@ -91,7 +93,7 @@ export function resultOf(steps: readonly Step[], spoken: Duration): Result {
     if (outcomeOfCitizen === 'busy') return 'busy'
     if (outcomeOfCitizen === 'nonexistent' || outcomeOfCitizen === 'unavailable') return 'unreachable'
     if (outcomeOfCitizen === 'noanswer') return 'no-answer'
-    if (!rung && !accepted && first('hangup')?.facts.q850 === preempted) return 'gave-way'
+    if (!rung && (first('hangup')?.facts.q850 === preempted || allFull)) return 'gave-way'
     if (rung) return accepted ? 'agency-left' : 'no-answer'
     return all.some(({ kind }) => kind === 'line') ? accepted ? 'agency-left' : 'agency-unreached' : 'void'
   }

@@ -162,7 +162,8 @@ export class Book {
       }
       const moved = await claimAttempts(db, kind, attempts)
       const claimed = attempts.filter(({ followupId }) => moved.has(followupId))
-      for (const { of, attempt, by } of claimed) tell({ ...of, state: from('begins').to, attempt }, by, 'begins', { attempt, why: of.why })
+      const { to } = from('begins')
+      for (const { of, attempt, by } of claimed) tell({ ...of, state: to, attempt }, by, 'begins', { attempt, why: of.why })
       return claimed.map(({ of, attempt }) => ({ followUp: of, attempt }))
     })
   }

@@ -28,6 +28,8 @@ export interface PacerOptions {
 
 /** How often it looks. */
 const tick = milliseconds(100)
+/** Claimed at most in one go: more are faster by little, and are held in memory meanwhile. */
+const most = 1_000
 /** A claim that is not begun after this long is queued again: the queue may have been flushed, ms. */
 const forgotten = 2_000
 
@@ -106,6 +108,6 @@ export class Pacer {
       if (here.some(({ connectedAt }) => connectedAt === null)) return [id, 0]
       return [id, lines.reduce((sum, { capacity }) => sum + capacity, 0) - here.length - ringing.filter(agency => agency === id).length]
     }))
-    return { allowance: Math.min(plan.followups.outbound.channels - ringing.length, this.#onTrunk(ringing.length, calls)), free, busy: new Set(calls.flatMap(({ cli }) => cli ?? [])) }
+    return { allowance: Math.min(most, plan.followups.outbound.channels - ringing.length, this.#onTrunk(ringing.length, calls)), free, busy: new Set(calls.flatMap(({ cli }) => cli ?? [])) }
   }
 }
