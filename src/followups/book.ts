@@ -168,9 +168,23 @@ export class Book {
     })
   }
 
-  /** Attempts that have not ended. */
-  async active(): Promise<Attempt[]> {
-    return this.#records.db.selectFrom('attempts').selectAll().where('state', '<>', 'ended').orderBy('madeAt').execute()
+  /** How many attempts have not ended, by the agency whose lines they are for. */
+  async going(): Promise<Map<string, number>> {
+    const rows = await this.#records.db.selectFrom('attempts').select('agency').select(({ fn }) => fn.countAll<number>().as('count')).where('state', '<>', 'ended').groupBy('agency').execute()
+    return new Map(rows.map(({ agency, count }) => [agency, Number(count)]))
+  }
+
+  /** Of these attempts (`attemptId`), those that have not ended. */
+  async unended(ids: ReadonlySet<string>): Promise<Set<string>> {
+    if (ids.size === 0) return new Set()
+    return new Set((await this.dialling()).map(({ attempt: { followupId, attempt } }) => attemptId(followupId, attempt)).filter(id => ids.has(id)))
+  }
+
+  /** The first claims that were made before `early` (or after `late`, by a clock that has been put back since) and have not begun. */
+  async unbegun(early: number, late: number, limit: number): Promise<Claim[]> {
+    const rows = await this.#records.db.selectFrom('attempts').select(['followupId', 'attempt']).where('state', '=', 'claimed').where('state', '<>', 'ended')          // by the index of those that go on
+      .where(({ or, eb }) => or([eb('madeAt', '<', early), eb('madeAt', '>', late)])).orderBy('madeAt').limit(limit).execute()
+    return rows.map(({ followupId, attempt }) => ({ followUp: { id: followupId }, attempt }))
   }
 
   /** Attempts that may be ringing, each with its follow-up. */

@@ -3,13 +3,11 @@
  * What is due stands in the store; each tick claims what may be made now, and only that goes into the queue.
  */
 import type { Logger } from 'pino'
-import { attemptId } from './attempt.ts'
 import type { Book, Claim } from './book.ts'
 import { Rounds } from '../calls/rounds.ts'
 import { outboundTrunk } from '../plan/follow-up-policy.ts'
 import { milliseconds } from '../plan/duration.ts'
 import { agencies, type Plan } from '../plan/plan.ts'
-import type { Attempt } from '../records/follow-up.ts'
 import type { StoredCall } from '../records/tables.ts'
 
 export interface PacerOptions {
@@ -38,6 +36,7 @@ export class Pacer {
   readonly #rounds: Rounds
   #queueing: Promise<void> | undefined
   #escalatedAt = 0
+  #remindedAt = 0
   /** Those that were withdrawn, and whose end is not read yet. */
   #withdrawn = new Set<string>()
 
@@ -64,16 +63,19 @@ export class Pacer {
       await book.escalate(now)
     }
     if (!ready() || outboundTrunk(plan()) === undefined) return false
-    const active = await book.active()
-    const stuck = active.filter(({ state, madeAt }) => state === 'claimed' && Math.abs(now - madeAt) > forgotten)
-    if (stuck.length > 0) await queue(stuck.map(({ followupId, attempt }) => ({ followUp: { id: followupId }, attempt })))
+    if (Math.abs(now - this.#remindedAt) >= 1_000) {
+      this.#remindedAt = now
+      const stuck = await book.unbegun(now - forgotten, now + forgotten, most)
+      if (stuck.length > 0) await queue(stuck)
+    }
+    const going = await book.going()
     const next = await book.nextDue()
     const isDue = next !== null && next <= now
-    if (active.length === 0 && !isDue) return false
+    if (going.size === 0 && !isDue) return false
     const calls = await this.#options.live()
-    await this.#giveWay(active, calls)
+    await this.#giveWay(going, calls)
     if (!isDue) return false
-    const claims = await book.claim(now, this.#room(active.map(({ agency }) => agency), calls))
+    const claims = await book.claim(now, this.#room(going, calls))
     // While Redis takes these, the store is asked for the next ones. What it does not take is queued again, as `stuck`.
     const before = this.#queueing
     this.#queueing = claims.length > 0 ? queue(claims) : undefined
@@ -83,10 +85,9 @@ export class Pacer {
   }
 
   /** Calls have come in on what is kept free for them: what rings, and nobody has accepted, makes it free again. */
-  async #giveWay(active: Attempt[], calls: StoredCall[]) {
-    const there = active.map(({ followupId, attempt }) => attemptId(followupId, attempt))
-    this.#withdrawn = this.#withdrawn.intersection(new Set(there))
-    for (let over = -this.#onTrunk(there.length - this.#withdrawn.size, calls); over > 0; over--) {
+  async #giveWay(going: Map<string, number>, calls: StoredCall[]) {
+    this.#withdrawn = await this.#options.book.unended(this.#withdrawn)
+    for (let over = -this.#onTrunk(sum(going) - this.#withdrawn.size, calls); over > 0; over--) {
       const id = await this.#options.giveWay()
       if (id === undefined) return
       this.#withdrawn.add(id)
@@ -100,14 +101,16 @@ export class Pacer {
   }
 
   /** How much may be begun now. */
-  #room(ringing: string[], calls: StoredCall[]): { allowance: number, free: Map<string, number>, busy: Set<string> } {
+  #room(going: Map<string, number>, calls: StoredCall[]): { allowance: number, free: Map<string, number>, busy: Set<string> } {
     const plan = this.#options.plan()
     const free = new Map(agencies(plan).map(({ id, lines }) => {
       const here = calls.filter(({ agency }) => agency === id)
       // Somebody waits for this agency now: they come first.
       if (here.some(({ connectedAt }) => connectedAt === null)) return [id, 0]
-      return [id, lines.reduce((sum, { capacity }) => sum + capacity, 0) - here.length - ringing.filter(agency => agency === id).length]
+      return [id, lines.reduce((sum, { capacity }) => sum + capacity, 0) - here.length - (going.get(id) ?? 0)]
     }))
-    return { allowance: Math.min(most, plan.followups.outbound.channels - ringing.length, this.#onTrunk(ringing.length, calls)), free, busy: new Set(calls.flatMap(({ cli }) => cli ?? [])) }
+    return { allowance: Math.min(most, plan.followups.outbound.channels - sum(going), this.#onTrunk(sum(going), calls)), free, busy: new Set(calls.flatMap(({ cli }) => cli ?? [])) }
   }
 }
+
+const sum = (counts: Map<string, number>) => counts.values().reduce((all, one) => all + one, 0)
