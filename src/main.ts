@@ -96,7 +96,11 @@ export async function serve(settings: Settings, log: Logger): Promise<Service> {
     { callId, key: `${process}-${++steps}`, at: Date.now(), witness: 'service', kind, facts } as Parameters<Scribe['note']>[0])
   const book = new Book(local, () => plan.now)
   const switches = new SwitchFile(place.switches, log)
-  const switchboard = new Switchboard({ plan: at => plan.at(at), switches: () => switches.now, noteFor, log })
+  const giveWay = (agency: string) => callbacks.giveWay(agency).then(id => id !== undefined, error => {
+    log.warn({ err: error, agency }, 'whether a callback keeps a caller waiting could not be asked')
+    return false
+  })
+  const switchboard = new Switchboard({ plan: at => plan.at(at), switches: () => switches.now, giveWay, noteFor, log })
 
   // Asterisk: ARI for the calls in our hands, the ledger for all of them, AMI for its health.
   const events = new AriEvents()
@@ -131,7 +135,7 @@ export async function serve(settings: Settings, log: Logger): Promise<Service> {
   const checkBooks = (from: number, to: number) => audit({ file: asterisk.cel, records: local, from, to })
 
   // Follow-ups: their truth is in the store, what is to be done now in the queue, what came of it in the ledger.
-  const callbacks = new AriCallbackLine(ari)
+  const callbacks: AriCallbackLine = new AriCallbackLine(ari)
   const settler: Settler = new Settler({
     book, line: callbacks, plan: () => plan.now, log, steps: callIds => local.stepsOf(callIds),
     caughtUp: () => ari.up && bookkeeper.caughtUp
@@ -145,7 +149,7 @@ export async function serve(settings: Settings, log: Logger): Promise<Service> {
       if (followUp) await callbacks.ring(ringing(plan.now, followUp, attempt.attempt))
     }
   })
-  const pacer = new Pacer({ book, plan: () => plan.now, live: () => local.live(), ready: () => ari.up && jobs.up, queue: claims => jobs.queue(claims), log })
+  const pacer = new Pacer({ book, plan: () => plan.now, live: () => local.live(), ready: () => ari.up && jobs.up, queue: claims => jobs.queue(claims), giveWay: () => callbacks.giveWay(), log })
 
   const setByHand = async (order: SwitchOrder) => {
     try {

@@ -14,23 +14,28 @@ export type Place = { node: string } | { returned: Returned }
 /** A new call stands before the node where its number begins. */
 export type Beginning = { entry: string } | Place
 
-/** What else decides: the time (Unix ms), for the opening hours, and what an admin has switched by hand. */
+/** What else decides: the time (Unix ms), for the opening hours, what an admin has switched by hand, and callbacks. */
 export interface Circumstances {
   now(): number
   switches(): Switches
+  /** Withdraws a callback that rings this agency and that nobody there has accepted; false where there is none. Does not reject. */
+  giveWay(agency: string): Promise<boolean>
 }
 
 /**
  * The city's number: ask where to, have the lines of an agency that is open rung, then those of its overflow, and say sorry
  * where nobody answered. Where they may leave a message, the dialplan takes it, and the call. The dialplan has answered, and written down where the call begins.
  */
-export async function cityLine(call: Call, plan: Plan, at: Beginning, { now, switches }: Circumstances): Promise<void> {
+export async function cityLine(call: Call, plan: Plan, at: Beginning, { now, switches, giveWay }: Circumstances): Promise<void> {
   let written = 'entry' in at ? at.entry : 'node' in at ? at.node : undefined
   let here: Place = 'entry' in at ? { node: beginning(plan, at.entry, now(), switches()) } : at
   while (true) {
     if ('returned' in here) {
-      const next = nobodyAnswered(call, plan, here.returned)
-      if (next === undefined) return sayGoodbye(call, plan, here.returned.agency)
+      const { agency } = here.returned
+      call.note('returned', here.returned)
+      // Who calls now goes before who is rung back: the line is the caller's.
+      const next = await giveWay(agency) ? agency : helper(call, plan, here.returned)
+      if (next === undefined) return sayGoodbye(call, plan, agency)
       here = { node: next }
       continue
     }
@@ -63,8 +68,7 @@ async function choose(call: Call, menu: MenuNode): Promise<string> {
 }
 
 /** The agency that helps out, or undefined where there is none. */
-function nobodyAnswered(call: Call, plan: Plan, { agency, status }: Returned): string | undefined {
-  call.note('returned', { agency, status })
+function helper(call: Call, plan: Plan, { agency, status }: Returned): string | undefined {
   const { ladder, to } = overflow(agencyOf(plan, agency), status)
   if (to !== undefined) call.note('overflow', { agency, ladder, to })
   return to

@@ -6,6 +6,9 @@
  * often and in whatever order a step is delivered.
  */
 
+/** The hang-up cause (Q.850: preemption) of a callback that was withdrawn for a live caller, or for the trunk's reserve. */
+export const preempted = 8
+
 /** How a call ended: mutually exclusive and exhaustive (design.md, section 3). */
 export type Disposition = 'answered' | 'callback' | 'abandoned' | 'unanswered' | 'blocked-challenge' | 'failed'
 

@@ -19,6 +19,8 @@ export interface SwitchboardOptions {
   log: Logger
   /** What admins have switched by hand; nothing if left out. */
   switches?(): Switches
+  /** @see Circumstances.giveWay; no callback rings if left out */
+  giveWay?: Circumstances['giveWay']
   /** Unix time in ms, for the opening hours; the machine's if left out. */
   now?(): number
 }
@@ -31,7 +33,7 @@ export class Switchboard {
 
   constructor(options: SwitchboardOptions) {
     this.#options = options
-    this.#circumstances = { now: options.now ?? Date.now, switches: options.switches ?? (() => noSwitches) }
+    this.#circumstances = { now: options.now ?? Date.now, switches: options.switches ?? (() => noSwitches), giveWay: options.giveWay ?? (async () => false) }
   }
 
   has(callId: string) { return this.#calls.has(callId) }

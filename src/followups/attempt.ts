@@ -1,5 +1,5 @@
 /** One attempt to join a citizen and an agency: how it is begun, and what came of it, as the ledger tells. */
-import type { Step } from '../calls/story.ts'
+import { preempted, type Step } from '../calls/story.ts'
 import type { Duration } from '../plan/duration.ts'
 
 /** What a callback needs from the exchange. `asterisk/` provides it. */
@@ -13,6 +13,12 @@ export interface CallbackLine {
   ringing(): Promise<Set<string>>
   /** Ends one; nothing where it has ended. */
   hangUp(id: string): Promise<void>
+  /**
+   * Withdraws the callback that began last, of those that ring an agency (this one, or any if left out) where nobody has
+   * accepted yet; never one whose citizen is being rung, or talks. Resolves with its id when its line is free again;
+   * undefined: there is none. Rejects where the exchange is away.
+   */
+  giveWay(agency?: string): Promise<string | undefined>
 }
 
 export interface Ringing {
@@ -39,14 +45,15 @@ export function attemptOf(callId: string): { followUp: string, attempt: number }
 }
 
 /**
- * How an attempt ended. Of the agency: `agency-unreached` (nobody accepted), `agency-left` (before the citizen was there).
+ * How an attempt ended. Of the agency: `agency-unreached` (nobody accepted), `agency-left` (before the citizen was there);
+ * `gave-way`: withdrawn before the citizen was rung, for somebody who calls now, or every line of the agency was theirs already.
  * Of the citizen: `busy`, `no-answer`, `unreachable` (no such number, or the network is out of order), `silent` (picked up,
  * but by nobody that could be told from a voicemail), `later`, `not-needed`, `wrong-number`, `spoken` (both have talked).
  * `refused`: the dialplan would not ring the number. Where Asterisk itself ended in the middle of it: `cut-off` (the citizen was
  * being rung, or talked), or `void` (their telephone did not ring, as far as anybody knows).
  */
 export type Outcome = 'spoken' | 'not-needed' | 'later' | 'wrong-number' | 'silent' | 'no-answer' | 'busy' | 'unreachable'
-  | 'agency-unreached' | 'agency-left' | 'refused' | 'cut-off' | 'void'
+  | 'agency-unreached' | 'agency-left' | 'gave-way' | 'refused' | 'cut-off' | 'void'
 
 export interface Result {
   outcome: Outcome
@@ -71,6 +78,8 @@ export function resultOf(steps: readonly Step[], spoken: Duration): Result {
   const joinedAt = accepted && ours && theirs ? Math.max(ours.at, theirs.at) : null
   const endedAt = first('ended')?.at ?? null
   const rung = first('citizen') !== undefined
+  const tries = all.filter(step => step.kind === 'line-outcome')
+  const allFull = !accepted && tries.length > 0 && tries.every(({ facts }) => facts.outcome === 'full')
   return { outcome: outcome(), line: theirs?.facts.line ?? null, rung, joinedAt, endedAt }
 
   function outcome(): Outcome {
@@ -84,6 +93,7 @@ export function resultOf(steps: readonly Step[], spoken: Duration): Result {
     if (outcomeOfCitizen === 'busy') return 'busy'
     if (outcomeOfCitizen === 'nonexistent' || outcomeOfCitizen === 'unavailable') return 'unreachable'
     if (outcomeOfCitizen === 'noanswer') return 'no-answer'
+    if (!rung && (first('hangup')?.facts.q850 === preempted || allFull)) return 'gave-way'
     if (rung) return accepted ? 'agency-left' : 'no-answer'
     return all.some(({ kind }) => kind === 'line') ? accepted ? 'agency-left' : 'agency-unreached' : 'void'
   }

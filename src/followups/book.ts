@@ -3,7 +3,7 @@
  * a line of history, and is told to whoever listens once it is committed; so it may be asked for twice, or by two at once.
  */
 import { EventEmitter } from 'node:events'
-import type { Kysely, Transaction } from 'kysely'
+import type { ExpressionBuilder, Kysely, Transaction } from 'kysely'
 import type { Happenings } from '../calls/story.ts'
 import { attemptId, type Outcome, type Result } from './attempt.ts'
 import { agencyIn, followUpOf, make, type MissedCall, type Reason } from './make.ts'
@@ -138,13 +138,13 @@ export class Book {
     const { kind } = this.#records
     return this.#change(async (db, tell) => {
       const hourAgo = now - 3_600_000
-      const { made } = await db.selectFrom('attempts').select(({ fn }) => fn.countAll<number>().as('made')).where('begunAt', '>', hourAgo).executeTakeFirstOrThrow()
+      const { made } = await db.selectFrom('attempts').select(({ fn }) => fn.countAll<number>().as('made')).where('begunAt', '>', hourAgo).where(counts).executeTakeFirstOrThrow()
       const left = Math.min(allowance, cityHourly - Number(made))
       if (left <= 0) return []
       const due = await firstDue(db, kind, now, free, left, busy)
       const taken = new Set<string>()
       const numbers = anyOf(kind, numbersOf(due))
-      const rung = new Map((await db.selectFrom('attempts').select('cli').select(({ fn }) => fn.countAll<number>().as('rung')).where('cli', 'in', numbers).where('begunAt', '>', hourAgo).groupBy('cli').execute()).map(row => [row.cli, Number(row.rung)]))
+      const rung = new Map((await db.selectFrom('attempts').select('cli').select(({ fn }) => fn.countAll<number>().as('rung')).where('cli', 'in', numbers).where('begunAt', '>', hourAgo).where(counts).groupBy('cli').execute()).map(row => [row.cli, Number(row.rung)]))
       const callers = new Set((await db.selectFrom('calls').select('cli').distinct().where('cli', 'in', numbers).execute()).map(({ cli }) => cli))
       const attempts: (Attempt & { of: FollowUp })[] = []
       for (const of of due) {
@@ -162,14 +162,29 @@ export class Book {
       }
       const moved = await claimAttempts(db, kind, attempts)
       const claimed = attempts.filter(({ followupId }) => moved.has(followupId))
-      for (const { of, attempt, by } of claimed) tell({ ...of, state: from('begins').to, attempt }, by, 'begins', { attempt, why: of.why })
+      const { to } = from('begins')
+      for (const { of, attempt, by } of claimed) tell({ ...of, state: to, attempt }, by, 'begins', { attempt, why: of.why })
       return claimed.map(({ of, attempt }) => ({ followUp: of, attempt }))
     })
   }
 
-  /** Attempts that have not ended. */
-  async active(): Promise<Attempt[]> {
-    return this.#records.db.selectFrom('attempts').selectAll().where('state', '<>', 'ended').orderBy('madeAt').execute()
+  /** How many attempts have not ended, by the agency whose lines they are for. */
+  async going(): Promise<Map<string, number>> {
+    const rows = await this.#records.db.selectFrom('attempts').select('agency').select(({ fn }) => fn.countAll<number>().as('count')).where('state', '<>', 'ended').groupBy('agency').execute()
+    return new Map(rows.map(({ agency, count }) => [agency, Number(count)]))
+  }
+
+  /** Of these attempts (`attemptId`), those that have not ended. */
+  async unended(ids: ReadonlySet<string>): Promise<Set<string>> {
+    if (ids.size === 0) return new Set()
+    return new Set((await this.dialling()).map(({ attempt: { followupId, attempt } }) => attemptId(followupId, attempt)).filter(id => ids.has(id)))
+  }
+
+  /** The first claims that were made before `early` (or after `late`, by a clock that has been put back since) and have not begun. */
+  async unbegun(early: number, late: number, limit: number): Promise<Claim[]> {
+    const rows = await this.#records.db.selectFrom('attempts').select(['followupId', 'attempt']).where('state', '=', 'claimed').where('state', '<>', 'ended')          // by the index of those that go on
+      .where(({ or, eb }) => or([eb('madeAt', '<', early), eb('madeAt', '>', late)])).orderBy('madeAt').limit(limit).execute()
+    return rows.map(({ followupId, attempt }) => ({ followUp: { id: followupId }, attempt }))
   }
 
   /** Attempts that may be ringing, each with its follow-up. */
@@ -356,6 +371,9 @@ async function hasCalled(db: Db, cli: string): Promise<boolean> {
 async function byId(db: Kysely<Tables>, kind: StoreKind, ids: readonly string[]): Promise<Map<string, FollowUp>> {
   return new Map((await db.selectFrom('followups').selectAll().where('id', 'in', anyOf(kind, ids)).execute()).map(followUp => [followUp.id, followUp]))
 }
+
+/** Whose attempt gave way was not rung: it counts for no hour. */
+const counts = ({ or, eb }: ExpressionBuilder<Tables, 'attempts'>) => or([eb('outcome', 'is', null), eb('outcome', '<>', 'gave-way' satisfies Outcome)])
 
 const numbersOf = (all: readonly { cli: string | null }[]) => [...new Set(all.flatMap(({ cli }) => cli ?? []))]
 

@@ -5,6 +5,9 @@ import { deskOf, nextHour, policyOf } from '../plan/follow-up-policy.ts'
 import type { Plan } from '../plan/plan.ts'
 import type { Attempt, FollowUp } from '../records/follow-up.ts'
 
+/** When what gave way is tried again, ms. Whoever it gave way to is then known, and is waited for. */
+const soon = 5_000
+
 export interface Next { happening: Happening, set: Partial<FollowUp>, who: string }
 
 /** @param now Unix ms */
@@ -21,6 +24,7 @@ export function afterAttempt(plan: Plan, followUp: FollowUp, { by }: Pick<Attemp
     case 'wrong-number': return person('wrong-number', {}, 'citizen')
     case 'later': return again(policy.later, { why: 'later' })
     case 'refused': return person('number-refused')
+    case 'gave-way': return again(soon, { why: 'gave-way', priority: followUp.priority })       // nobody's failure; whoever wanted it still does
   }
   // Whoever asked for this one call decides what is next.
   if (by !== 'policy') return person(outcome)

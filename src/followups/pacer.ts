@@ -19,11 +19,15 @@ export interface PacerOptions {
   ready: () => boolean
   /** Takes claims that it may know already; rejects where the queue is away. */
   queue: (claims: Claim[]) => Promise<void>
+  /** @see CallbackLine.giveWay */
+  giveWay: () => Promise<string | undefined>
   log: Logger
 }
 
 /** How often it looks. */
 const tick = milliseconds(100)
+/** Claimed at most in one go: more are faster by little, and are held in memory meanwhile. */
+const most = 1_000
 /** A claim that is not begun after this long is queued again: the queue may have been flushed, ms. */
 const forgotten = 2_000
 
@@ -32,6 +36,9 @@ export class Pacer {
   readonly #rounds: Rounds
   #queueing: Promise<void> | undefined
   #escalatedAt = 0
+  #remindedAt = 0
+  /** Those that were withdrawn, and whose end is not read yet. */
+  #withdrawn = new Set<string>()
 
   constructor(options: PacerOptions) {
     this.#options = options
@@ -56,12 +63,19 @@ export class Pacer {
       await book.escalate(now)
     }
     if (!ready() || outboundTrunk(plan()) === undefined) return false
-    const active = await book.active()
-    const stuck = active.filter(({ state, madeAt }) => state === 'claimed' && Math.abs(now - madeAt) > forgotten)
-    if (stuck.length > 0) await queue(stuck.map(({ followupId, attempt }) => ({ followUp: { id: followupId }, attempt })))
-    const due = await book.nextDue()
-    if (due === null || due > now) return false
-    const claims = await book.claim(now, await this.#room(active.map(({ agency }) => agency)))
+    if (Math.abs(now - this.#remindedAt) >= 1_000) {
+      this.#remindedAt = now
+      const stuck = await book.unbegun(now - forgotten, now + forgotten, most)
+      if (stuck.length > 0) await queue(stuck)
+    }
+    const going = await book.going()
+    const next = await book.nextDue()
+    const isDue = next !== null && next <= now
+    if (going.size === 0 && !isDue) return false
+    const calls = await this.#options.live()
+    await this.#giveWay(going, calls)
+    if (!isDue) return false
+    const claims = await book.claim(now, this.#room(going, calls))
     // While Redis takes these, the store is asked for the next ones. What it does not take is queued again, as `stuck`.
     const before = this.#queueing
     this.#queueing = claims.length > 0 ? queue(claims) : undefined
@@ -70,19 +84,33 @@ export class Pacer {
     return claims.length > 0
   }
 
-  /** How much may be begun now. */
-  async #room(ringing: string[]): Promise<{ allowance: number, free: Map<string, number>, busy: Set<string> }> {
+  /** Calls have come in on what is kept free for them: what rings, and nobody has accepted, makes it free again. */
+  async #giveWay(going: Map<string, number>, calls: StoredCall[]) {
+    this.#withdrawn = await this.#options.book.unended(this.#withdrawn)
+    for (let over = -this.#onTrunk(sum(going) - this.#withdrawn.size, calls); over > 0; over--) {
+      const id = await this.#options.giveWay()
+      if (id === undefined) return
+      this.#withdrawn.add(id)
+    }
+  }
+
+  /** How many more the trunk takes; fewer than none where too many are on it. */
+  #onTrunk(callbacks: number, calls: StoredCall[]) {
     const plan = this.#options.plan()
-    const { channels, reserve } = plan.followups.outbound
-    const calls = await this.#options.live()
-    const onTrunk = plan.trunks.get(outboundTrunk(plan)!)!.channels ?? Infinity
-    const left = onTrunk - reserve - calls.length - ringing.length
+    return (plan.trunks.get(outboundTrunk(plan)!)!.channels ?? Infinity) - plan.followups.outbound.reserve - calls.length - callbacks
+  }
+
+  /** How much may be begun now. */
+  #room(going: Map<string, number>, calls: StoredCall[]): { allowance: number, free: Map<string, number>, busy: Set<string> } {
+    const plan = this.#options.plan()
     const free = new Map(agencies(plan).map(({ id, lines }) => {
       const here = calls.filter(({ agency }) => agency === id)
       // Somebody waits for this agency now: they come first.
       if (here.some(({ connectedAt }) => connectedAt === null)) return [id, 0]
-      return [id, lines.reduce((sum, { capacity }) => sum + capacity, 0) - here.length - ringing.filter(agency => agency === id).length]
+      return [id, lines.reduce((sum, { capacity }) => sum + capacity, 0) - here.length - (going.get(id) ?? 0)]
     }))
-    return { allowance: Math.min(channels - ringing.length, left), free, busy: new Set(calls.flatMap(({ cli }) => cli ?? [])) }
+    return { allowance: Math.min(most, plan.followups.outbound.channels - sum(going), this.#onTrunk(sum(going), calls)), free, busy: new Set(calls.flatMap(({ cli }) => cli ?? [])) }
   }
 }
+
+const sum = (counts: Map<string, number>) => counts.values().reduce((all, one) => all + one, 0)

@@ -1,5 +1,5 @@
 /**
- * One part of the follow-ups' bench, in a process of its own: `node followups-run.ts create|due|restart|rates <folder> <redis>`. Prints its
+ * One part of the follow-ups' bench, in a process of its own: `node followups-run.ts create|due|kill|restart|wide|rates <folder> <redis>`. Prints its
  * figures as JSON. The store is a real SQLite file, Redis is real; the exchange is a stub that takes each callback on at once, and
  * whose citizens have all been spoken with 50 ms later.
  */
@@ -15,6 +15,7 @@ import type { Step } from '../../src/calls/story.ts'
 import { Book, type Claim } from '../../src/followups/book.ts'
 import { Jobs } from '../../src/followups/jobs.ts'
 import { Pacer } from '../../src/followups/pacer.ts'
+import type { Plan } from '../../src/plan/plan.ts'
 import { readPlan } from '../../src/plan/read.ts'
 import { Records } from '../../src/records/records.ts'
 import { rss } from './machine.ts'
@@ -25,13 +26,19 @@ const count = 100_000
 const due = 2_000
 const jobsCount = 10_000
 const atOnce = 1_000
+/** Where there is a line for everybody. The plan's schema allows no such exchange: it is given to the plan behind it. */
+const wide = part === 'wide'
 /** So many citizens there are; each has called once an hour. */
 const citizens = 10_000
 const free = new Map(['bpbd', 'ambulans', 'wali-kota'].map(agency => [agency, Math.ceil(atOnce / 3)]))
 
 const text = await readFile(join(project, 'dialplan', 'plan.yaml'), 'utf8')
-const { plan } = readPlan(`${text.replace(/^followups:\n(?: .*\n|\n)*/m, '').replaceAll(/capacity: \d+/g, 'capacity: 500')}
+const { plan: read } = readPlan(`${text.replace(/^followups:\n(?: .*\n|\n)*/m, '').replaceAll(/capacity: \d+/g, 'capacity: 500')}
 followups: { stale: 10080 min, policy: { delay: 600 min, deadline: 10080 min }, outbound: { channels: ${atOnce}, hourly: 60, cityHourly: 100000 } }\n`, { file: 'plan.yaml' })
+const plan: Plan = wide ? {
+  ...read, followups: { ...read.followups, outbound: { ...read.followups.outbound, channels: count } },
+  nodes: new Map([...read.nodes].map(([id, node]) => [id, node.kind === 'agency' ? { ...node, lines: node.lines.map(line => ({ ...line, capacity: count })) } : node]))
+} : read
 const log = pino({ level: 'error' }, pino.destination(2))
 const file = join(folder, 'records.sqlite')
 const records = await Records.open({ file }, log)
@@ -54,7 +61,7 @@ function service(rung: (followUp: string) => void, queued: (claims: Claim[]) => 
       if (settles) talking.push(attempt)
     }
   })
-  const pacer = new Pacer({ book, plan: () => plan, live: () => records.live(), ready: () => jobs.up, queue: async claims => { await jobs.queue(claims); queued(claims) }, log })
+  const pacer = new Pacer({ book, plan: () => plan, live: () => records.live(), ready: () => jobs.up, queue: async claims => { await jobs.queue(claims); queued(claims) }, giveWay: async () => undefined, log })
   const over = new AbortController()
   const settling = (async () => {
     while (!over.signal.aborted) {
@@ -150,6 +157,14 @@ const parts: Record<string, () => Promise<unknown>> = {
     const after = await memory()
     await close()
     return { open, first, thousand, all, worked, rss: { before, highest, after } }
+  },
+
+  /** The same once more, of as many citizens as follow-ups, and with a line and a channel for each. */
+  async wide() {
+    const everybody = `'+627215550' || printf('%05d', rowid % ${count})`
+    sql('delete from attempts', `update calls set cli = ${everybody}`, `update followups set cli = ${everybody}, state = 'open', attempt = 0, ended_at = null, ended_by = null, due_at = 0`)
+    await flush()
+    return parts['restart']!()
   },
 
   /** The same jobs by plain BullMQ and by us: into the queue (of ours: claimed in the store before), and through a worker (of ours: begun in the store before). */

@@ -19,6 +19,8 @@ export interface FollowUpFigures {
   due: { late: Quantiles, rss: { before: number, after: number } }
   /** ms from the start (the store is open) until the first is queued, those that were being rung (1,000), and all; until all were worked off. */
   restart: { open: number, first: number, thousand: number, all: number, worked: number, rss: { before: number, highest: number, after: number } }
+  /** The same, with a line and a channel for everybody: nothing is paced. */
+  wide: FollowUpFigures['restart']
   /** Jobs a second. */
   rates: Record<'plain' | 'ours', { enqueue: number, processing: number }>
 }
@@ -46,5 +48,6 @@ export async function followUpTimes(say: (line: string) => void): Promise<Follow
   const [create, due] = [await part<FollowUpFigures['create']>('create'), await part<FollowUpFigures['due']>('due')]
   await part('kill')
   const restart = await part<FollowUpFigures['restart']>('restart')
-  return { create, due, restart, rates: await part('rates') }
+  const wide = await part<FollowUpFigures['restart']>('wide')
+  return { create, due, restart, wide, rates: await part('rates') }
 }

@@ -36,17 +36,24 @@ prompts:
 const at = (time: string) => DateTime.fromISO(time, { zone: plan.timezone }).toMillis()
 const [noon, evening, night] = [at('2027-03-15T12:00'), at('2027-03-15T18:00'), at('2027-03-15T23:00')] as const
 
-/** Plays a call on the fake exchange with the real walk, to its end. `cli` is the caller's number. */
-async function play({ number, at, press = [], busy = [], dead = [] }: Supposition, { plan: its = plan, cli = '+627215550112' } = {}) {
+/** Plays a call on the fake exchange with the real walk, to its end. `cli` is the caller's number; `calledBack` are lines that callbacks ring. */
+async function play({ number, at, press = [], busy = [], dead = [] }: Supposition, { plan: its = plan, cli = '+627215550112', calledBack = [] as string[] } = {}) {
   const plan = its
   const exchange = new FakeExchange(plan)
   for (const id of busy) exchange.lines.get(id)!.behaviour = 'busy'
   for (const id of dead) exchange.lines.get(id)!.behaviour = 'unavailable'
+  for (const id of calledBack) exchange.lines.get(id)!.behaviour = 'full'
   let notes = 0
   const switchboard = new Switchboard({
-    plan: () => plan, log: pino({ level: 'silent' }), now: () => at,
+    plan: () => plan, log: pino({ level: 'silent' }), now: () => at, giveWay,
     noteFor: callId => (kind, facts) => { exchange.steps.push({ callId, key: `service-${++notes}`, at: Date.now(), witness: 'service', kind, facts } as Step) }
   })
+  // A line that a callback rings is free again when that gives way.
+  async function giveWay(agency: string) {
+    const line = calledBack.find(id => id.startsWith(agency) && exchange.lines.get(id)!.behaviour === 'full')
+    if (line !== undefined) exchange.lines.get(line)!.behaviour = 'answers'
+    return line !== undefined
+  }
   exchange.onReturned = (callId, agency, status) => { switchboard.comesBack(callId, { agency, status }) }
   const caller = exchange.arrives(cli)
   const heard: string[] = []
@@ -106,6 +113,17 @@ test.each<[string, Omit<Supposition, 'number'>, string[], object]>([
   const played = await play({ number: '112', ...supposition })
   expect(toldBy(played.steps)).toEqual(way)
   expect(played.record).toMatchObject(record)
+})
+
+test('a line that a callback rings is the caller\'s, before the overflow and the apology', async () => {
+  const { steps, record } = await play({ number: '112', at: noon, press: ['1'], busy: ['bpbd-1'] }, { calledBack: ['bpbd-2'] })
+  expect(toldBy(steps)).toEqual(['menu utama', 'key 1 bpbd', 'agency bpbd', 'line bpbd-1', 'line bpbd-2', 'agency bpbd', 'line bpbd-1', 'line bpbd-2'])
+  expect(record).toMatchObject({ disposition: 'answered', line: 'bpbd-2' })
+})
+
+test('a caller for whom another line is free takes no line from a callback', async () => {
+  const { steps } = await play({ number: '112', at: noon, press: ['1'] }, { calledBack: ['bpbd-1'] })
+  expect(toldBy(steps)).toEqual(['menu utama', 'key 1 bpbd', 'agency bpbd', 'line bpbd-1', 'line bpbd-2'])
 })
 
 test('the record says why an agency was passed over', async () => {

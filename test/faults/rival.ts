@@ -34,7 +34,7 @@ const jobs = new Jobs({
     if (followUp) await line.ring(ringing(plan, followUp, attempt.attempt))
   }
 })
-const pacer = new Pacer({ book, plan: () => plan, live: () => records.live(), ready: () => ari.up && jobs.up, queue: claims => jobs.queue(claims), log })
+const pacer = new Pacer({ book, plan: () => plan, live: () => records.live(), ready: () => ari.up && jobs.up, queue: claims => jobs.queue(claims), giveWay: () => line.giveWay(), log })
 ari.open()
 jobs.start()
 pacer.start()

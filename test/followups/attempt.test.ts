@@ -19,6 +19,7 @@ const citizenUp: Told = [900, 'citizen-up', {}]
 const citizenThere: Told = [2_000, 'connected', them]
 const key = (digit: string): Told => [1_900, 'citizen-key', { key: digit }]
 const outcome = (what: Happenings['citizen-outcome']['outcome'], at = 5_000): Told => [at, 'citizen-outcome', { outcome: what, q850: null }]
+const withdrawn = (at: number): Told => [at, 'hangup', { by: 'us', q850: 8 }]
 const ended = (at: number): Told => [at, 'ended', {}]
 const agencyWaits = [line, accepted, agencyThere, citizen]
 
@@ -26,6 +27,12 @@ describe('how an attempt ended', () => {
   test.each<[string, Told[], string]>([
     ['nothing is known of it', [], 'void'],
     ['the agency\'s lines were rung, and nobody accepted', [line, [400, 'line-outcome', { ...bpbd, outcome: 'busy', q850: 17 }], ended(500)], 'agency-unreached'],
+    ['it was withdrawn while the agency\'s lines were rung', [line, withdrawn(400), ended(500)], 'gave-way'],
+    ['it was ended otherwise while the agency\'s lines were rung', [line, [400, 'hangup', { by: 'us', q850: 16 }], ended(500)], 'agency-unreached'],
+    ['it was withdrawn in the moment in which the agency accepted', [line, accepted, withdrawn(505), ended(510)], 'gave-way'],
+    ['live callers have all the lines', [line, [110, 'line-outcome', { ...bpbd, outcome: 'full', q850: 17 }], ended(120)], 'gave-way'],
+    ['of the lines one is full, and one busy', [line, [110, 'line-outcome', { ...bpbd, outcome: 'full', q850: 17 }], [200, 'line-outcome', { ...bpbd, line: 'bpbd-2', outcome: 'busy', q850: 17 }], ended(210)], 'agency-unreached'],
+    ['it was to be withdrawn, and the citizen was being rung already', [...agencyWaits, withdrawn(700), ended(710)], 'agency-left'],
     ['the agency accepted and left before the citizen was rung', [line, accepted, agencyThere, ended(550)], 'agency-left'],
     ['the agency accepted and left while the citizen was rung', [...agencyWaits, ended(900)], 'agency-left'],
     ['the citizen is busy', [...agencyWaits, outcome('busy'), ended(5_001)], 'busy'],
@@ -54,7 +61,7 @@ describe('how an attempt ended', () => {
 
   test('does not depend on the order in which its steps come, nor on how often', () => {
     const happening: fc.Arbitrary<Told> = fc.tuple(fc.integer({ min: 0, max: 30 }), fc.constantFrom(
-      line, accepted, agencyThere, citizen, citizenUp, citizenThere, key('1'), key('2'), key('talk'), outcome('busy'), outcome('noanswer'), ended(0),
+      line, accepted, agencyThere, citizen, citizenUp, citizenThere, key('1'), key('2'), key('talk'), outcome('busy'), outcome('noanswer'), withdrawn(0), ended(0),
       [0, 'connected', { agency: 'bpbd', line: 'bpbd-2' }] as Told)).map(([at, [, kind, facts]]) => [at, kind, facts] as Told)
     fc.assert(fc.property(fc.array(happening, { maxLength: 14 }).chain(told => {
       const all = steps(...told)

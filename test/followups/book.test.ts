@@ -167,6 +167,16 @@ describe.each([['sqlite', onSqlite], ['postgresql', onPostgres]])('the book on %
       expect(await claim(now + 6 * minute)).toEqual([])
       expect(await only()).toMatchObject({ state: 'person', why: 'rung-too-often', list: 'posko' })
     })
+    test('what gave way to a live caller rang nobody: it counts for no hour', async () => {
+      plan = planWith('{ policy: { delay: 0 s, spacing: [1 min], attempts: 9 }, outbound: { channels: 10, hourly: 1, cityHourly: 1 } }')
+      await misses('a')
+      for (let n = 1; n <= 3; n++) {
+        const [claimed] = await claim(now + n * minute)
+        await book.begin({ followUp: claimed!.followUp.id, attempt: n }, now + n * minute)
+        await book.settle([{ followUp: claimed!.followUp.id, attempt: n, result: result('gave-way') }], now + n * minute)
+      }
+      expect(await only()).toMatchObject({ state: 'open', why: 'gave-way', attempt: 3, tried: 0, agencyFailed: 0, dueAt: now + 3 * minute + 5_000 })
+    })
     test('the city has an hourly budget: beyond it all wait', async () => {
       plan = planWith('{ policy: { delay: 0 s }, outbound: { channels: 10, cityHourly: 2 } }')
       for (let n = 0; n < 4; n++) await misses(`call-${n}`, { cli: citizen(n), at: n })

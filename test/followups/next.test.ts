@@ -40,6 +40,10 @@ describe('after an attempt of the policy\'s', () => {
     expect(next.set.tried).toBeUndefined()
     expect(after(outcome, { agencyFailed: 1 })).toMatchObject({ happening: 'handed', set: { why: outcome } })
   })
+  test('what gave way to a live caller is nobody\'s failure, and is tried again soon', () => {
+    expect(after('gave-way', { tried: 2, agencyFailed: 1 })).toEqual({ happening: 'again', set: { dueAt: now + 5_000, why: 'gave-way', priority: 3 }, who: 'policy' })
+    expect(after('gave-way', { priority: 0 }, 'dewi')).toMatchObject({ happening: 'again', set: { dueAt: now + 5_000, priority: 0 } })
+  })
 })
 
 test('whoever asked for this one call decides what is next', () => {

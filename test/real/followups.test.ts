@@ -169,6 +169,48 @@ test('a callback that rings is withdrawn as soon as nothing is owed any more', a
   await city.quiet()
 })
 
+test('a callback that rings the only line gives way to a live caller, and is made when they have done', async () => {
+  const number = '+627215550172'
+  const rung: IncomingCall[] = []
+  city.line('hallo-1', call => {
+    rung.push(call)
+    return call.from === number ? call.ring() : call.answer()
+  })
+  await misses(number, '3', 'sambung-wali-kota')
+  const callback = await eventually('the callback rings', async () => rung[1])
+  const call = city.dial({ from: '+627215550173' })
+  await call.answered
+  await call.press('3')
+  const live = await eventually('the line rings for the caller', async () => rung.find(({ from }) => from === '+627215550173'))
+  expect((await callback.ended).by).toBe('there')
+  await Promise.all([hearsBytes(live, voice('caller')), hearsBytes(call, voice('hallo')), call.say(voice('caller')), live.say(voice('hallo'))])
+  expect(rung.map(({ from }) => from)).toEqual([number, number, '+627215550173'])
+  const waits = await becomes(number, { state: 'open', why: 'gave-way' })
+  city.line('hallo-1', accepts)
+  does(number, answersWith('3', 'telepon-balik'))
+  await call.hangUp()
+  expect(await becomes(number, { state: 'closed' })).toMatchObject({ why: 'not-needed', agencyFailed: waits.agencyFailed, tried: 0 })
+  expect((await city.service.book.get(waits.id))!.attempts.map(({ outcome }) => outcome)).toContain('gave-way')
+  expect(rings.filter(({ line }) => line === number)).toHaveLength(1)
+  await city.quiet()
+})
+
+test('a callback that the agency has accepted gives way to nobody: the citizen is being rung', async () => {
+  const number = '+627215550174'
+  let legs = 0
+  city.line('hallo-1', call => legs++ === 0 ? call.ring() : accepts(call))
+  does(number, async call => call.ring())
+  await misses(number, '3', 'sambung-wali-kota')
+  const ringing = await eventually('the citizen is rung', async () => rings.findLast(({ line }) => line === number), 30_000)
+  await misses('+627215550175', '3')
+  expect(ringing.ending).toBeNull()
+  await ringing.answer()
+  await city.ear.hears(ringing, 'telepon-balik')
+  await ringing.press('3')
+  expect(await becomes(number, { state: 'closed' })).toMatchObject({ why: 'not-needed' })
+  expect((await city.service.book.get((await followUp(number))!.id))!.attempts.map(({ outcome }) => outcome)).not.toContain('gave-way')
+})
+
 test('who reaches the agency meanwhile is not rung any more', async () => {
   await misses('+627215550159')
   await becomes('+627215550159', { agencyFailed: 1 })
