@@ -29,6 +29,7 @@ export async function runCell(ground: Ground, fault: Fault, moment: Moment, numb
     await work().catch((error: Error) => { complaints.push(`${what}: ${error.message}`) })
   }
   ground.calm()
+  await fault.before?.(ground)
   await ground.ready()
   const began = Date.now() - 1000
   const { citizen, next } = await moment.come(ground, number)

@@ -23,6 +23,8 @@ export interface Expectation {
 
 export interface Fault {
   name: string
+  /** Before the call. */
+  before?(ground: Ground): Promise<unknown>
   strike(ground: Ground): Promise<unknown>
   heal?(ground: Ground): Promise<unknown>
   /** Whether it has really broken what it should: asked before it is healed. */
@@ -167,9 +169,23 @@ export function faults(): Fault[] {
       // Until the last process of the one that was killed has seen that it is alone, a new one refuses to start.
       heal: ({ database }) => eventually('PostgreSQL starts again', async () => { await database.start(); return true })
     },
-    { name: 'the service\'s clock is stepped by +1 h', short: ['greeting'], strike: ground => ground.step(hour), heal: ground => ground.step(0) },
-    { name: 'the service\'s clock is stepped by -1 h', short: ['returned'], strike: ground => ground.step(-hour), heal: ground => ground.step(0) }
+    ...clocks('the service\'s clock is', ['greeting'], ['returned'], { step: (ground, ms) => ground.step(ms) }),
+    ...clocks('Asterisk\'s clock is', ['talking'], ['menu'], { ofAsterisk: true, step: (ground, ms) => ground.stepAsterisk(ms) }),
+    ...clocks('the machine\'s clock (the service\'s and Asterisk\'s) is', ['line rings'], ['answer'], {
+      ofAsterisk: true, step: (ground, ms) => Promise.all([ground.step(ms), ground.stepAsterisk(ms)])
+    })
   ]
+}
+
+/** An hour on, and an hour back. */
+function clocks(whose: string, on: MomentName[], back: MomentName[], { ofAsterisk = false, step }: { ofAsterisk?: boolean, step(ground: Ground, ms: number): Promise<unknown> }): Fault[] {
+  return ([['+1 h', hour, on], ['-1 h', -hour, back]] as const).map(([by, ms, short]) => ({
+    name: `${whose} stepped by ${by}`, short, strike: ground => step(ground, ms), heal: ground => step(ground, 0),
+    ...ofAsterisk ? {
+      before: ground => ground.giveAsteriskAClock(), nativeOnly: 'libfaketime is preloaded into Asterisk from our root',
+      bites: async ground => Math.abs(await ground.city.clock() - (Date.now() + ms)) < 60_000
+    } : {}
+  }) satisfies Fault)
 }
 
 async function slowDown(ground: Ground, stop: AbortSignal) {

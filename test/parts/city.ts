@@ -59,8 +59,10 @@ export interface City extends AsyncDisposable {
   channels(): Promise<string[]>
   /** The bridges, as Asterisk says. */
   bridges(): Promise<string[]>
-  /** A global variable of Asterisk's, or a function; undefined where it is not set. */
+  /** A global variable of Asterisk's; undefined where it is not set. */
   variable(name: string): Promise<string | undefined>
+  /** What time it is to Asterisk, Unix ms. */
+  clock(): Promise<number>
   /** Those of the channels that are in the service's hands. */
   inService(): Promise<string[]>
   /** Resolves when nothing is left behind anywhere: no channel, no bridge, no listener, no call in our hands. */
@@ -186,7 +188,8 @@ export async function openCity(
     },
     channels,
     bridges: async () => (await ari<{ id: string }[]>('bridges')).map(({ id }) => id),
-    variable: async name => (await ari<{ value?: string }>(`asterisk/variable?variable=${encodeURIComponent(name)}`)).value,
+    variable: async name => (await ari<{ value?: string }>(`asterisk/variable?variable=${name}`)).value,
+    clock: async () => Date.parse((await ari<{ timestamp: string }>('asterisk/ping')).timestamp),
     inService: async () => {
       const there = new Set(await channels())
       return (await ari<{ channel_ids?: string[] }>('applications/satunomor')).channel_ids?.filter(id => there.has(id)) ?? []
