@@ -33,6 +33,8 @@ export interface Fault {
   notices?: Partial<Record<MomentName, Expectation>>
   /** true: what happens meanwhile need not be on record, or not as it was. */
   losesTheLedger?: true
+  /** true: a call that it ends is one whose caller has gone, to Asterisk, and is on record as that. */
+  losesAsIfGone?: true
   /** Why it cannot be done with parts in containers. */
   nativeOnly?: string
   /** The moments of it that the short run tries. */
@@ -54,6 +56,13 @@ const serviceAway: Fault['notices'] = {
   returned: within(untilTheFallback, 'another human')
 }
 const lost = within(0, 'lost')
+/**
+ * Asterisk counts how long no sound has come (`rtp_timeout`, 300 s) by the time of day. Stepped forward by more, it ends every call for
+ * which it happens to ask before their next sound is in, 20 ms later: it asks when another call begins or is answered just then.
+ */
+const soundSeemsLongGone: Fault['notices'] = Object.fromEntries(
+  (['ringing in', 'greeting', 'menu', 'choice', 'line rings', 'answer', 'talking', 'returned'] as const).map(name => [name, within(Infinity, 'as ever', 'lost')])
+)
 const hour = 3_600_000
 
 const readyz = async (ground: Ground) => (await ground.ask('/readyz'))?.status
@@ -184,7 +193,8 @@ function clocks(whose: string, on: MomentName[], back: MomentName[], { ofAsteris
     ...ofAsterisk ? {
       before: ground => ground.giveAsteriskAClock(), nativeOnly: 'libfaketime is preloaded into Asterisk from our root',
       bites: async ground => Math.abs(await ground.city.clock() - (Date.now() + ms)) < 60_000
-    } : {}
+    } : {},
+    ...ofAsterisk && ms > 0 ? { notices: soundSeemsLongGone, losesAsIfGone: true } : {}
   }) satisfies Fault)
 }
 
