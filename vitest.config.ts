@@ -1,7 +1,7 @@
 import { defineConfig } from 'vitest/config'
 
 /** Of the real ones: those in which milliseconds count, or that fill the machine. */
-const alone = ['test/real/{hang-up,sound,surge,ugly}.test.ts', 'test/faults/**/*.test.ts']
+const alone = ['test/real/{hang-up,sound,surge,ugly,watchdog}.test.ts', 'test/faults/**/*.test.ts']
 const real = { setupFiles: 'test/parts/seed.ts', globalSetup: 'test/parts/sounds.ts', maxConcurrency: 3, testTimeout: 60_000, hookTimeout: 120_000 }
 
 /**
