@@ -9,12 +9,12 @@
  */
 import { createReadStream } from 'node:fs'
 import { dirname } from 'node:path'
-import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
 import { DateTime } from 'luxon'
 import { pino } from 'pino'
-import { parseCel, stepOf } from './asterisk/cel.ts'
+import { readCel } from './asterisk/cel-lines.ts'
+import { stepOf } from './asterisk/cel.ts'
 import { ledgerFiles } from './asterisk/ledger.ts'
 import { Records } from './records/records.ts'
 import { places, readSettings } from './settings.ts'
@@ -40,7 +40,7 @@ export interface AuditReport {
   unsigned: string[]
   /** What became of the follow-ups of the period's calls: how many stand where. */
   followUps: Record<string, number>
-  /** Lines of the ledger that cannot be read. */
+  /** Pieces of the ledger that are no line of it. */
   unreadable: number
   /** arrived = sum of the dispositions + live, and nothing is in the five lists. */
   balanced: boolean
@@ -79,16 +79,18 @@ async function readLedger(file: string, from: number, to: number) {
   const ended = new Set<string>()
   let unreadable = 0
   for (const path of await ledgerFiles(file)) {
-    for await (const line of createInterface({ input: createReadStream(path), crlfDelay: Infinity })) {
-      if (line === '') continue
-      try {
-        const step = stepOf(parseCel(line), 'audit')
+    let rest = ''
+    for await (const piece of createReadStream(path, 'latin1')) {
+      const { lines, end } = readCel(rest += piece)
+      rest = rest.slice(end)
+      for (const { text, event } of lines) {
+        const step = event && stepOf(event, 'audit')
         if (step?.kind === 'arrived' && step.at >= from && step.at < to) arrived.add(step.callId)
         if (step?.kind === 'ended') ended.add(step.callId)
-      } catch {
-        unreadable++                   // counted and told: it may be the torn end of a killed Asterisk
+        if (!event && text.trim() !== '') unreadable++           // counted and told: it may be what a killed Asterisk left of a line
       }
     }
+    if (rest !== '') unreadable++
   }
   return { arrived, ended, unreadable }
 }

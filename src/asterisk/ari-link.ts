@@ -6,6 +6,7 @@ import { ariClient } from './ari-client.ts'
 import { AsteriskAway, meaning } from './ari-errors.ts'
 import { heard } from './ari-events.ts'
 import { AriHttp } from './ari-http.ts'
+import { AriSocket, atOnce, type Answer } from './ari-socket.ts'
 
 export interface AriSite {
   /** e.g. `http://127.0.0.1:8088` */
@@ -17,7 +18,7 @@ export interface AriSite {
 
 /** The parts of ari-client that its types do not name. */
 interface Inside {
-  _ws?: NodeJS.EventEmitter & { terminate(): void }
+  _ws?: NodeJS.EventEmitter & { terminate(): void, send(text: string, done: (error?: Error) => void): void }
   _swagger: { apis: Record<string, { operations: Record<string, Operation>, models?: Record<string, unknown> } | undefined> }
 }
 
@@ -42,13 +43,15 @@ export interface AriLinkOptions {
 
 /** What comes back of our beats. */
 const beatBack = 'ChannelUserevent'
+/** How Asterisk answers what was asked over the websocket; its filter of events holds for that, too. */
+const answered = 'RESTResponse'
 const wanted: ReadonlySet<string> = new Set([...heard, beatBack])
 
 /** The event in a message, if it is one that ARI's description knows. */
 function eventIn(text: string, models: Record<string, unknown>): { type: string, eventname?: string } | undefined {
   try {
     const event = JSON.parse(text) as { type?: unknown, eventname?: string } | null
-    return typeof event?.type === 'string' && Object.hasOwn(models, event.type) ? event as { type: string } : undefined
+    return typeof event?.type === 'string' && (event.type === answered || Object.hasOwn(models, event.type)) ? event as { type: string } : undefined
   } catch {
     return undefined
   }
@@ -72,6 +75,7 @@ export class AriLink {
   readonly #closing = new AbortController()
   readonly #headers: { authorization: string }
   #http = new AriHttp()
+  #socket: AriSocket | undefined
   #client: Client & Inside | undefined
   #lost = new AbortController()
   #running: Promise<void> | undefined
@@ -122,9 +126,15 @@ export class AriLink {
     const known = client._swagger.apis[resource]?.operations[operation]
     if (!known) throw new TypeError(`ARI has no ${what}`)
     try {
+      const patience = this.#options.patience ?? seconds(3)
+      const url = known.urlify({ ...params })
+      if (this.#socket && atOnce.has(what)) {
+        const answer = await this.#socket.ask({ method: known.method.toUpperCase(), uri: url.slice(url.indexOf('/ari/') + 5), patience })
+        return (answer === '' ? undefined : JSON.parse(answer)) as T
+      }
       const body = known.parameters.find(({ name, paramType }) => paramType === 'body' && params[name] !== undefined)
       const answer = await this.#http.ask({
-        method: known.method, url: known.urlify({ ...params }), headers: this.#headers, patience: this.#options.patience ?? seconds(3),
+        method: known.method, url, headers: this.#headers, patience,
         ...body ? { body: JSON.stringify(params[body.name]) } : {}
       })
       return (answer === '' ? undefined : JSON.parse(answer)) as T
@@ -172,9 +182,10 @@ export class AriLink {
     client._ws!.on('error', (error: Error) => lost.abort(new AsteriskAway(`websocket: ${error.message}`)))
     client._ws!.on('close', () => lost.abort(new AsteriskAway('the websocket was closed')))
     this.#takeEvents(client)
+    this.#socket = new AriSocket(text => client._ws!.send(text, error => { if (error) lost.abort(new AsteriskAway(`websocket: ${error.message}`)) }))
     await untilAborted(started, time)
     await this.#ask(client, 'applications', 'filter', {
-      applicationName: app, filter: { allowed: [...wanted].map(type => ({ type })) }
+      applicationName: app, filter: { allowed: [...wanted, answered].map(type => ({ type })) }
     })
     this.beatAt = performance.now()
     await this.#sayThatItIsUp()
@@ -201,6 +212,7 @@ export class AriLink {
   #hear(text: string, models: Record<string, unknown>) {
     const { log, onEvent } = this.#options
     const event = eventIn(text, models)
+    if (event?.type === answered) return this.#socket?.hear(event as unknown as Answer)
     if (!event) {
       this.counts.unknownEvents++
       // Of the event only its type: the rest may be somebody's number.
@@ -241,6 +253,8 @@ export class AriLink {
     this.#lost.abort(new AsteriskAway('the link was given up'))
     this.#http.close()
     this.#http = new AriHttp()
+    this.#socket?.close()
+    this.#socket = undefined
     if (!client) return
     client._ws?.terminate()
     ;(client as unknown as NodeJS.EventEmitter).removeAllListeners()

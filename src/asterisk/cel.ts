@@ -1,50 +1,6 @@
-/**
- * One line of the ledger, as `asterisk-config/cel_custom.conf` has Asterisk write it, and what it means for a call.
- * A line that cannot be read is told apart from one that means nothing to us: nothing is swallowed.
- */
+/** What one event of the ledger means for a call. */
 import type { Disposition, Happenings, Kind, LineOutcome, Owner, Step } from '../calls/story.ts'
-
-export interface CelEvent {
-  type: string
-  /** Unix ms. */
-  at: number
-  linkedId: string
-  channelId: string
-  channelName: string
-  /** `<agency>/<line>` from the moment that a line is tried; the leg to the line inherits it, only `<agency>/` where the line rings with others. */
-  account: string
-  context: string
-  exten: string
-  number: string
-  application: string
-  userEvent: string
-  extra: string
-}
-
-const fields = 13
-
-/** Reads a line without its newline. @throws SyntaxError saying what is wrong with it */
-export function parseCel(line: string): CelEvent {
-  const parts = line.split(',')
-  if (parts.length !== fields) throw new SyntaxError(`a line of the ledger has ${parts.length} fields instead of ${fields}`)
-  if (parts[0] !== '1') throw new SyntaxError(`a line of the ledger is of version "${parts[0]}", not 1`)
-  const [, type, time, linkedId, channelId, channelName, account, context, exten, number, application, userEvent, extra] = parts as string[] & { length: 13 }
-  const at = Math.round(Number(time) * 1000)
-  if (!Number.isSafeInteger(at) || !linkedId || !type) throw new SyntaxError('a line of the ledger has no time, call or event')
-  return {
-    type, at, linkedId, channelId: channelId!, channelName: channelName!, account: account!, context: context!,
-    exten: decode(exten!), number: decode(number!), application: application!, userEvent: userEvent!, extra: decode(extra!)
-  }
-}
-
-/** What a caller sent may be no UTF-8: then its bytes are kept as Latin-1. */
-function decode(text: string) {
-  try {
-    return decodeURIComponent(text)
-  } catch {
-    return text.replace(/%([0-9a-f]{2})/gi, (_, hex) => String.fromCharCode(parseInt(hex, 16)))
-  }
-}
+import type { CelEvent } from './cel-lines.ts'
 
 /** The step of a call that an event tells of, or undefined where it tells nothing that a record needs. `key` must be unique to the event. */
 export function stepOf(event: CelEvent, key: string): Step | undefined {

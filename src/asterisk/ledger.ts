@@ -5,7 +5,8 @@ import type { Logger } from 'pino'
 import type { Step } from '../calls/story.ts'
 import { pause } from '../calls/time.ts'
 import { milliseconds } from '../plan/duration.ts'
-import { parseCel, stepOf } from './cel.ts'
+import { readCel, type CelLine } from './cel-lines.ts'
+import { stepOf } from './cel.ts'
 
 /** How far the ledger has been read: the file (by inode, since it is rotated) and the bytes of it. */
 export interface Watermark {
@@ -84,13 +85,13 @@ export class Ledger {
     this.lag = unread + next.behind
     if (unread === 0) return false
     const { buffer, bytesRead } = await opened.handle.read(Buffer.alloc(Math.min(unread, chunk)), 0, undefined, this.#at.offset)
-    const end = buffer.subarray(0, bytesRead).lastIndexOf(0x0a) + 1
+    const { lines, end } = readCel(buffer.toString('latin1', 0, bytesRead))
     if (end === 0) {
       if (bytesRead === chunk) return this.#passOver(bytesRead, 'the ledger has a line that is too long to be one; it is passed over')
       return next.last ? false : this.#passOver(bytesRead, 'a rotated file of the ledger ends in a torn line; it is passed over')
     }
     const upTo = { inode: ino, offset: this.#at.offset + end }
-    const steps = this.#stepsOf(buffer.subarray(0, end))
+    const steps = this.#stepsOf(lines)
     await take(steps, upTo)
     this.#at = upTo
     this.lag = unread - end + next.behind
@@ -134,20 +135,12 @@ export class Ledger {
       .sort((one, other) => one.at - other.at)
   }
 
-  #stepsOf(lines: Buffer): Step[] {
+  #stepsOf(lines: CelLine[]): Step[] {
     const steps: Step[] = []
-    let offset = this.#at.offset
-    for (const written of lines.toString('latin1').split('\n')) {
-      const place = offset
-      offset += written.length + 1
-      if (written === '') continue
-      const line = Buffer.from(mended(written), 'latin1')
-      try {
-        const step = stepOf(parseCel(line.toString('utf8')), keyOf(line))
-        if (step) steps.push(step)
-      } catch (error) {
-        this.#options.log.error({ err: error, offset: place }, 'a line of the ledger cannot be read')
-      }
+    for (const { offset, text, event } of lines) {
+      if (!event && text.trim() !== '') this.#options.log.error({ offset: this.#at.offset + offset, bytes: text.length }, 'a piece of the ledger is no line of it; it is passed over')
+      const step = event && stepOf(event, keyOf(text))
+      if (step) steps.push(step)
     }
     return steps
   }
@@ -177,10 +170,7 @@ export async function ledgerFiles(file: string): Promise<string[]> {
  * The line itself is the key, wherever it stands: it has the time to the microsecond and the channel. Of two that are the
  * same to the letter (an event written twice in one microsecond), the second says what the first has said.
  */
-const keyOf = (line: Buffer) => `cel-${createHash('sha256').update(line).digest('hex').slice(0, 16)}`
-
-/** An Asterisk that was killed in the middle of a line leaves a piece of it before the next one: that one is whole. */
-const mended = (line: string) => line.slice(Math.max(0, line.search(/1,[A-Z_]+,\d+\.\d{6},(?!.*1,[A-Z_]+,\d+\.\d{6},)/)))
+const keyOf = (line: string) => `cel-${createHash('sha256').update(line, 'latin1').digest('hex').slice(0, 16)}`
 
 const openIfThere = (file: string): Promise<{ handle: FileHandle } & AsyncDisposable | undefined> => ifThere(async () => {
   const handle = await open(file, 'r')

@@ -11,7 +11,7 @@ import { wrongWays } from './ways.ts'
 
 export const applications = new Set([
   'Answer', 'Background', 'BackgroundDetect', 'Busy', 'CELGenUserEvent', 'Congestion', 'Dial', 'ExecIf', 'Gosub', 'GosubIf', 'Goto', 'GotoIf',
-  'GotoIfTime', 'Hangup', 'Log', 'MusicOnHold', 'NoOp', 'Playback', 'PlayTones', 'Progress', 'Read', 'Return', 'Ringing',
+  'GotoIfTime', 'Hangup', 'Log', 'MSet', 'MusicOnHold', 'NoOp', 'Playback', 'PlayTones', 'Progress', 'Read', 'Return', 'Ringing',
   'Set', 'Stasis', 'StopPlayTones', 'Verbose', 'Wait', 'WaitExten'
 ])
 
@@ -111,7 +111,12 @@ function application({ app, args }: { app: string, args: string }, rules: Rules,
       else find(line, place, `cannot be read: ${quote(branch)}`, 'write "ExecIf(condition?App(…):App(…))"')
     }
   }
-  if (app === 'Set' && /^_*SN_CITIZEN\b/.test(args)) find(line, place, 'sets SN_CITIZEN', 'the service alone says who is rung back')
+  const sets = app === 'MSet' ? splitArguments(args) : app === 'Set' ? [args] : []
+  if (app === 'MSet') {
+    if (callersWords.test(args)) find(line, place, 'MSet has what the caller sent', 'a comma in it would begin another variable: write a Set of its own')
+    for (const part of sets) functionsIn(`Set(${part.trim()})`, rules, line, place, find)
+  }
+  if (sets.some(part => /^\s*_*SN_CITIZEN\b/.test(part))) find(line, place, 'sets SN_CITIZEN', 'the service alone says who is rung back')
   if (app === 'Dial' && !rules.citizens.has(splitArguments(args)[0]!) && /\$\{(?!ARG\d)/.test(splitArguments(args)[0]!)) {
     find(line, place, 'Dial takes its line from a variable', 'only lines written out, or the ARGs of a Gosub, may be dialled')
   }

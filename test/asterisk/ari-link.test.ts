@@ -20,6 +20,11 @@ const link = (ari: FakeAri, options: Partial<AriLinkOptions> = {}, password = 's
 }
 const up = (it: AriLink) => eventually('the link is up', async () => it.up)
 const channel = { channelId: 'one' }
+/** By HTTP, and over the websocket. */
+const bothWays = [
+  { resource: 'channels', operation: 'answer', params: channel, path: '/channels/one/answer' },
+  { resource: 'playbacks', operation: 'stop', params: { playbackId: 'one' }, path: '/playbacks/one' }
+] as const
 
 test.for([
   [404, '{"message":"Channel not found"}', Gone],
@@ -36,24 +41,42 @@ test.for([
   await using ari = await FakeAri.open()
   await using it = link(ari)
   await up(it)
-  ari.answers.set('/channels/one/answer', { status, body })
-  const error = await it.request('channels', 'answer', channel).catch((error: unknown) => error)
-  expect((error as Error).constructor).toBe(kind)
-  expect((error as Error).message).toMatch(/^channels\.answer: ./)
-  ari.answers.clear()
-  await it.request('channels', 'answer', channel)
+  for (const { resource, operation, params, path } of bothWays) {
+    ari.answers.set(path, { status, body })
+    const error = await it.request(resource, operation, params).catch((error: unknown) => error)
+    expect((error as Error).constructor).toBe(kind)
+    expect((error as Error).message).toMatch(new RegExp(`^${resource}\\.${operation}: .`))
+    ari.answers.clear()
+    await it.request(resource, operation, params)
+  }
+  expect(ari.asked.slice(-4)).toEqual(['POST /channels/one/answer', 'POST /channels/one/answer', 'DELETE /playbacks/one (websocket)', 'DELETE /playbacks/one (websocket)'])
 })
 
 test('a request that never returns is Asterisk away, in its time, and the next one works', async () => {
   await using ari = await FakeAri.open()
   await using it = link(ari)
   await up(it)
-  ari.answers.set('/channels/one/answer', 'never')
-  const asked = performance.now()
-  await expect(it.request('channels', 'answer', channel)).rejects.toThrow(AsteriskAway)
-  expect(performance.now() - asked).toBeLessThan(600)
+  for (const { resource, operation, params, path } of bothWays) {
+    ari.answers.set(path, 'never')
+    const asked = performance.now()
+    await expect(it.request(resource, operation, params)).rejects.toThrow(AsteriskAway)
+    expect(performance.now() - asked).toBeLessThan(600)
+    ari.answers.clear()
+    await it.request(resource, operation, params)
+  }
+})
+
+test('an answer over the websocket that comes too late, or that nobody asked for, is nobody else\'s', async () => {
+  await using ari = await FakeAri.open()
+  await using it = link(ari)
+  await up(it)
+  ari.answers.set('/playbacks/one', 'never')
+  const first = it.request('playbacks', 'stop', { playbackId: 'one' })
+  for (const [id, status] of [['1', 204], ['1', 404], ['99', 404], ['', 404]]) ari.says({ type: 'RESTResponse', request_id: id, status_code: status })
+  expect(await first).toBeUndefined()
   ari.answers.clear()
-  await it.request('channels', 'answer', channel)
+  expect(await it.request('playbacks', 'stop', { playbackId: 'two' })).toBeUndefined()
+  expect(it.counts).toEqual({ lost: 0, unknownEvents: 0 })
 })
 
 test('an answer that breaks off, or is no JSON, is an error and no crash', async () => {
@@ -163,12 +186,12 @@ test('a request in flight is rejected at once when the link is lost', async () =
   await using ari = await FakeAri.open()
   await using it = link(ari, { patience: milliseconds(10_000) })
   await up(it)
-  ari.answers.set('/channels/one/answer', 'never')
-  const asked = it.request('channels', 'answer', channel).catch((error: unknown) => error)
-  await eventually('it is on its way', async () => ari.asked.at(-1) === 'POST /channels/one/answer')
+  for (const { path } of bothWays) ari.answers.set(path, 'never')
+  const asked = bothWays.map(({ resource, operation, params }) => it.request(resource, operation, params).catch((error: unknown) => error))
+  await eventually('they are on their way', async () => ari.asked.filter(asked => / .*\/one/.test(asked)).length === 2)
   const before = performance.now()
   await it.close()
-  expect(await asked).toBeInstanceOf(AsteriskAway)
+  for (const answer of await Promise.all(asked)) expect(answer).toBeInstanceOf(AsteriskAway)
   expect(performance.now() - before).toBeLessThan(200)
 })
 

@@ -7,7 +7,7 @@ import { once } from 'node:events'
 import { createRequire } from 'node:module'
 import type { AddressInfo, Socket } from 'node:net'
 
-interface WebSocket { send(text: string): void, terminate(): void }
+interface WebSocket { send(text: string): void, terminate(): void, on(event: 'message', hear: (text: unknown) => void): void }
 interface WebSocketServer {
   handleUpgrade(request: IncomingMessage, socket: unknown, head: Buffer, taken: (ws: WebSocket) => void): void
 }
@@ -16,6 +16,7 @@ interface WebSocketServer {
 const { Server: WsServer } = createRequire(createRequire(import.meta.url).resolve('ari-client'))('ws') as
   { Server: new (options: object) => WebSocketServer }
 
+interface RestRequest { type: 'RESTRequest', request_id: string, method: string, uri: string }
 type Answer = { status: number, body?: string } | 'never' | 'torn'
 
 const parameter = (name: string, paramType: string) => ({ name, paramType, dataType: 'string', required: paramType === 'path', allowMultiple: false })
@@ -62,12 +63,22 @@ export class FakeAri implements AsyncDisposable {
     const ari: FakeAri = new FakeAri()
     ari.#server.on('upgrade', (request, socket, head) => ari.#ws.handleUpgrade(request, socket, head, ws => {
       ari.#sockets.add(ws)
+      ws.on('message', text => ari.#hear(ws, JSON.parse(String(text)) as RestRequest))
       ;(socket as Socket).on('close', () => ari.#sockets.delete(ws))
       if (ari.greeting) ari.says(ari.greeting)
     }))
     ari.#server.listen(0, '127.0.0.1')
     await once(ari.#server, 'listening')
     return ari
+  }
+
+  /** A request over the websocket: a torn answer is none there, since it would end the socket. */
+  #hear(ws: WebSocket, { request_id, method, uri }: RestRequest) {
+    const path = `/${uri.split('?')[0]}`
+    this.asked.push(`${method} ${path} (websocket)`)
+    const answer = this.answers.get(path) ?? this.#answer(path)
+    if (answer === 'never' || answer === 'torn') return
+    ws.send(JSON.stringify({ type: 'RESTResponse', request_id, status_code: answer.status, uri, ...answer.body ? { message_body: answer.body } : {} }))
   }
 
   get url() { return `http://127.0.0.1:${(this.#server.address() as AddressInfo).port}` }

@@ -21,7 +21,8 @@ afterEach(async () => {
   await rm(folder, { recursive: true })
 })
 
-const line = (call: string, type = 'LINKEDID_END') => `1,${type},1700000000.000001,${call},${call},PJSIP/carrier-00000001,,trunk-in,112,%2B62,,,\n`
+const line = (call: string, type = 'LINKEDID_END', number = '+62') =>
+  ['2', type, '1700000000.000001', call, call, 'PJSIP/carrier-00000001', '', 'trunk-in', '112', number.replaceAll('"', '""'), '', '', ''].map(field => `"${field}"`).join(',') + '\n'
 
 function reading(from?: Watermark, failing = () => false) {
   const steps: Step[] = []
@@ -130,7 +131,27 @@ test('a line that a killed Asterisk left half does not cost the next one; one th
   const it = reading()
   await it.has(3)
   expect(it.calls()).toEqual(['a', 'b', 'c'])
-  expect(it.complaints).toEqual(['a line of the ledger cannot be read'])
+  const passedOver = 'a piece of the ledger is no line of it; it is passed over'
+  expect(it.complaints).toEqual([passedOver, passedOver])
+})
+
+test('a number with a newline and quotes in it forges no line, and hides none', async () => {
+  const number = `1"\n${line('forged')}"2","HANGUP","1700000000.000001","forged",`
+  const hostile = line('b', 'CHAN_START', number)
+  for (const cut of [1, hostile.indexOf('\n') + 1, hostile.indexOf('forged'), hostile.length - 1]) {
+    await writeFile(file, line('a') + hostile.slice(0, cut))          // cut in each of its parts: it is not whole yet
+    const it = reading()
+    await it.has(1)
+    await appendFile(file, hostile.slice(cut) + line('c'))
+    await it.has(3)
+    expect(it.calls()).toEqual(['a', 'b', 'c'])
+    expect(it.steps[1]!.facts).toMatchObject({ cli: number })
+    expect(it.complaints).toEqual([])
+    await writeFile(file, hostile.slice(0, cut) + line('c'))          // its Asterisk was killed there
+    const after = reading()
+    await after.has(1)
+    expect(after.calls()).toEqual(['c'])
+  }
 })
 
 test('a file that was cut short is read from its beginning', async () => {

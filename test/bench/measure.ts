@@ -87,7 +87,7 @@ export async function measure({ exchange, variant, rate, seconds, app, leaves = 
   return {
     variant, rate, madeRate: made, calls,
     failed: calls - Math.min(counts.succeeded, seen.filter(call => call.agencyAnswered !== undefined).length),
-    byFallback: app && variant === 'service' ? await occurrences(exchange.ledger, ledgerFrom, ',FALLBACK,') : 0,
+    byFallback: app && variant === 'service' ? await occurrences(exchange.ledger, ledgerFrom, ',"FALLBACK",') : 0,
     retransmitted: counts.retransmitted,
     asteriskCpu: spent('asterisk') / calls, appCpu: spent('app') / calls, besideCpu: spent('beside') / calls,
     keyToInvite: quantiles(seen.map(({ key, agencyInvite }) => key !== undefined && agencyInvite !== undefined ? agencyInvite - key : undefined)),

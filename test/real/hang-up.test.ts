@@ -9,7 +9,7 @@ import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
 import type { IncomingCall, OutgoingCall } from '../../demo/softphone.ts'
-import { parseCel } from '../../src/asterisk/cel.ts'
+import { celEvents } from '../../src/asterisk/cel-lines.ts'
 import { eventually, openCity, type City } from '../parts/city.ts'
 import { voice } from './stage.ts'
 
@@ -68,8 +68,7 @@ async function sweep(offsets: readonly number[], live: (attempt: Attempt, offset
 }
 
 /** The calls that the ledger has seen come in since then. */
-const arrivals = async (since: number) => (await readFile(join(city.state, 'asterisk', 'log', 'cel-custom', 'calls.csv'), 'utf8')).split('\n')
-  .filter(Boolean).map(parseCel)
+const arrivals = async (since: number) => celEvents(await readFile(join(city.state, 'asterisk', 'log', 'cel-custom', 'calls.csv'), 'latin1'))
   .filter(({ type, at, channelId, linkedId }) => type === 'CHAN_START' && at >= since && channelId === linkedId)
   .map(({ linkedId }) => linkedId)
 

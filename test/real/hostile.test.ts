@@ -9,7 +9,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest'
 import type { IncomingCall, OutgoingCall, Refused, Softphone } from '../../demo/softphone.ts'
 import { fromWire, header, party, toWire, userOf, values } from '../../demo/sip.ts'
 import { Softphone as Telephone } from '../../demo/softphone.ts'
-import { parseCel } from '../../src/asterisk/cel.ts'
+import { readCel } from '../../src/asterisk/cel-lines.ts'
 import { eventually, openCity, type City } from '../parts/city.ts'
 
 const number = 30
@@ -132,7 +132,7 @@ function shown({ request }: IncomingCall) {
 
 const sorted = (them: readonly string[]) => them.toSorted()
 const records = async (since: number) => (await city.service.records.list({ from: since, limit: 500 })).calls
-const ledger = () => readFile(join(city.state, 'asterisk', 'log', 'cel-custom', 'calls.csv'), 'utf8')
+const ledger = () => readFile(join(city.state, 'asterisk', 'log', 'cel-custom', 'calls.csv'), 'latin1')
 
 /** A batch of calls at once, to their end; what must hold of it, holds. */
 async function holds(batch: readonly HostileCall[]) {
@@ -252,7 +252,11 @@ test('who stands at another address is refused, whatever they claim to be', asyn
 })
 
 test('after all that: every line of the ledger can be read, only lines were dialled, and the next call is as ever', async () => {
-  const events = (await ledger()).split('\n').filter(Boolean).map(parseCel)
+  const written = await ledger()
+  const read = readCel(written)
+  expect(read.end).toBe(written.length)
+  expect(read.lines.filter(({ event }) => !event)).toEqual([])
+  const events = read.lines.map(({ event }) => event!)
   const [callers, legs] = ['CHAN_START', 'HANGUP'].map((which, i) =>
     events.filter(({ type, channelId, linkedId }) => type === which && (channelId === linkedId) === (i === 0)))
   expect(callers!.filter(({ channelName, context }) => !/^PJSIP\/(carrier|gateway)-/.test(channelName) || context !== 'trunk-in')).toEqual([])

@@ -20,5 +20,5 @@ test('with an empty dialplan 112 rings the fixed lines, one after the other', as
 
   const other = city.dial({ to: `sip:113@${city.address}:5060` })
   await expect(other.answered).rejects.toMatchObject({ status: 404 })
-  expect(await readFile(join(city.state, 'asterisk', 'log', 'cel-custom', 'calls.csv'), 'utf8')).toMatch(/,LINE,/)
+  expect(await readFile(join(city.state, 'asterisk', 'log', 'cel-custom', 'calls.csv'), 'utf8')).toMatch(/,"LINE",/)
 })

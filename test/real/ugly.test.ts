@@ -10,7 +10,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } fr
 import { Rtp, readSdp, type Side } from '../../demo/rtp.ts'
 import { header, parse, type Request, type Response } from '../../demo/sip.ts'
 import type { IncomingCall, OutgoingCall, Softphone } from '../../demo/softphone.ts'
-import { parseCel } from '../../src/asterisk/cel.ts'
+import { celEvents } from '../../src/asterisk/cel-lines.ts'
 import { eventually, openCity, type City } from '../parts/city.ts'
 import { Gun, Sender } from '../parts/ugly-sender.ts'
 import { sdp, torture, type Torture } from '../parts/ugly-torture.ts'
@@ -105,8 +105,7 @@ const newNumber = () => `+62721555${String(++dialled).padStart(4, '0')}`
 const linesOfThePlan = ['ambulans-1', 'ambulans-2', 'bpbd-1', 'bpbd-2', 'hallo-1', 'posko-1']
 
 /** The calls that the ledger has seen come in during this test. */
-const arrivals = async () => (await readFile(join(city.state, 'asterisk', 'log', 'cel-custom', 'calls.csv'), 'utf8')).split('\n')
-  .filter(Boolean).map(parseCel)
+const arrivals = async () => celEvents(await readFile(join(city.state, 'asterisk', 'log', 'cel-custom', 'calls.csv'), 'latin1'))
   .filter(({ type, at, channelId, linkedId }) => type === 'CHAN_START' && at >= since && channelId === linkedId)
   .map(({ linkedId }) => linkedId)
 

@@ -1,0 +1,66 @@
+/**
+ * ARI's requests over the websocket by which its events come (Asterisk 22.5 and later): no connection, no login and no HTTP a
+ * request, which is most of what one costs on either side. Asterisk takes them one by one: only what it does at once may be asked
+ * here (`atOnce`), since what waits for a channel, as setting its variable does while a prompt plays, would hold up all others.
+ */
+import type { Duration } from '../plan/duration.ts'
+import { AsteriskAway, refusal } from './ari-errors.ts'
+
+/** What a call needs while it is in our hands, by ari-client's names. Asterisk only hands these on to the channel's own thread. */
+export const atOnce: ReadonlySet<string> = new Set(['channels.play', 'channels.continueInDialplan', 'playbacks.stop'])
+
+export interface Answer {
+  type: 'RESTResponse'
+  request_id: string
+  status_code: number
+  message_body?: string
+}
+
+interface Asked {
+  resolve(body: string): void
+  reject(error: Error): void
+  timer: NodeJS.Timeout
+}
+
+export class AriSocket {
+  readonly #send: (text: string) => void
+  readonly #asked = new Map<string, Asked>()
+  #count = 0
+
+  /** `send` writes a text to the websocket. */
+  constructor(send: (text: string) => void) {
+    this.#send = send
+  }
+
+  /** The answer's body. `uri` is without `/ari/`. @throws AsteriskAway where no answer comes in time; Refused */
+  ask({ method, uri, patience }: { method: string, uri: string, patience: Duration }): Promise<string> {
+    const { promise, resolve, reject } = Promise.withResolvers<string>()
+    const id = String(++this.#count)
+    const timer = setTimeout(() => {
+      this.#asked.delete(id)
+      reject(new AsteriskAway('no answer in time'))
+    }, patience)
+    this.#asked.set(id, { resolve, reject, timer })
+    this.#send(JSON.stringify({ type: 'RESTRequest', request_id: id, method, uri }))
+    return promise
+  }
+
+  /** Takes an answer that came by the websocket; one that was given up, or that nobody asked for, says nothing. */
+  hear({ request_id, status_code, message_body = '' }: Answer) {
+    const asked = this.#asked.get(request_id)
+    if (!asked) return
+    this.#asked.delete(request_id)
+    clearTimeout(asked.timer)
+    if (status_code >= 400) asked.reject(refusal(status_code, message_body))
+    else asked.resolve(message_body)
+  }
+
+  /** Whatever was asked is given up. */
+  close() {
+    for (const { reject, timer } of this.#asked.values()) {
+      clearTimeout(timer)
+      reject(new AsteriskAway('the link was given up'))
+    }
+    this.#asked.clear()
+  }
+}
