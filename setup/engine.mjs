@@ -1,6 +1,6 @@
 // A Docker engine of our own while a command runs, with our images in it, and no registry asked:
 //
-//   node setup/engine.mjs npm test -- --project real          on Debian, as root
+//   node setup/engine.mjs npm test -- --project 'real*'        on Debian, as root
 //
 // The images' bases are made from what `npm start` has made here: our root and our Node. Everything lies in one
 // folder that goes at the end; the machine's own engine, if it has one, is neither used nor touched.
@@ -156,7 +156,7 @@ if (process.argv[1] === fileURLToPath(import.meta.url)) {
   const [command, ...args] = process.argv.slice(2)
   let code = 1
   await steps(async () => {
-    if (!command) throw new StepFailed('no command was given', 'For example: node setup/engine.mjs npm test -- --project real')
+    if (!command) throw new StepFailed('no command was given', 'For example: node setup/engine.mjs npm test -- --project \'real*\'')
     /** @type {import('node:child_process').ChildProcess | undefined} */
     let child
     let interrupted = false

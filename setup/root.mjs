@@ -7,7 +7,7 @@ import { cache } from './project.mjs'
 import { run, step, StepFailed } from './steps.mjs'
 
 const suite = 'forky'
-const packages = ['asterisk', 'asterisk-modules', 'ca-certificates', 'redis-server', 'espeak-ng', 'sox', 'sip-tester', 'postgresql']
+const packages = ['asterisk', 'asterisk-modules', 'ca-certificates', 'redis-server', 'espeak-ng', 'sox', 'sip-tester', 'postgresql', 'libfaketime']
 /** Folders that `inRoot` mounts something on. */
 const mountPoints = ['/srv/satunomor', '/run/asterisk', '/run/redis', '/run/postgresql']
 

@@ -29,6 +29,7 @@ export async function runCell(ground: Ground, fault: Fault, moment: Moment, numb
     await work().catch((error: Error) => { complaints.push(`${what}: ${error.message}`) })
   }
   ground.calm()
+  await fault.before?.(ground)
   await ground.ready()
   const began = Date.now() - 1000
   const { citizen, next } = await moment.come(ground, number)
@@ -110,7 +111,7 @@ async function onRecord({ ground, records, fault, moment, number, began, course,
   if (!call) return { record: null, followUp: false }
   const { callId, disposition, detail, line, endedBy } = call
   const right = talkedWith !== null ? ['answered'] : heard.some(({ what }) => what === 'maaf-akhir') ? ['unanswered']
-    : course !== 'lost' ? ['abandoned'] : agencies.some(({ answered }) => answered) ? ['failed', 'answered'] : ['failed']
+    : course !== 'lost' || fault.losesAsIfGone ? ['abandoned'] : agencies.some(({ answered }) => answered) ? ['failed', 'answered'] : ['failed']
   await should('the right record', async () => {
     if (fault.losesTheLedger) return
     if (!right.includes(disposition!)) throw new Error(`it says ${disposition} (${detail}), not ${right.join(' or ')}`)

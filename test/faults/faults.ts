@@ -23,6 +23,8 @@ export interface Expectation {
 
 export interface Fault {
   name: string
+  /** Before the call. */
+  before?(ground: Ground): Promise<unknown>
   strike(ground: Ground): Promise<unknown>
   heal?(ground: Ground): Promise<unknown>
   /** Whether it has really broken what it should: asked before it is healed. */
@@ -31,6 +33,8 @@ export interface Fault {
   notices?: Partial<Record<MomentName, Expectation>>
   /** true: what happens meanwhile need not be on record, or not as it was. */
   losesTheLedger?: true
+  /** true: a call that it ends is one whose caller has gone, to Asterisk, and is on record as that. */
+  losesAsIfGone?: true
   /** Why it cannot be done with parts in containers. */
   nativeOnly?: string
   /** The moments of it that the short run tries. */
@@ -52,6 +56,13 @@ const serviceAway: Fault['notices'] = {
   returned: within(untilTheFallback, 'another human')
 }
 const lost = within(0, 'lost')
+/**
+ * Asterisk counts how long no sound has come (`rtp_timeout`, 300 s) by the time of day. Stepped forward by more, it ends every call for
+ * which it happens to ask before their next sound is in, 20 ms later: it asks when another call begins or is answered just then.
+ */
+const soundSeemsLongGone: Fault['notices'] = Object.fromEntries(
+  (['ringing in', 'greeting', 'menu', 'choice', 'line rings', 'answer', 'talking', 'returned'] as const).map(name => [name, within(Infinity, 'as ever', 'lost')])
+)
 const hour = 3_600_000
 
 const readyz = async (ground: Ground) => (await ground.ask('/readyz'))?.status
@@ -167,9 +178,24 @@ export function faults(): Fault[] {
       // Until the last process of the one that was killed has seen that it is alone, a new one refuses to start.
       heal: ({ database }) => eventually('PostgreSQL starts again', async () => { await database.start(); return true })
     },
-    { name: 'the service\'s clock is stepped by +1 h', short: ['greeting'], strike: ground => ground.step(hour), heal: ground => ground.step(0) },
-    { name: 'the service\'s clock is stepped by -1 h', short: ['returned'], strike: ground => ground.step(-hour), heal: ground => ground.step(0) }
+    ...clocks('the service\'s clock is', ['greeting'], ['returned'], { step: (ground, ms) => ground.step(ms) }),
+    ...clocks('Asterisk\'s clock is', ['talking'], ['menu'], { ofAsterisk: true, step: (ground, ms) => ground.stepAsterisk(ms) }),
+    ...clocks('the machine\'s clock (the service\'s and Asterisk\'s) is', ['line rings'], ['answer'], {
+      ofAsterisk: true, step: (ground, ms) => Promise.all([ground.step(ms), ground.stepAsterisk(ms)])
+    })
   ]
+}
+
+/** An hour on, and an hour back. */
+function clocks(whose: string, on: MomentName[], back: MomentName[], { ofAsterisk = false, step }: { ofAsterisk?: boolean, step(ground: Ground, ms: number): Promise<unknown> }): Fault[] {
+  return ([['+1 h', hour, on], ['-1 h', -hour, back]] as const).map(([by, ms, short]) => ({
+    name: `${whose} stepped by ${by}`, short, strike: ground => step(ground, ms), heal: ground => step(ground, 0),
+    ...ofAsterisk ? {
+      before: ground => ground.giveAsteriskAClock(), nativeOnly: 'libfaketime is preloaded into Asterisk from our root',
+      bites: async ground => Math.abs(await ground.city.clock() - (Date.now() + ms)) < 60_000
+    } : {},
+    ...ofAsterisk && ms > 0 ? { notices: soundSeemsLongGone, losesAsIfGone: true } : {}
+  }) satisfies Fault)
 }
 
 async function slowDown(ground: Ground, stop: AbortSignal) {

@@ -10,16 +10,17 @@ import { pino } from 'pino'
 import { Ear, loadPrompts } from '../../demo/ear.ts'
 import type { IncomingCall } from '../../demo/softphone.ts'
 import type { Child } from '../../setup/children.mjs'
-import { project } from '../../setup/project.mjs'
 import { userInRoot } from '../../setup/root.mjs'
 import { places } from '../../src/settings.ts'
 import { Records } from '../../src/records/records.ts'
 import { openTown, type Town } from '../asterisk/town.ts'
+import { stepAsterisk, withItsOwnClock } from '../parts/asterisk-clock.ts'
 import { eventually, type City } from '../parts/city.ts'
 import { Disk } from '../parts/disk.ts'
 import { withContainers } from '../parts/launch.ts'
 import { postgres, type TestPostgres } from '../parts/postgres.ts'
 import { Proxy } from '../parts/proxy.ts'
+import { sounds } from '../parts/sounds.ts'
 import { voice } from '../real/stage.ts'
 
 const lines = ['ambulans-1', 'ambulans-2', 'bpbd-1', 'bpbd-2', 'hallo-1', 'posko-1']
@@ -39,9 +40,10 @@ export class Ground implements AsyncDisposable {
   /** The calls that an agency has picked up. */
   readonly answered = new WeakSet<IncomingCall>()
   readonly #opened: AsyncDisposableStack
+  readonly #exchange: { itsOwnClock: boolean }
   #service: Child | undefined
 
-  private constructor({ city }: Town, parts: Pick<Ground, 'wires' | 'database' | 'storeDisk' | 'ledgerDisk' | 'ear'>, opened: AsyncDisposableStack) {
+  private constructor({ city }: Town, parts: Pick<Ground, 'wires' | 'database' | 'storeDisk' | 'ledgerDisk' | 'ear'>, exchange: { itsOwnClock: boolean }, opened: AsyncDisposableStack) {
     this.city = city
     this.wires = parts.wires
     this.database = parts.database
@@ -49,6 +51,7 @@ export class Ground implements AsyncDisposable {
     this.ledgerDisk = parts.ledgerDisk
     this.ear = parts.ear
     this.#opened = opened
+    this.#exchange = exchange
   }
 
   /** At 127.77.`number`.x; the service is ready, and every line answers. `followups`: how missed calls are rung back (the plan's section); otherwise none is. */
@@ -61,8 +64,9 @@ export class Ground implements AsyncDisposable {
     const database = opened.use(await postgres())
     const address = `127.77.${number}.1`
     const redis = opened.use(await Proxy.open({ at: { address, port: 16389 }, to: { address, port: 6389 } }))
+    const exchange = { itsOwnClock: false }
     const town = opened.use(await openTown(number, {
-      withRedis: true,
+      withRedis: true, exchange: program => exchange.itsOwnClock ? withItsOwnClock(program) : program,
       ...followups === undefined ? {} : { callbacks: true, plan: (text: string) => followups + text.replaceAll('patience: 3 s', 'patience: 1 s') },
       serviceEnv: {
         ...followups === undefined ? {} : { REDIS_URL: `redis://${address}:16389` },
@@ -78,9 +82,8 @@ export class Ground implements AsyncDisposable {
     const log = join(city.state, 'asterisk', 'log')
     await symlink(join(log, 'cel-custom'), join(folder, 'ledger'))
     const ledgerDisk = withContainers ? undefined : opened.use(await underTheLedger(city, log))
-    const sounds = await loadPrompts(join(project, 'var', 'test-sounds', 'id'))
-    const ear = new Ear(new Map([...sounds, [citizensVoice, voice(citizensVoice)], ...lines.map(line => [voiceOf(line), voice(line)] as const)]))
-    const ground = new Ground(town, { wires: { ...town.wires, redis }, database, storeDisk, ledgerDisk, ear }, opened.move())
+    const ear = new Ear(new Map([...await loadPrompts(join(sounds, 'id')), [citizensVoice, voice(citizensVoice)], ...lines.map(line => [voiceOf(line), voice(line)] as const)]))
+    const ground = new Ground(town, { wires: { ...town.wires, redis }, database, storeDisk, ledgerDisk, ear }, exchange, opened.move())
     try {
       await city.run('src/watchdog.ts')
       await ground.startService()
@@ -114,6 +117,19 @@ export class Ground implements AsyncDisposable {
     const clock = join(this.storeDisk.folder, 'clock')
     await writeFile(`${clock}.new`, String(ms))
     await rename(`${clock}.new`, clock)
+  }
+
+  /** From now on Asterisk has a clock of its own, and is started anew for it. */
+  async giveAsteriskAClock() {
+    if (this.#exchange.itsOwnClock) return
+    await this.stepAsterisk(0)
+    this.#exchange.itsOwnClock = true
+    await this.city.restartAsterisk()
+  }
+
+  /** Steps the clock of Asterisk alone, to `ms` from the true time. */
+  stepAsterisk(ms: number) {
+    return stepAsterisk(join(this.city.state, 'asterisk'), ms)
   }
 
   async redisSays(command: string, ...args: string[]) {

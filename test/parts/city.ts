@@ -2,7 +2,7 @@
  * A city for a test: real Asterisk and Redis, the service in this process, and telephones at the carrier's and the
  * agencies' addresses. Each city has addresses of its own in 127.0.0.0/8, so that several can stand side by side.
  */
-import { cp, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { cp, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { connect } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -13,12 +13,14 @@ import { Child, dyingWithUs, until } from '../../setup/children.mjs'
 import { asterisk, asteriskFolders, redis } from '../../setup/parts.mjs'
 import { nodeEnv } from '../../setup/packages.mjs'
 import { project } from '../../setup/project.mjs'
+import type { Program } from '../../setup/root.mjs'
 import { serve, type Service } from '../../src/main.ts'
 import { makeReady } from '../../src/prepare.ts'
 import { secretsIn } from '../../src/secrets.ts'
 import { places, readSettings } from '../../src/settings.ts'
 import type { StoredCall } from '../../src/records/tables.ts'
 import { launch, type Running } from './launch.ts'
+import { sounds } from './sounds.ts'
 
 export interface City extends AsyncDisposable {
   /** The service in this process; throws where there is none. */
@@ -59,6 +61,8 @@ export interface City extends AsyncDisposable {
   bridges(): Promise<string[]>
   /** A global variable of Asterisk's; undefined where it is not set. */
   variable(name: string): Promise<string | undefined>
+  /** What time it is to Asterisk, Unix ms. */
+  clock(): Promise<number>
   /** Those of the channels that are in the service's hands. */
   inService(): Promise<string[]>
   /** Resolves when nothing is left behind anywhere: no channel, no bridge, no listener, no call in our hands. */
@@ -78,13 +82,15 @@ export interface CityOptions {
   serviceEnv?: Record<string, string>
   /** false: none is started. */
   withService?: boolean
+  /** What Asterisk is started as, each time. */
+  exchange?: (program: Program) => Program
 }
 
 /** The folder of the prompts has one writer at a time. */
 let spoken: Promise<void> = Promise.resolve()
 
 export async function openCity(
-  { number, withRedis = false, callbacks = false, plan: edit = text => text, env = {}, serviceEnv = {}, withService = true }: CityOptions
+  { number, withRedis = false, callbacks = false, plan: edit = text => text, env = {}, serviceEnv = {}, withService = true, exchange = it => it }: CityOptions
 ): Promise<City> {
   await using opened = new AsyncDisposableStack()          // should we not get to the end, nothing is left running
   const at = (last: number) => `127.77.${number}.${last}`
@@ -95,9 +101,6 @@ export async function openCity(
   const itsOwn = text.slice(0, text.indexOf('\n# What becomes of missed calls')).replaceAll('127.0.0.2', at(2)).replaceAll('127.0.0.3', at(3))
   await writeFile(planFile, (callbacks ? '' : 'followups: { outbound: { channels: 0 }, policy: { attempts: 0 } }\n') + edit(itsOwn))
   await cp(join(project, 'dialplan', 'directory'), join(state, 'directory'), { recursive: true })
-  // The prompts are spoken once for all cities; the folder is the project's own.
-  const sounds = join(project, 'var', 'test-sounds')
-  await mkdir(sounds, { recursive: true })
 
   const everyone = {
     SATUNOMOR_STATE: state, SATUNOMOR_PLAN: planFile, SATUNOMOR_SIP_ADDRESS: at(1),
@@ -115,7 +118,7 @@ export async function openCity(
   await writeFile(pjsip, (await readFile(pjsip, 'utf8')).replaceAll('127.0.0.3', at(3)))
 
   const launchRedis = () => launch('redis', redis({ folder: join(state, 'redis'), address: at(1), port: 6389 }), () => answers(at(1), 6389))
-  const launchAsterisk = () => launch('asterisk', asterisk({ folder, sounds }), () => answers(at(1), settings.asterisk.amiPort))
+  const launchAsterisk = () => launch('asterisk', exchange(asterisk({ folder, sounds })), () => answers(at(1), settings.asterisk.amiPort))
   let running = await launchAsterisk()
   opened.defer(() => running.stop())
   let redisRunning = withRedis ? await launchRedis() : undefined
@@ -186,6 +189,7 @@ export async function openCity(
     channels,
     bridges: async () => (await ari<{ id: string }[]>('bridges')).map(({ id }) => id),
     variable: async name => (await ari<{ value?: string }>(`asterisk/variable?variable=${name}`)).value,
+    clock: async () => Date.parse((await ari<{ timestamp: string }>('asterisk/ping')).timestamp),
     inService: async () => {
       const there = new Set(await channels())
       return (await ari<{ channel_ids?: string[] }>('applications/satunomor')).channel_ids?.filter(id => there.has(id)) ?? []

@@ -3,14 +3,13 @@ import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { Ear, loadPrompts } from '../../demo/ear.ts'
 import type { OutgoingCall } from '../../demo/softphone.ts'
-import { project } from '../../setup/project.mjs'
 import { openCity, type City } from '../parts/city.ts'
+import { sounds } from '../parts/sounds.ts'
 
 let city: City
 let ear: Ear
 beforeAll(async () => {
   city = await openCity({ number: 103, plan: text => text.replace('      0: posko\n', '      0: posko\n      8: { language: en, to: posko }\n      9: { language: en }\n') })
-  const sounds = join(project, 'var', 'test-sounds')
   ear = new Ear(new Map([...await loadPrompts(join(sounds, 'id'), 'id/'), ...await loadPrompts(join(sounds, 'en'), 'en/')]))
 })
 afterAll(() => city?.[Symbol.asyncDispose]())

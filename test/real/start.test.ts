@@ -123,7 +123,7 @@ test.skipIf(withContainers)('what freezes is killed and started again, and what 
   expect(draining).not.toContain('link')
 })
 
-test.skipIf(withContainers)('a second start sets up nothing twice, shows no token; with a wrong plan 112 is served by the version that was live', async () => {
+test.skipIf(withContainers)('a second start sets up nothing twice, shows no token; with a wrong plan 112 is served by the version that was live', { timeout: 120_000 }, async () => {
   const city = start({ SATUNOMOR_PHONES: 'off' })
   await city.serving
   expect(city.said()).toContain('version 1, plan')

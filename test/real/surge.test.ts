@@ -15,12 +15,12 @@ import { Records } from '../../src/records/records.ts'
 import type { StoredCall } from '../../src/records/tables.ts'
 import { eventually, openCity, type City } from '../parts/city.ts'
 import { sentence, type Crowd, type Told } from '../parts/crowd.ts'
+import { sounds } from '../parts/sounds.ts'
 import { Sender } from '../parts/ugly-sender.ts'
 import { sdp } from '../parts/ugly-torture.ts'
 
 const at = (last: number) => `127.77.83.${last}`
 const lines = ['ambulans-1', 'ambulans-2', 'bpbd-1', 'bpbd-2', 'hallo-1', 'posko-1']
-const sounds = join(project, 'var', 'test-sounds')
 let city: City, service: Child, records: Records
 /** Asterisk's process, as its console greets. */
 let exchange: string
