@@ -74,7 +74,7 @@ export const moments: readonly Moment[] = [
     name: 'choice', when: 'the service has heard the key and has just stopped the menu', follows: ['a human'], soon: 2,
     async come(ground, number) {
       const citizen = await inTheMenu(ground, number)
-      const stopped = ground.wires.ari.passes('DELETE /ari/playbacks')
+      const stopped = ground.wires.ari.passes('"method":"DELETE","uri":"playbacks/')
       void citizen.press()
       await stopped
       return { citizen }

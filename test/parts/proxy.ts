@@ -91,7 +91,7 @@ export class Proxy implements AsyncDisposable {
     this.connections++
     const far = connect({ host: this.#to.address, port: this.#to.port })
     this.#carry(near, far, 'there', chunk => {
-      const text = chunk.toString('latin1')
+      const text = readable(chunk)
       if (this.loses !== undefined && text.includes(this.loses)) {
         this.loses = undefined
         return
@@ -128,4 +128,19 @@ export class Proxy implements AsyncDisposable {
   async [Symbol.asyncDispose]() {
     await this.refuse()
   }
+}
+
+/** What is sent to Asterisk, as text: a websocket's client masks what it sends (RFC 6455, 5.3). Our frames are whole, and small. */
+function readable(chunk: Buffer): string {
+  let text = ''
+  for (let at = 0; at < chunk.length;) {
+    const [opcode = 0, second = 0] = chunk.subarray(at)
+    if (opcode < 0x81 || opcode > 0x8a || second < 0x80) return text + chunk.toString('latin1', at)
+    const long = second === 0xfe
+    const length = long ? chunk.readUInt16BE(at + 2) : second & 0x7f
+    const mask = chunk.subarray(at + (long ? 4 : 2), at + (long ? 8 : 6))
+    at += (long ? 8 : 6) + length
+    text += chunk.subarray(at - length, at).map((byte, index) => byte ^ mask[index % 4]!).toString()
+  }
+  return text
 }
