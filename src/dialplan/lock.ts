@@ -34,7 +34,7 @@ export async function lock(folder: string, { who, does }: Omit<Holder, 'since'>,
   } catch (error) {
     held.close()
     if ((error as { errcode?: number }).errcode !== 5) throw error             // SQLITE_BUSY
-    throw new Locked(await readFile(card, 'utf8').then(text => JSON.parse(text) as Holder, () => undefined), look)
+    throw new Locked(await holderOn(card), look)
   }
   await writeFile(card, JSON.stringify({ who, does, since: new Date().toISOString() } satisfies Holder))
   return {
@@ -44,3 +44,6 @@ export async function lock(folder: string, { who, does }: Omit<Holder, 'since'>,
     }
   }
 }
+
+/** What the card says, unless it is just being written or taken away. */
+const holderOn = (card: string) => readFile(card, 'utf8').then(text => JSON.parse(text) as Holder).catch(() => undefined)
