@@ -49,13 +49,23 @@ export function make(plan: Plan, { key, kind, agency, cli, did, language, arrive
     : now - missedAt > plan.followups.stale ? 'learned-of-too-late'
     : policy.attempts === 0 || plan.followups.outbound.channels === 0 ? 'by-policy' : undefined
   return {
-    id: createHash('sha256').update(key).digest('hex').slice(0, 12),
+    id: idOf(key),
     kind, agency, rings, cli, did, language: language !== undefined && plan.languages.includes(language) ? language : plan.numbers.get(did)?.language ?? plan.languages[0]!,
     state: person ? 'person' : 'open', why: person ?? kind, priority: policy.priority,
     dueAt: nextHour(plan, policy.hours, Math.max(now, missedAt + policy.delay)), deadlineAt: missedAt + policy.deadline,
     arrivedAt, madeAt: now, attempt: 0, tried: 0, agencyFailed: 0, list: person ? deskOf(plan) : rings, escalated: 0,
     claimedBy: null, claimedAt: null, endedAt: null, endedBy: null
   }
+}
+
+/**
+ * Of the same key always the same. A call's begins with the call's second (`satunomor-1795534728.0`, Asterisk's id of it): who called
+ * at about the same time stand together in the store, which finds and writes them several times as fast.
+ */
+export function idOf(key: string): string {
+  const hash = createHash('sha256').update(key).digest('hex')
+  const [, second] = /-(\d{10})\.\d+$/.exec(key) ?? []
+  return `${second === undefined ? hash.slice(8, 16) : Number(second).toString(16)}${hash.slice(0, 8)}`
 }
 
 /** An agency that the plan no longer has (or never had: the last resort) is none. */

@@ -64,7 +64,8 @@ function service(rung: (followUp: string) => void, queued: (claims: Claim[]) => 
   const pacer = new Pacer({ book, plan: () => plan, live: () => records.live(), ready: () => jobs.up, queue: async claims => { await jobs.queue(claims); queued(claims) }, giveWay: async () => undefined, log })
   const over = new AbortController()
   const settling = (async () => {
-    while (!over.signal.aborted) {
+    for (let last = false; !last;) {
+      last = over.signal.aborted                          // once more then: none is left on the telephone
       const now = Date.now()
       await book.settle(talking.splice(0).map(attempt => ({ ...attempt, result: { outcome: 'spoken', line: 'bpbd-1', rung: true, joinedAt: now, endedAt: now } })), now)
       await new Promise(resolve => setTimeout(resolve, 50))
@@ -82,9 +83,10 @@ const parts: Record<string, () => Promise<unknown>> = {
   /** 100,000 missed calls stand in the outbox; of them follow-ups are made. */
   async create() {
     const now = Date.now()
+    const arrived = `${now} - 3600000 * (1 + i / ${citizens}) - 300 * (i % ${citizens})`          // some three a second
     sql(`with recursive n(i) as (select 0 union all select i + 1 from n where i < ${count - 1})
       insert into calls (call_id, did, trunk, cli_raw, cli, arrived_at, ended_at, agency, ended_by, disposition, detail)
-      select 'call-' || i, '112', 'carrier', '', '+6272155501' || printf('%04d', i % ${citizens}), ${now} - 3600000 * (1 + i / ${citizens}), ${now}, case i % 3 when 0 then 'bpbd' when 1 then 'ambulans' else 'wali-kota' end, 'caller', 'abandoned', 'greeting' from n`,
+      select 'satunomor-' || ((${arrived}) / 1000) || '.' || i, '112', 'carrier', '', '+6272155501' || printf('%04d', i % ${citizens}), ${arrived}, ${now}, case i % 3 when 0 then 'bpbd' when 1 then 'ambulans' else 'wali-kota' end, 'caller', 'abandoned', 'greeting' from n`,
     `insert into outbox (topic, call_id, payload, made_at) select 'missed-call', call_id, '{}', ${now} from calls`,
     `insert into steps (call_id, key, at, witness, kind, facts) select call_id, 'taken', arrived_at, 'service', 'taken', '{}' from calls`)
     const before = await memory()

@@ -1,7 +1,7 @@
 /** What the store, the ledger and Redis say of one citizen's follow-up. */
-import { createHash } from 'node:crypto'
 import type { Step } from '../../src/calls/story.ts'
 import { attemptId } from '../../src/followups/attempt.ts'
+import { idOf } from '../../src/followups/make.ts'
 import { transitions } from '../../src/followups/states.ts'
 import type { Attempt, FollowUp, FollowUpEvent } from '../../src/records/follow-up.ts'
 import type { Records } from '../../src/records/records.ts'
@@ -25,7 +25,7 @@ export class Story {
   /** The id that the follow-up has, or will have. */
   readonly id = async (): Promise<string | undefined> => {
     const call = await this.#records.db.selectFrom('calls').select('callId').where('cli', '=', this.#number).executeTakeFirst()
-    return call && createHash('sha256').update(call.callId).digest('hex').slice(0, 12)
+    return call && idOf(call.callId)
   }
 
   readonly owed = async (): Promise<boolean> => await this.#records.db.selectFrom('outbox').innerJoin('calls', 'calls.callId', 'outbox.callId')

@@ -36,8 +36,13 @@ describe('a follow-up that is made', () => {
   })
   test('is the same one whenever it is made, and holds no dash', () => {
     expect(make(plan, reason, missedAt).id).toBe(make(plan, { ...reason, kind: 'late' }, missedAt + minute).id)
-    expect(make(plan, reason, missedAt).id).toMatch(/^[0-9a-f]{12}$/)
+    expect(make(plan, reason, missedAt).id).toMatch(/^[0-9a-f]{16}$/)
     expect(make(plan, { ...reason, key: 'other' }, missedAt).id).not.toBe(make(plan, reason, missedAt).id)
+  })
+  test('of a call that came later has an id that comes later', () => {
+    const ids = ['satunomor-1795534728.0', 'satunomor-1795534729.0', 'satunomor-1795534730.15'].map(key => make(plan, { ...reason, key }, missedAt).id)
+    expect(ids).toEqual(ids.toSorted())
+    expect(make(plan, { ...reason, key: 'satunomor-1795534728.1' }, missedAt).id).not.toBe(ids[0])
   })
   test('where no agency was chosen, or the plan has it no more, the desk rings', () => {
     expect(agencyIn(plan, 'damkar')).toBeNull()
