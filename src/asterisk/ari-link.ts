@@ -182,8 +182,8 @@ export class AriLink {
     client._ws!.on('error', (error: Error) => lost.abort(new AsteriskAway(`websocket: ${error.message}`)))
     client._ws!.on('close', () => lost.abort(new AsteriskAway('the websocket was closed')))
     this.#takeEvents(client)
-    this.#socket = new AriSocket(text => client._ws!.send(text, error => { if (error) lost.abort(new AsteriskAway(`websocket: ${error.message}`)) }))
     await untilAborted(started, time)
+    this.#socket = new AriSocket(text => client._ws!.send(text, error => { if (error) lost.abort(new AsteriskAway(`websocket: ${error.message}`)) }))
     await this.#ask(client, 'applications', 'filter', {
       applicationName: app, filter: { allowed: [...wanted, answered].map(type => ({ type })) }
     })

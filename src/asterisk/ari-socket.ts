@@ -36,31 +36,34 @@ export class AriSocket {
   ask({ method, uri, patience }: { method: string, uri: string, patience: Duration }): Promise<string> {
     const { promise, resolve, reject } = Promise.withResolvers<string>()
     const id = String(++this.#count)
-    const timer = setTimeout(() => {
-      this.#asked.delete(id)
-      reject(new AsteriskAway('no answer in time'))
-    }, patience)
+    const timer = setTimeout(() => this.#take(id)?.reject(new AsteriskAway('no answer in time')), patience)
     this.#asked.set(id, { resolve, reject, timer })
-    this.#send(JSON.stringify({ type: 'RESTRequest', request_id: id, method, uri }))
+    try {
+      this.#send(JSON.stringify({ type: 'RESTRequest', request_id: id, method, uri }))
+    } catch (error) {
+      this.#take(id)?.reject(new AsteriskAway(`websocket: ${(error as Error).message}`))
+    }
     return promise
   }
 
   /** Takes an answer that came by the websocket; one that was given up, or that nobody asked for, says nothing. */
   hear({ request_id, status_code, message_body = '' }: Answer) {
-    const asked = this.#asked.get(request_id)
+    const asked = this.#take(request_id)
     if (!asked) return
-    this.#asked.delete(request_id)
-    clearTimeout(asked.timer)
     if (status_code >= 400) asked.reject(refusal(status_code, message_body))
     else asked.resolve(message_body)
   }
 
   /** Whatever was asked is given up. */
   close() {
-    for (const { reject, timer } of this.#asked.values()) {
-      clearTimeout(timer)
-      reject(new AsteriskAway('the link was given up'))
-    }
-    this.#asked.clear()
+    for (const id of [...this.#asked.keys()]) this.#take(id)!.reject(new AsteriskAway('the link was given up'))
+  }
+
+  /** What was asked by this id, which waits no longer. */
+  #take(id: string): Asked | undefined {
+    const asked = this.#asked.get(id)
+    clearTimeout(asked?.timer)
+    this.#asked.delete(id)
+    return asked
   }
 }

@@ -18,7 +18,7 @@ export async function board(app: FastifyInstance, { queues, token }: { queues: r
       return reply.code(401).header('www-authenticate', 'Basic realm="satunomor", charset="UTF-8"').send({ error: 'unauthorized', message: 'User admin; the password is the service\'s token.' })
     })
     const show = async (request: FastifyRequest, reply: FastifyReply) => {
-      const { routing } = await (loaded ??= load(queues))
+      const { routing } = await (loaded ??= load(queues).catch(error => { loaded = undefined; throw error }))
       const headers = reply.getHeaders()
       reply.hijack()
       for (const [name, value] of Object.entries(headers)) if (value !== undefined) reply.raw.setHeader(name, value)

@@ -1,4 +1,4 @@
-/** How long the plan has things kept that are about citizens. Part of schema.ts; followups/retention.ts does it. */
+/** How long the plan has things kept that are about citizens. Part of schema.ts; records/retention.ts does it. */
 import { Type, type Static } from 'typebox'
 import { duration } from './schema-words.ts'
 

@@ -2,6 +2,7 @@ import { pino } from 'pino'
 import { afterEach, expect, test, vi } from 'vitest'
 import { AsteriskAway, Gone } from '../../src/asterisk/ari-errors.ts'
 import { AriLink, type AriLinkOptions } from '../../src/asterisk/ari-link.ts'
+import { AriSocket } from '../../src/asterisk/ari-socket.ts'
 import { milliseconds } from '../../src/plan/duration.ts'
 import { eventually } from '../parts/city.ts'
 import { FakeAri } from './fake-ari.ts'
@@ -180,6 +181,12 @@ test('a beat that does not come back ends the link, and it is made again', async
   ari.answers.clear()
   await up(it)
   expect(ari.links).toBe(1)
+})
+
+test('what cannot be written to the websocket is Asterisk away, at once and once', async () => {
+  const socket = new AriSocket(() => { throw new Error('not open') })
+  await expect(socket.ask({ method: 'DELETE', uri: 'playbacks/one', patience: milliseconds(20) })).rejects.toThrow(new AsteriskAway('websocket: not open'))
+  socket.close()
 })
 
 test('a request in flight is rejected at once when the link is lost', async () => {
