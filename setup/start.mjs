@@ -7,7 +7,7 @@ import { createSocket } from 'node:dgram'
 import { join } from 'node:path'
 import { killWhenFrozen, stirs } from './alive.mjs'
 import { Child, dyingWithUs, until } from './children.mjs'
-import { installPackages, node, nodeEnv } from './packages.mjs'
+import { installPackages, node, nodeEnv, program } from './packages.mjs'
 import { asterisk, asteriskFolders, redis } from './parts.mjs'
 import { project, state } from './project.mjs'
 import { inRoot, makeRoot } from './root.mjs'
@@ -94,14 +94,14 @@ const phonesPart = {
 /** @type {Part} */
 const watchdogPart = {
   name: 'the watchdog', log: 'watchdog.log',
-  command: () => dyingWithUs([node, [join(project, 'src', 'watchdog.ts')]]),
+  command: () => dyingWithUs(program('src/watchdog.ts')),
   env: { ...nodeEnv, NODE_ENV: 'production' },
   ready: async () => true
 }
 /** @type {Part} */
 const servicePart = {
   name: 'the service', log: 'service.log',
-  command: () => dyingWithUs([node, [join(project, 'src', 'main.ts')]]),
+  command: () => dyingWithUs(program('src/main.ts')),
   env: { ...nodeEnv, REDIS_URL: env['REDIS_URL'] ?? `redis://127.0.0.1:${redisPort}`, NODE_ENV: 'production', SATUNOMOR_TOOLS: 'root' },
   ready: () => says200('/readyz'),
   alive: () => says200('/healthz'), patience: 15_000

@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { Child, dyingWithUs, until } from '../../setup/children.mjs'
 import { asterisk, asteriskFolders, redis } from '../../setup/parts.mjs'
-import { nodeEnv } from '../../setup/packages.mjs'
+import { nodeEnv, program } from '../../setup/packages.mjs'
 import { project } from '../../setup/project.mjs'
 import { inRoot } from '../../setup/root.mjs'
 import { makeReady } from '../../src/prepare.ts'
@@ -117,7 +117,7 @@ export async function openExchange({ cel = true }: { cel?: boolean } = {}): Prom
     pid: exchange.process.pid!, folder, ledger: settings.asterisk.cel, metrics, planFile, url: `http://${at}:8080`, token,
     async startService(nodeFlags = []) {
       const output = openSync(join(folder, 'service.log'), 'a')
-      const run = (name: string, program: string, flags: string[] = []) => new Child(name, dyingWithUs([process.execPath, [...flags, join(project, program)]]), { output, cwd: project, env: { ...nodeEnv, ...env } })
+      const run = (name: string, file: string, flags: string[] = []) => new Child(name, dyingWithUs(program(file, flags)), { output, cwd: project, env: { ...nodeEnv, ...env } })
       const started = performance.now()
       const child = run('the service', 'src/main.ts', nodeFlags)
       const watchdog = run('the watchdog', 'src/watchdog.ts')

@@ -11,7 +11,7 @@ import { Ear, loadPrompts } from '../../demo/ear.ts'
 import { Softphone, type IncomingCall, type OutgoingCall } from '../../demo/softphone.ts'
 import { Child, dyingWithUs, until } from '../../setup/children.mjs'
 import { asterisk, asteriskFolders, redis } from '../../setup/parts.mjs'
-import { nodeEnv } from '../../setup/packages.mjs'
+import { nodeEnv, program } from '../../setup/packages.mjs'
 import { project } from '../../setup/project.mjs'
 import type { Program } from '../../setup/root.mjs'
 import { serve, type Service } from '../../src/main.ts'
@@ -50,7 +50,7 @@ export interface City extends AsyncDisposable {
   /** Starts the service in this process, and waits until it is ready. */
   serve(): Promise<Service>
   /** Starts one of our programs in a process of its own: `src/main.ts` (then it is ready), `src/watchdog.ts`. */
-  run(program: string): Promise<Child>
+  run(file: string): Promise<Child>
   /** Stops the service, does `meanwhile`, and starts it anew. */
   restart(meanwhile: () => Promise<void>): Promise<void>
   /** Kills Asterisk, and starts it again. */
@@ -170,10 +170,10 @@ export async function openCity(
     }),
     startRedis: async () => { redisRunning = await launchRedis() },
     serve: startService,
-    async run(program) {
-      const child = new Child(program, dyingWithUs([process.execPath, [join(project, program)]]), { env: { ...nodeEnv, ...everyone, ...serviceEnv }, cwd: project, output: 'ignore' })
+    async run(file) {
+      const child = new Child(file, dyingWithUs(program(file)), { env: { ...nodeEnv, ...everyone, ...serviceEnv }, cwd: project, output: 'ignore' })
       services.defer(() => child.stop())
-      if (program === 'src/main.ts') await until(child, async () => (await fetch(`http://${at(1)}:8080/readyz`)).ok)
+      if (file === 'src/main.ts') await until(child, async () => (await fetch(`http://${at(1)}:8080/readyz`)).ok)
       return child
     },
     restart: async meanwhile => {
