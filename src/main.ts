@@ -36,6 +36,7 @@ import { takeReply, type Reply } from './followups/replies.ts'
 import { ringing } from './followups/ringing.ts'
 import { Settler } from './followups/settler.ts'
 import { Metrics } from './http/metrics.ts'
+import { People } from './http/people.ts'
 import { httpServer } from './http/server.ts'
 import { loadToken } from './http/token.ts'
 import { seconds } from './plan/duration.ts'
@@ -48,6 +49,7 @@ import { Records } from './records/records.ts'
 import { Relay } from './records/relay.ts'
 import { forgetOld } from './records/retention.ts'
 import { Scribe } from './records/scribe.ts'
+import type { SignedBy } from './records/tables.ts'
 import { secretsIn } from './secrets.ts'
 import { places, readSettings, type Settings } from './settings.ts'
 import { WebhookSecrets } from './webhooks/secrets.ts'
@@ -151,9 +153,9 @@ export async function serve(settings: Settings, log: Logger): Promise<Service> {
   })
   const pacer = new Pacer({ book, plan: () => plan.now, live: () => local.live(), ready: () => ari.up && jobs.up, queue: claims => jobs.queue(claims), giveWay: () => callbacks.giveWay(), log })
 
-  const setByHand = async (order: SwitchOrder) => {
+  const setByHand = async (order: SwitchOrder, signedBy: SignedBy) => {
     try {
-      return await setSwitches({ file: place.switches, plan: plan.now, audit: (who, what) => local.audit(who, what, null) }, order)
+      return await setSwitches({ file: place.switches, plan: plan.now, audit: (who, what) => local.audit(who, what, null, signedBy) }, order)
     } finally {
       await switches.look()
     }
@@ -177,7 +179,7 @@ export async function serve(settings: Settings, log: Logger): Promise<Service> {
 
   const { token, made: tokenMade } = settings.token ? { token: settings.token, made: false } : await loadToken(place.token)
   const release = (JSON.parse(await readFile(join(settings.project, 'package.json'), 'utf8')) as { version: string }).version
-  const http = await httpServer({ records: shared ?? local, live: () => local.live(), token, log, ready: () => health.ready(), version: release, metrics, audit: checkBooks, refused: limit => refusals.lastHour(limit), changes, directory: () => plan.now.directory, switches: { now: () => switches.now, set: setByHand }, messaging, webhooks, followUps: { book, plan: () => plan.now, records: local }, recordings: new Recordings(local, asterisk.mailbox), queues: [...jobs.queues, ...messenger.queues, ...porter.queues] })
+  const http = await httpServer({ records: shared ?? local, live: () => local.live(), token, people: new People(place.people, log), log, ready: () => health.ready(), version: release, metrics, audit: checkBooks, refused: limit => refusals.lastHour(limit), changes, directory: () => plan.now.directory, switches: { now: () => switches.now, set: setByHand }, messaging, webhooks, followUps: { book, plan: () => plan.now, records: local }, recordings: new Recordings(local, asterisk.mailbox), queues: [...jobs.queues, ...messenger.queues, ...porter.queues] })
 
   watch.goOn(version, plan.now)
   await switches.open()

@@ -18,6 +18,7 @@ const verbs: Record<string, { does: string, load: () => Promise<Verb> }> = {
   calendar: { does: 'when agencies open and close: --days 30 --from 2027-03-01', load: () => import('./verbs/calendar.ts') },
   switch: { does: 'closes an agency until a time, or sets the city\'s surge mode: close AGENCY, open AGENCY, siaga, normal --until "2027-03-20 18:00" --reason "…" [--who NAME]', load: () => import('./verbs/switch.ts') },
   directory: { does: 'OPD, kecamatan and kelurahan: [--search "tanjung karang"]', load: () => import('./verbs/directory.ts') },
+  person: { does: 'who has a token of their own: add NAME --role desk|admin [--list AGENCY], list, renew NAME, remove NAME', load: () => import('./verbs/person.ts') },
   webhook: { does: 'agencies\' own systems: secret AGENCY [--rotate], dead, redeliver EVENT', load: () => import('./verbs/webhook.ts') },
   schema: { does: 'prints the JSON Schema of plan.yaml, for editors', load: () => import('./verbs/schema.ts') }
 }

@@ -104,6 +104,8 @@ export const places = (state: string) => ({
   secrets: join(state, 'secrets.json'),
   records: join(state, 'records.sqlite'),
   token: join(state, 'token'),
+  /** Who has a token of their own, hashed. */
+  people: join(state, 'people.json'),
   /** What an admin has set by hand. */
   switches: join(state, 'switches.json'),
   /** The secrets that are shared with agencies' own systems, a file for each. */

@@ -3,8 +3,8 @@
  *
  *     npm run backup -- FOLDER
  *
- * The records as they are in one moment, then the ledger's files (which may have gone on a little), callers' recorded messages, the secrets, the API's
- * token, the service plan and the dialplan's folder. Ends with 0 when the backup is whole, with 1 and a reason when there is none.
+ * The records as they are in one moment, then the ledger's files (which may have gone on a little), callers' recorded messages, the secrets, the city's
+ * and people's tokens, the service plan and the dialplan's folder. Ends with 0 when the backup is whole, with 1 and a reason when there is none.
  */
 import { cp, mkdir, open, readdir, readFile, rm, stat, utimes } from 'node:fs/promises'
 import { dirname, join, resolve } from 'node:path'
@@ -34,7 +34,7 @@ export async function makeBackup(settings: Pick<Settings, 'project' | 'state' | 
 
 async function fill({ project, state, plan, asterisk }: Pick<Settings, 'project' | 'state' | 'plan' | 'asterisk'>, folder: string): Promise<Manifest> {
   const at = new Date().toISOString()
-  const { records, secrets, token, switches, webhooks } = places(state)
+  const { records, secrets, token, people, switches, webhooks } = places(state)
   await mkdir(join(folder, 'ledger'), { recursive: true, mode: 0o700 })
 
   // First the records, then the ledger: whatever the records do not have yet, the ledger has.
@@ -42,6 +42,7 @@ async function fill({ project, state, plan, asterisk }: Pick<Settings, 'project'
   for (const file of await ifThere(() => ledgerFiles(asterisk.cel)) ?? []) await copyLedger(file, join(folder, 'ledger', file.slice(dirname(asterisk.cel).length + 1)))
   await ifThere(() => copyForGood(secrets, join(folder, 'secrets.json'), 0o600))
   await ifThere(() => copyForGood(token, join(folder, 'token'), 0o600))
+  await ifThere(() => copyForGood(people, join(folder, 'people.json'), 0o600))
   await ifThere(() => copyForGood(switches, join(folder, 'switches.json'), 0o600))
   for (const name of await ifThere(() => readdir(webhooks)) ?? []) {
     await mkdir(join(folder, 'webhooks'), { recursive: true, mode: 0o700 })

@@ -3,7 +3,7 @@
  *
  *     npm run restore -- FOLDER
  *
- * Records, recordings, secrets and token become what they were. Of the ledger only what is lost is put back, beside what is there: the
+ * Records, recordings, secrets, token and people's tokens become what they were. Of the ledger only what is lost is put back, beside what is there: the
  * service then reads all of it from its beginning, so that the calls after the backup are written down again. What was in the
  * records' place is kept as `records.sqlite.before-…`. Ends with 0, or with 1 and a reason; then nothing was changed.
  */
@@ -28,7 +28,7 @@ export interface Restored {
 export async function restore(settings: Pick<Settings, 'state' | 'http' | 'asterisk'>, folder: string): Promise<Restored> {
   const { at, files } = await readManifest(folder)
   const { state, asterisk } = settings
-  const { records, secrets, token, switches, webhooks } = places(state)
+  const { records, secrets, token, people, switches, webhooks } = places(state)
   await refuseWhileItRuns(settings, records)
   await mkdir(state, { recursive: true, mode: 0o750 })
   await mkdir(dirname(asterisk.cel), { recursive: true, mode: 0o750 })
@@ -42,6 +42,7 @@ export async function restore(settings: Pick<Settings, 'state' | 'http' | 'aster
     if (from.path === 'records.sqlite') back.push({ from, to: records, mode: 0o600 })
     if (from.path === 'secrets.json') back.push({ from, to: secrets, mode: 0o600 })
     if (from.path === 'token') back.push({ from, to: token, mode: 0o600 })
+    if (from.path === 'people.json') back.push({ from, to: people, mode: 0o600 })
     if (from.path.startsWith('webhooks/')) back.push({ from, to: join(webhooks, basename(from.path)), mode: 0o600 })
     if (from.path.startsWith('recordings/')) back.push({ from, to: join(asterisk.mailbox, basename(from.path)), mode: 0o640 })
     if (from.path === 'switches.json') back.push({ from, to: switches, mode: 0o600 })

@@ -5,6 +5,8 @@
 import { readFile, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
+import { pause } from '../calls/time.ts'
+import { milliseconds, seconds } from '../plan/duration.ts'
 
 export interface Holder {
   who: string
@@ -41,6 +43,19 @@ export async function lock(folder: string, { who, does }: Omit<Holder, 'since'>,
     async [Symbol.asyncDispose]() {
       await rm(card, { force: true })
       held.close()
+    }
+  }
+}
+
+/** Takes a lock that is held for milliseconds: whoever comes second waits. Throws `Locked` where somebody else is at it for long. */
+export async function inTurn(...[folder, holder, names]: Parameters<typeof lock>): Promise<AsyncDisposable> {
+  const end = performance.now() + seconds(5)
+  while (true) {
+    try {
+      return await lock(folder, holder, names)
+    } catch (error) {
+      if (!(error instanceof Locked) || performance.now() > end) throw error
+      await pause(milliseconds(20), new AbortController().signal)
     }
   }
 }

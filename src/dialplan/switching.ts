@@ -1,12 +1,10 @@
 /** Sets a switch: read, changed and written by one at a time, so that two admins at once do not lose each other's. */
 import { mkdir } from 'node:fs/promises'
 import { dirname } from 'node:path'
-import { pause } from '../calls/time.ts'
-import { milliseconds, seconds } from '../plan/duration.ts'
 import type { Plan } from '../plan/plan.ts'
 import { orderInWords, switched, type SwitchOrder } from '../plan/switching.ts'
 import { readSwitches, writeSwitches, type Switches } from '../plan/switches.ts'
-import { lock, Locked } from './lock.ts'
+import { inTurn } from './lock.ts'
 
 export interface Switching {
   /** Where the switches are kept. */
@@ -31,24 +29,11 @@ export class NotAudited extends Error {
 export async function setSwitches({ file, plan, audit }: Switching, order: SwitchOrder): Promise<Switches> {
   await mkdir(dirname(file), { recursive: true })
   const after = await (async () => {
-    await using _ = await inTurn(dirname(file), order.who)
+    await using _ = await inTurn(dirname(file), { who: order.who, does: 'switches' }, { name: 'switches.lock', look: 'npx satunomor switch' })
     const after = switched(plan, await readSwitches(file), order, Date.now())
     await writeSwitches(file, after)
     return after
   })()
   await audit(order.who, orderInWords(order, after)).catch(error => { throw new NotAudited(after, error) })
   return after
-}
-
-/** Whoever has the lock has it for milliseconds. */
-async function inTurn(folder: string, who: string): Promise<AsyncDisposable> {
-  const end = performance.now() + seconds(5)
-  while (true) {
-    try {
-      return await lock(folder, { who, does: 'switches' }, { name: 'switches.lock', look: 'npx satunomor switch' })
-    } catch (error) {
-      if (!(error instanceof Locked) || performance.now() > end) throw error
-      await pause(milliseconds(20), new AbortController().signal)
-    }
-  }
 }

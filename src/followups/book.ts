@@ -109,7 +109,7 @@ export class Book {
   }
 
   /** Opens one that somebody asks for. The number must have called us, and the same key makes the same one. Throws `NotNow`. */
-  async ask(reason: Omit<Reason, 'kind' | 'arrivedAt' | 'missedAt'>, who: string, why: string, now: number): Promise<FollowUp> {
+  async ask(reason: Omit<Reason, 'kind' | 'arrivedAt' | 'missedAt'>, who: string, why: string, now: number, facts: object = {}): Promise<FollowUp> {
     const plan = this.#plan()
     return this.#change(async (db, tell) => {
       const followUp = make(plan, { ...reason, kind: 'asked', arrivedAt: now, missedAt: now }, now)
@@ -117,7 +117,7 @@ export class Book {
       if (there) return there
       if (reason.cli !== null && !await hasCalled(db, reason.cli)) throw new NotNow('this number has never called: only who has called us is rung back')
       await db.insertInto('followups').values(followUp).execute()
-      tell(followUp, who, 'opened', { kind: 'asked', reason: why })
+      tell(followUp, who, 'opened', { kind: 'asked', reason: why, ...facts })
       return followUp
     })
   }

@@ -1,21 +1,26 @@
-/** Bull Board: the queues as BullMQ has them, for admins to look at, never to change. The browser asks for the service's token. */
+/** Bull Board: the queues as BullMQ has them, for admins to look at, never to change. The browser asks for a token. */
 import type { Queue } from 'bullmq'
 import fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify'
-import { bearsToken } from './guard.ts'
+import { Refusal } from './faults.ts'
+import { askers, type Keys } from './guard.ts'
+import { sameName } from './people-file.ts'
 
 export const boardPath = '/queues'
 
-/** Registers the board; user `admin`, password: the token (HTTP Basic: a browser cannot bear one otherwise). */
-export async function board(app: FastifyInstance, { queues, token }: { queues: readonly Queue[], token: string }) {
-  const signedIn = bearsToken(token)
+/** Registers the board; user `admin` with the city's token, or an admin by name with their own (HTTP Basic: a browser cannot bear one otherwise). */
+export async function board(app: FastifyInstance, { queues, ...keys }: { queues: readonly Queue[] } & Keys) {
+  const askerOf = askers(keys)
   // Loaded when somebody first looks: it takes memory that a night without onlookers has better use for.
   let loaded: ReturnType<typeof load> | undefined
   app.addHook('onClose', async () => { await (await loaded?.catch(() => undefined))?.close() })
   await app.register(async inside => {
     inside.addHook('onRequest', async (request: FastifyRequest, reply: FastifyReply) => {
       const [user, password] = Buffer.from(/^Basic +([\w+/=]+) *$/i.exec(request.headers.authorization ?? '')?.[1] ?? '', 'base64').toString().split(/:(.*)/s)
-      if (user === 'admin' && signedIn(password ?? '')) return
-      return reply.code(401).header('www-authenticate', 'Basic realm="satunomor", charset="UTF-8"').send({ error: 'unauthorized', message: 'User admin; the password is the service\'s token.' })
+      const asker = await askerOf(password ?? '')
+      if (!asker || !sameName(user!, asker.person?.name ?? 'admin')) {
+        return reply.code(401).header('www-authenticate', 'Basic realm="satunomor", charset="UTF-8"').send({ error: 'unauthorized', message: 'Your name, and your own token as the password; or admin, and the service\'s token.' })
+      }
+      if (asker.person?.role === 'desk') throw new Refusal(403, 'forbidden', `The queues are for admins, and ${asker.person.name} is at the desk.`)
     })
     const show = async (request: FastifyRequest, reply: FastifyReply) => {
       const { routing } = await (loaded ??= load(queues).catch(error => { loaded = undefined; throw error }))

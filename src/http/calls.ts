@@ -17,12 +17,14 @@ export interface CallsOptions {
 
 export type LiveCall = CallRecord & { plan?: string | null }
 
+const config = { desk: true }
 const faults = { 400: Fault, 401: Fault, 503: Fault }
 const tags = ['calls']
 const security = [{ token: [] }]
 
 export const callRoutes: FastifyPluginAsyncTypebox<CallsOptions> = async (app, { records, live = () => records.live() }) => {
   app.get('/calls', {
+    config,
     schema: { summary: 'Calls, newest first', tags, security, querystring: ListQuery, response: { 200: CallList, ...faults } }
   }, async ({ query: { from, to, ...query }, log }) => {
     const range = { ...from === undefined ? {} : { from: moment('from', from) }, ...to === undefined ? {} : { to: moment('to', to) } }
@@ -31,19 +33,21 @@ export const callRoutes: FastifyPluginAsyncTypebox<CallsOptions> = async (app, {
   })
 
   app.get('/calls/live', {
+    config,
     schema: { summary: 'Calls going on', tags, security, querystring: NoQuery, response: { 200: LiveCalls, ...faults } }
   }, async ({ log }) => ({ calls: (await ask(log, async () => live())).map(listed) }))
 
   app.get('/calls/:callId', {
+    config,
     schema: {
       summary: 'One call, whole', tags, security, querystring: NoQuery, params: CallId,
       description: 'With every step, and with the caller\'s number in full: that is written into the audit.',
       response: { 200: WholeCall, 404: Fault, ...faults }
     }
-  }, async ({ params: { callId }, ip, log }) => {
+  }, async ({ params: { callId }, asker, ip, log }) => {
     const whole = await ask(log, () => records.get(callId))
     if (!whole) throw new Refusal(404, 'not-found', 'There is no such call.')
-    await ask(log, () => records.audit(`api ${ip}`, 'read the caller\'s number', callId))
+    await ask(log, () => records.audit(asker.reader(ip), 'read the caller\'s number', callId, asker.signedBy))
     return whole
   })
 }

@@ -24,6 +24,7 @@ const Entries = Type.Object({
 
 export const directoryRoutes: FastifyPluginAsyncTypebox<DirectoryOptions> = async (app, { directory }) => {
   app.get('/directory', {
+    config: { desk: true },
     schema: { summary: 'OPD, kecamatan and kelurahan', tags: ['plan'], security: [{ token: [] }], querystring: Query, response: { 200: Entries, 400: Fault, 401: Fault } }
   }, async ({ query }) => ({ entries: search(directory(), query.search).map(entry => ({ ...entry, agencies: [...entry.agencies] })) }))
 }

@@ -13,6 +13,7 @@ import { BadCursor } from '../records/cursor.ts'
 import type { Records } from '../records/records.ts'
 import { masked } from './calls.ts'
 import { Refusal } from './faults.ts'
+import type { Asker } from './guard.ts'
 import { liveStream } from './live-stream.ts'
 import { Fault, NoQuery } from './schemas.ts'
 
@@ -28,7 +29,7 @@ const time = (description: string) => Type.Integer({ description: `${description
 const states = ['open', 'calling', 'person', 'done', 'closed'] as const
 const Id = Type.Object({ id: Type.String({ pattern: '^[0-9a-z]{1,40}$', description: 'The follow-up.' }) })
 const name = (description: string) => Type.String({ pattern: '^[a-z0-9-]{1,40}$', description })
-const person = Type.String({ minLength: 1, maxLength: 100, pattern: '^[^\\p{C}]+$', description: 'Who does it; stands in the history.' })
+const person = Type.Optional(Type.String({ minLength: 1, maxLength: 100, pattern: '^[^\\p{C}]+$', description: 'Who does it; stands in the history. Left out with a token of one\'s own.' }))
 const text = (description: string) => Type.String({ minLength: 1, maxLength: 1000, pattern: '^[^\\p{C}]+$', description })
 
 const shape = {
@@ -58,7 +59,7 @@ const Whole = Type.Object({
     madeAt: time('When it was decided.'), begunAt: orNull(time('When the exchange was asked.')), endedAt: orNull(time('When it had ended.')), joinedAt: orNull(time('Since when the two heard each other.')),
     outcome: orNull(Type.String({ description: '`spoken`, `later`, `not-needed`, `wrong-number`, `silent`, `no-answer`, `busy`, `unreachable`, `agency-unreached`, `agency-left`, `gave-way`, `refused`, `cut-off`, `void`.' })), line: orNull(Type.String({ description: 'The agency\'s line that accepted.' }))
   })),
-  history: Type.Array(Type.Object({ at: time('When.'), who: Type.String(), what: Type.String(), facts: Type.Unsafe<object>({ type: 'object', additionalProperties: true }) }), { description: 'Everything that happened to it, in order.' })
+  history: Type.Array(Type.Object({ at: time('When.'), who: Type.String(), what: Type.String(), facts: Type.Unsafe<object>({ type: 'object', additionalProperties: true, description: '`signedBy` of what a person did: `own-token`, they signed in; `city-token`, a bearer of the city\'s token named them.' }) }), { description: 'Everything that happened to it, in order.' })
 })
 const Query = Type.Object({
   state: Type.Optional(Type.String({ pattern: `^(${states.join('|')})(,(${states.join('|')}))*$`, description: 'One or more states, with commas. Default: all that have not ended.' })),
@@ -82,6 +83,7 @@ const Action = Type.Object({
 }, { additionalProperties: false })
 
 const about = { tags: ['follow-ups'], security: [{ token: [] }] }
+const config = { desk: true }
 const faults = { 400: Fault, 401: Fault, 409: Fault }
 
 export const followUpRoutes: FastifyPluginAsyncTypebox<FollowUpsOptions> = async (app, { book, plan, records }) => {
@@ -92,6 +94,7 @@ export const followUpRoutes: FastifyPluginAsyncTypebox<FollowUpsOptions> = async
   }
 
   app.get('/followups', {
+    config,
     schema: { summary: 'What we owe citizens', ...about, querystring: Query, response: { 200: List, ...faults } }
   }, async ({ query: { state, overdue, ...query } }) => {
     const wanted = (state?.split(',') ?? (overdue ? undefined : ['open', 'calling', 'person'])) as FollowUp['state'][] | undefined
@@ -100,32 +103,44 @@ export const followUpRoutes: FastifyPluginAsyncTypebox<FollowUpsOptions> = async
   })
 
   app.get('/followups/events', {
-    schema: { summary: 'Every change, as it happens (server-sent events)', ...about, querystring: NoQuery, description: 'Each event `change` has the follow-up (number masked) and what happened: `who`, `what`, `facts`.', produces: ['text/event-stream'] }
+    config,
+    schema: { summary: 'Every change, as it happens (server-sent events)', ...about, querystring: NoQuery, description: 'Each event `change` has the follow-up (number masked) and what happened: `who`, `what`, `facts`.', produces: ['text/event-stream'],
+      response: { 200: { description: 'For as long as somebody listens, and their token holds.', content: { 'text/event-stream': { schema: Type.String() } } }, 401: Fault } }
   }, (request, reply) => liveStream(request, reply, send => book.onChanged(({ followUp, event }) => send('change', { followUp: shown(followUp), ...event }))))
 
   app.get('/followups/:id', {
+    config,
     schema: { summary: 'One, with every attempt and its history', ...about, querystring: NoQuery, params: Id, description: 'With the citizen\'s number in full: that is written into the audit.', response: { 200: Whole, 404: Fault, ...faults } }
-  }, async ({ params: { id }, ip }) => {
+  }, async ({ params: { id }, asker, ip }) => {
     const whole = await book.get(id) ?? nothing()
-    await records.audit(`api ${ip}`, `read the number of follow-up ${id}`, whole.calls[0] ?? null)
+    await records.audit(asker.reader(ip), `read the number of follow-up ${id}`, whole.calls[0] ?? null, asker.signedBy)
     return { ...whole, followUp: shown(whole.followUp, true) }
   })
 
   app.post('/followups', {
+    config,
     schema: { summary: 'Has somebody rung back', ...about, body: Ask, description: 'Only a number that has called us, and that may be rung.', response: { 201: Shown, 404: Fault, ...faults } }
-  }, async ({ body: { number, agency = null, who, reason, key } }, reply) => {
+  }, async ({ body: { number, agency = null, who, reason, key }, asker }, reply) => {
     const cli = e164(number)
     if (cli === null) throw new Refusal(400, 'bad-request', 'The body key \'number\' is no telephone number.', 'For example +627215550112.')
     if (agency !== null && plan().nodes.get(agency)?.kind !== 'agency') throw new Refusal(404, 'not-found', `The plan has no agency "${agency}".`)
-    const followUp = await answered(() => book.ask({ key: `asked ${key ?? randomUUID()}`, agency, cli, did: [...plan().numbers.keys()][0]! }, who, reason, Date.now()))
+    onTheirList(asker, agency ?? deskOf(plan()))
+    const followUp = await answered(() => book.ask({ key: `asked ${key ?? randomUUID()}`, agency, cli, did: [...plan().numbers.keys()][0]! }, asker.who(who), reason, Date.now(), { signedBy: asker.signedBy }))
     return reply.code(201).send(shown(followUp))
   })
 
   app.patch('/followups/:id', {
+    config,
     schema: { summary: 'What a person does with it', ...about, params: Id, body: Action, response: { 200: Shown, 404: Fault, ...faults } }
-  }, async ({ params: { id }, body }) => {
-    const does = act(body, plan())
-    return shown(await answered(() => book.act(id, body.who, does, Date.now())) ?? nothing())
+  }, async ({ params: { id }, body, asker }) => {
+    const who = asker.who(body.who)
+    const does = act({ ...body, who }, plan())
+    const signed = (followUp: FollowUp) => {
+      onTheirList(asker, followUp.list)
+      const { facts, ...rest } = does(followUp)
+      return { ...rest, facts: { ...facts, signedBy: asker.signedBy } }
+    }
+    return shown(await answered(() => book.act(id, who, signed, Date.now())) ?? nothing())
   })
 }
 
@@ -145,6 +160,11 @@ function act({ action, who, reason, text, agency }: Body, plan: Plan): (followUp
     case 'reopen': return reopen(deskOf(plan), wanted('reason', reason))
     case 'hand': return hand(plan, who, wanted('agency', agency), wanted('reason', reason))
   }
+}
+
+/** Who works one list leaves the others alone. */
+function onTheirList({ person }: Asker, list: string) {
+  if (person?.list !== undefined && person.list !== list) throw new Refusal(403, 'forbidden', `This is on the list of ${list}, and ${person.name} works that of ${person.list}.`, 'Ask the desk to hand it over.')
 }
 
 function refuse(message: string): never {

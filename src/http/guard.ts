@@ -1,24 +1,89 @@
-/** Who may ask, and what every answer says to a browser. */
-import { createHash, timingSafeEqual } from 'node:crypto'
+/** Who may ask, whose doing it then is, and what every answer says to a browser. */
+import { timingSafeEqual } from 'node:crypto'
 import type { FastifyReply, FastifyRequest } from 'fastify'
+import type { SignedBy } from '../records/tables.ts'
 import { Refusal } from './faults.ts'
+import { digest, isReserved, sameName } from './people-file.ts'
+import type { People, Person } from './people.ts'
 
-/** Whether somebody's word is the token. Digests, so that neither the length nor the first wrong letter shows in the time that it takes. */
-export function bearsToken(token: string) {
-  const expected = digest(token)
-  return (given: string) => timingSafeEqual(digest(given), expected)
+declare module 'fastify' {
+  interface FastifyRequest {
+    /** Set where a token was asked for. */
+    asker: Asker
+  }
+  interface FastifyContextConfig {
+    /** Open to the desk's people, too; all else is for admins. */
+    desk?: boolean
+  }
 }
 
-/** A hook that lets only bearers of the token through (RFC 6750). */
-export function bearer(token: string) {
-  const right = bearsToken(token)
+export interface Keys {
+  /** The city's, for its machines and for the first start. */
+  token: string
+  /** Those with a token of their own. */
+  people?: People
+}
+
+/** Who bears a token that holds. */
+export class Asker {
+  /** Undefined: the city's token, which may do everything and says of nobody who they are. */
+  readonly person: Person | undefined
+  readonly #people: People | undefined
+
+  constructor(person: Person | undefined, people: People | undefined) {
+    this.person = person
+    this.#people = people
+  }
+
+  /** What the audit and the histories say beside the name: whether its owner signed in, or a bearer of the city's token said so. */
+  get signedBy(): SignedBy { return this.person ? 'own-token' : 'city-token' }
+
+  /** Whose reading it is. */
+  reader(ip: string): string { return this.person?.name ?? `api ${ip}` }
+
+  /** Whose doing it is: the person's; with the city's token whoever is named, if that is nobody who could say so themself. Throws a `Refusal`. */
+  who(named: string | undefined): string {
+    const { person } = this
+    if (person) {
+      if (named === undefined || sameName(named, person.name)) return person.name
+      throw new Refusal(403, 'not-you', `This is ${person.name}'s own token, and 'who' names somebody else.`, 'Leave `who` out, or send the other one\'s token.')
+    }
+    if (named === undefined) throw new Refusal(400, 'bad-request', 'The key \'who\' is missing: the city\'s token does not say who does it.', 'Name them, or send their own token.')
+    const owner = this.#people?.named(named)
+    if (owner) throw new Refusal(403, 'not-you', `${owner.name} has a token of their own: nobody is ${owner.name} by the city's token.`, 'Send their own token, or name who really does it.')
+    if (isReserved(named)) throw new Refusal(403, 'not-you', 'What \'who\' says stands in the history for what is no person.', 'Name the person.')
+    return named
+  }
+}
+
+/** Finds who bears a token: undefined where it is nobody's. */
+export function askers({ token, people }: Keys) {
+  const expected = digest(token)
+  return async (given: string): Promise<Asker | undefined> => {
+    await people?.look()
+    // Digests, so that neither the length nor the first wrong letter shows in the time that it takes.
+    const city = timingSafeEqual(digest(given), expected)
+    const person = people?.bearing(given)
+    return city || person ? new Asker(city ? undefined : person, people) : undefined
+  }
+}
+
+/** A hook that lets only bearers of a token through (RFC 6750), the desk's people only to where `config.desk` says so. */
+export function bearer(keys: Keys) {
+  const askerOf = askers(keys)
   return async (request: FastifyRequest, reply: FastifyReply) => {
     const [, given] = /^Bearer +([^ ]+) *$/i.exec(request.headers.authorization ?? '') ?? []
-    if (given !== undefined && right(given)) return
-    reply.header('www-authenticate', `Bearer realm="satunomor"${given === undefined ? '' : ', error="invalid_token"'}`)
-    throw given === undefined
-      ? new Refusal(401, 'unauthorized', 'This needs the service\'s token.', 'Send it as the header "Authorization: Bearer <token>".')
-      : new Refusal(401, 'unauthorized', 'This is not the service\'s token.', 'The token is in the file that the service names when it starts.')
+    const asker = given === undefined ? undefined : await askerOf(given)
+    if (!asker) {
+      reply.header('www-authenticate', `Bearer realm="satunomor"${given === undefined ? '' : ', error="invalid_token"'}`)
+      throw given === undefined
+        ? new Refusal(401, 'unauthorized', 'This needs a token.', 'Send your own, or the service\'s, as the header "Authorization: Bearer <token>".')
+        : new Refusal(401, 'unauthorized', 'This is no token that holds.', 'An admin makes you a new one: npx satunomor person renew. The service\'s own is in the file that it names when it starts.')
+    }
+    request.asker = asker
+    if (asker.person?.role === 'desk' && !request.routeOptions.config.desk) {
+      throw new Refusal(403, 'forbidden', `This is for admins, and ${asker.person.name} is at the desk.`, 'Ask an admin.')
+    }
   }
 }
 
@@ -37,5 +102,3 @@ export async function protect(request: FastifyRequest, reply: FastifyReply) {
   })
   if (!docs) reply.header('cache-control', 'no-store')
 }
-
-const digest = (token: string) => createHash('sha256').update(token).digest()

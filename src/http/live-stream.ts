@@ -6,7 +6,7 @@ const often = 15_000
 /** What a listener who does not read may leave unread, bytes; then it is let go, and may come again. */
 const most = 1_000_000
 
-/** Keeps the answer open; `listen` is handed what sends an event, and returns what ends the listening. */
+/** Keeps the answer open for as long as the asker's token holds; `listen` is handed what sends an event, and returns what ends the listening. */
 export function liveStream(request: FastifyRequest, reply: FastifyReply, listen: (send: (event: string, data: unknown) => void) => () => void) {
   reply.hijack()
   const { raw } = reply
@@ -16,9 +16,13 @@ export function liveStream(request: FastifyRequest, reply: FastifyReply, listen:
     raw.write(`event: ${event}\ndata: ${JSON.stringify(data)}\n\n`)
     if (raw.writableLength > most) raw.destroy()
   })
+  const { gone } = request.asker.person ?? {}
+  const end = () => raw.end()
+  gone?.addEventListener('abort', end)
   const beat = setInterval(() => raw.write(': \n\n'), often)
   raw.on('close', () => {
     clearInterval(beat)
+    gone?.removeEventListener('abort', end)
     stop()
   })
   request.log.debug('somebody listens')

@@ -41,6 +41,7 @@ const Query = Type.Object({
 /** For the command centre; behind the API's token. */
 export const messageRoutes: FastifyPluginAsyncTypebox<Pick<MessageOptions, 'messages'>> = async (app, { messages }) => {
   app.get('/messages', {
+    config: { desk: true },
     schema: { summary: 'Messages to citizens, newest first', tags: ['follow-ups'], security: [{ token: [] }], querystring: Query, response: { 200: Type.Object({ messages: Type.Array(Listed) }), 400: Fault, 401: Fault } }
   }, async ({ query }) => ({
     messages: (await messages.list(query)).map(({ followupId, cli, ...message }) => ({ ...message, followUp: followupId, to: masked(cli) }))

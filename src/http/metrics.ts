@@ -35,6 +35,7 @@ export class Metrics {
   readonly #registry = new Registry()
   readonly #arrivals = new Map<string, number>()
   readonly #answerTime: Histogram
+  readonly #turnedAway: Counter
 
   constructor({ figures, instant }: { figures: () => Promise<Figures>, instant: () => Instant }) {
     const registers = [this.#registry]
@@ -43,6 +44,8 @@ export class Metrics {
       name: 'satunomor_answer_seconds', help: 'From the INVITE until caller and agency hear each other; a greeting is not an answer. Goals: 90 % within 15 s, 95 % within 20 s.',
       buckets: [2, 5, 10, 15, 20, 30, 45, 60, 120], registers
     })
+    this.#turnedAway = new Counter({ name: 'satunomor_api_refused_total', help: 'Requests to the API without a token that holds (401), or that its bearer may not make (403), since the start; the log says from where.', labelNames: ['status'], registers })
+    for (const status of [401, 403]) this.#turnedAway.inc({ status }, 0)
     const now = (name: string, help: string, value: (at: Instant) => number | undefined) => new Gauge({
       name: `satunomor_${name}`, help, registers,
       collect() {
@@ -104,6 +107,9 @@ export class Metrics {
     }
     if (kind === 'ended') this.#arrivals.delete(callId)
   }
+
+  /** Somebody was refused at the API. */
+  turnedAway(status: 401 | 403) { this.#turnedAway.inc({ status }) }
 
   get contentType() { return this.#registry.contentType }
 

@@ -34,7 +34,7 @@ const Checked = Type.Object({
   faults: Type.Array(Type.String(), { description: 'Each with file, line and column; warnings, too.' })
 })
 const Text = Type.Object({ diff: Type.String({ description: 'As `diff -u` writes it; empty where nothing differs.' }) })
-const who = Type.String({ minLength: 1, maxLength: 100, pattern: '^[^\\p{C}]+$', description: 'Who wants it; kept with the version.' })
+const who = Type.Optional(Type.String({ minLength: 1, maxLength: 100, pattern: '^[^\\p{C}]+$', description: 'Who wants it; kept with the version. Left out with a token of one\'s own.' }))
 const why = Type.String({ minLength: 1, maxLength: 500, pattern: '^[^\\p{C}]+$', description: 'Why; kept with the version.' })
 const Apply = Type.Object({ who, why, base: Type.Optional(Type.Integer({ minimum: 1, description: 'The version that the edit began from. Left out: the one that the folder gave last.' })),
   smoke: Type.Boolean({ default: true, description: 'false: without the smoke call.' }) }, { additionalProperties: false })
@@ -93,11 +93,11 @@ export const planRoutes: FastifyPluginAsyncTypebox<PlanOptions> = async (app, { 
       summary: 'Makes the admin\'s folder live', ...about, querystring: NoQuery, body: Apply, response: { 200: Changed, ...refusals },
       description: 'Check, render, lint, smoke call, swap, reload of what changed, verify. At any failed step nothing has changed. 409: somebody else is at it, or changed the plan meanwhile; 422: faults.'
     }
-  }, ({ body }) => timed(tell => changes.apply({ ...body, tell })))
+  }, async ({ body, asker }) => timed(tell => changes.apply({ ...body, who: asker.who(body.who), tell })))
 
   app.post('/plan/rollback', {
     schema: { summary: 'Makes a former version live again', ...about, querystring: NoQuery, body: Rollback, response: { 200: Changed, ...refusals } }
-  }, ({ body }) => timed(tell => changes.rollBack({ ...body, tell })))
+  }, async ({ body, asker }) => timed(tell => changes.rollBack({ ...body, who: asker.who(body.who), tell })))
 }
 
 const shown = ({ version, plan, at, who, why, base, restores }: Version, live: Version | undefined) =>

@@ -23,22 +23,25 @@ const List = Type.Object({
 })
 
 const about = { tags: ['follow-ups'], security: [{ token: [] }] }
+const config = { desk: true }
 const faults = { 400: Fault, 401: Fault, 404: Fault }
 
 export const recordingRoutes: FastifyPluginAsyncTypebox<RecordingsOptions> = async (app, { recordings, records }) => {
   app.get('/followups/:id/recordings', {
+    config,
     schema: { summary: 'The messages that the citizen has left', ...about, params: Type.Object({ id: Id }), response: { 200: List, ...faults } }
   }, async ({ params: { id } }) => ({ recordings: await recordings.of(id) ?? nothing('There is no such follow-up.') }))
 
   app.get('/followups/:id/recordings/:callId', {
+    config,
     schema: {
       summary: 'One of them, to be listened to', ...about, description: 'That is written into the audit.',
       params: Type.Object({ id: Id, callId: Type.String({ maxLength: 200, description: 'One of the list.' }) }), produces: ['audio/wav'],
       response: { 200: { description: 'The sound: A-law, mono, 8 kHz.', content: { 'audio/wav': { schema: Type.Unsafe<Buffer>({ type: 'string', format: 'binary' }) } } }, ...faults }
     }
-  }, async ({ params: { id, callId }, ip }, reply) => {
+  }, async ({ params: { id, callId }, asker, ip }, reply) => {
     const sound = await recordings.sound(id, callId) ?? nothing('There is no such message, or it is no longer kept.')
-    await records.audit(`api ${ip}`, `listened to the message of follow-up ${id}`, callId)
+    await records.audit(asker.reader(ip), `listened to the message of follow-up ${id}`, callId, asker.signedBy)
     return reply.type('audio/wav').send(wavOf(sound))
   })
 }

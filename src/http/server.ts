@@ -3,13 +3,13 @@ import swagger from '@fastify/swagger'
 import swaggerUi from '@fastify/swagger-ui'
 import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox'
 import type { Queue } from 'bullmq'
-import fastify, { LogController, type FastifyBaseLogger } from 'fastify'
+import fastify, { LogController, type FastifyBaseLogger, type RouteOptions } from 'fastify'
 import type { Logger } from 'pino'
 import { board } from './board.ts'
 import { callRoutes, type CallsOptions } from './calls.ts'
 import { directoryRoutes, type DirectoryOptions } from './directory.ts'
 import { answer, answerFaults } from './faults.ts'
-import { bearer, protect } from './guard.ts'
+import { bearer, protect, type Keys } from './guard.ts'
 import { followUpRoutes, type FollowUpsOptions } from './followups.ts'
 import type { Metrics } from './metrics.ts'
 import { gatewayRoutes, messageRoutes, type MessageOptions } from './messages.ts'
@@ -17,13 +17,11 @@ import { recordingRoutes } from './recordings.ts'
 import type { Recordings } from '../records/recordings.ts'
 import { planRoutes, type PlanOptions } from './plan.ts'
 import { operationsRoutes, type OperationsOptions } from './operations.ts'
-import { Health, Readiness } from './schemas.ts'
+import { Fault, Health, Readiness } from './schemas.ts'
 import { switchesRoutes, type SwitchesOptions } from './switches.ts'
 import { webhookRoutes, type WebhookOptions } from './webhooks.ts'
 
-export interface HttpOptions extends CallsOptions {
-  /** Who bears it may read everything (token.ts). */
-  token: string
+export interface HttpOptions extends CallsOptions, Keys {
   log: Logger
   /** Whether calls can be served, and in words what is missing where they cannot. */
   ready: () => Promise<{ ready: boolean, missing: string[] }>
@@ -51,7 +49,7 @@ export interface HttpOptions extends CallsOptions {
 }
 
 /** The app, ready to `listen` or `inject`. It reads no environment and opens no port by itself. */
-export async function httpServer({ records, live, token, log, ready, version, metrics, audit, refused, changes, directory, switches, messaging, webhooks, followUps, recordings, queues }: HttpOptions) {
+export async function httpServer({ records, live, token, people, log, ready, version, metrics, audit, refused, changes, directory, switches, messaging, webhooks, followUps, recordings, queues }: HttpOptions) {
   const app = fastify({
     loggerInstance: quiet(log),
     logController: new LogController({ disableRequestLogging: true }),
@@ -65,18 +63,25 @@ export async function httpServer({ records, live, token, log, ready, version, me
 
   answerFaults(app as never)
   app.addHook('onRequest', protect)
+  if (people) {
+    app.addHook('onReady', () => people.open())
+    app.addHook('onClose', async () => people.close())
+  }
   app.addHook('onResponse', async (request, reply) => {
     // The route, not the address: addresses carry what was searched for.
     const { method, routeOptions: { url: route } } = request
     const log = route === '/healthz' || route === '/readyz' || route === '/metrics' ? request.log.debug : request.log.info     // asked every second by machines
     log.call(request.log, { method, route: route ?? null, status: reply.statusCode, ms: Math.round(reply.elapsedTime) }, 'asked')
+    if (reply.statusCode !== 401 && reply.statusCode !== 403) return
+    metrics?.turnedAway(reply.statusCode)
+    request.log.warn({ address: request.ip, person: request.asker?.person?.name ?? null, route: route ?? null, status: reply.statusCode }, 'refused at the API')
   })
 
   await app.register(swagger, {
     openapi: {
       info: { title: 'Satunomor', version, description: 'One city number: its calls, and how the service is.' },
       components: { securitySchemes: {
-        token: { type: 'http', scheme: 'bearer', description: 'The token from the service\'s token file.' },
+        token: { type: 'http', scheme: 'bearer', description: 'Your own token (npx satunomor person add), or the city\'s from the service\'s token file, which may do everything.' },
         signature: { type: 'apiKey', in: 'header', name: 'webhook-signature', description: 'Standard Webhooks, with the gateway\'s secret (docs/messages.md).' }
       } }
     }
@@ -103,10 +108,11 @@ export async function httpServer({ records, live, token, log, ready, version, me
     }, async (_, reply) => reply.type(metrics.contentType).send(await metrics.page()))
   }
 
-  if (queues) await board(app as never, { queues, token })
+  if (queues) await board(app as never, { queues, token, ...people ? { people } : {} })
 
   await app.register(async api => {
-    api.addHook('onRequest', bearer(token))
+    api.addHook('onRequest', bearer({ token, ...people ? { people } : {} }))
+    api.addHook('onRoute', sayForWhom)
     if (audit && refused) await api.register(operationsRoutes, { audit, refused })
     if (changes) await api.register(planRoutes, { changes })
     if (messaging) await api.register(messageRoutes, messaging)
@@ -122,6 +128,12 @@ export async function httpServer({ records, live, token, log, ready, version, me
   if (messaging && secret !== undefined) await app.register(gatewayRoutes, { ...messaging, secret, prefix: '/api' })
 
   return app
+}
+
+/** In the document: for whom a route is, and that others are told so. */
+function sayForWhom(route: RouteOptions) {
+  const { schema: { description, response } = {}, config } = route
+  route.schema = { ...route.schema, description: [description, config?.desk ? 'For the desk and admins.' : 'For admins.'].filter(Boolean).join(' '), response: { ...response as object, 403: Fault } }
 }
 
 /** Whatever is logged of a request by whomever: no token, no query. */

@@ -1,10 +1,12 @@
 /** What is set by hand, beside the plan: agencies closed until a time, and the city's surge mode. */
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
+import type { FastifyRequest } from 'fastify'
 import { Type } from 'typebox'
 import { Locked } from '../dialplan/lock.ts'
 import { NotAudited } from '../dialplan/switching.ts'
 import { lasting, NotSwitched, type SwitchOrder } from '../plan/switching.ts'
 import type { Switch, Switches } from '../plan/switches.ts'
+import type { SignedBy } from '../records/tables.ts'
 import { Refusal } from './faults.ts'
 import { Fault, NoQuery } from './schemas.ts'
 
@@ -12,7 +14,7 @@ export interface SwitchesOptions {
   switches: {
     now: () => Switches
     /** Does it, and has the service follow; throws as `setSwitches` does. */
-    set: (order: SwitchOrder) => Promise<Switches>
+    set: (order: SwitchOrder, signedBy: SignedBy) => Promise<Switches>
   }
 }
 
@@ -25,7 +27,7 @@ const Set = Type.Object({
   siaga: Type.Optional(Type.Object(one, { description: 'Surge mode; missing while it is off.' }))
 })
 const line = (most: number, description: string) => Type.String({ minLength: 1, maxLength: most, pattern: '^[^\\p{C}]+$', description })
-const who = line(100, 'Who wants it; kept in the audit.')
+const who = Type.Optional(line(100, 'Who wants it; kept in the audit. Left out with a token of one\'s own.'))
 const On = Type.Object({
   who, reason: line(200, 'Why; kept in the audit, and in the records of the calls.'),
   until: Type.String({ maxLength: 40, description: 'The end: `2027-03-20 18:00` on the plan\'s clock, or ISO 8601 with a zone.' })
@@ -38,9 +40,10 @@ const about = { tags: ['plan'], security: [{ token: [] }] }
 const holds = 'It holds for the next call, and ends by itself.'
 
 export const switchesRoutes: FastifyPluginAsyncTypebox<SwitchesOptions> = async (app, { switches }) => {
-  const set = async (order: SwitchOrder, log: { error(facts: object, message: string): void }) => {
+  const set = async ({ who, ...rest }: Omit<SwitchOrder, 'who'> & { who?: string }, { asker, log }: Pick<FastifyRequest, 'asker' | 'log'>) => {
+    const order = { ...rest, who: asker.who(who) }
     try {
-      return shown(await switches.set(order))
+      return shown(await switches.set(order, asker.signedBy))
     } catch (error) {
       if (error instanceof NotSwitched) throw new Refusal({ unknown: 404, impossible: 409, 'bad-request': 400 }[error.why], error.why === 'unknown' ? 'not-found' : error.why, error.message)
       if (error instanceof Locked) throw new Refusal(409, 'locked', error.message)
@@ -50,20 +53,20 @@ export const switchesRoutes: FastifyPluginAsyncTypebox<SwitchesOptions> = async 
     }
   }
 
-  app.get('/switches', { schema: { summary: 'What is set by hand', ...about, querystring: NoQuery, response } },
+  app.get('/switches', { config: { desk: true }, schema: { summary: 'What is set by hand', ...about, querystring: NoQuery, response } },
     async () => shown(switches.now()))
 
   app.put('/switches/closed/:agency', { schema: { summary: 'Closes an agency until a time: its callers go to its `closed` node', description: holds, ...about, querystring: NoQuery, params: Agency, body: On, response } },
-    async ({ params: { agency }, body, log }) => set({ what: 'close', agency, ...body }, log))
+    async request => set({ what: 'close', ...request.params, ...request.body }, request))
 
   app.delete('/switches/closed/:agency', { schema: { summary: 'The plan\'s hours hold again', ...about, querystring: Off, params: Agency, response } },
-    async ({ params: { agency }, query, log }) => set({ what: 'open', agency, ...query }, log))
+    async request => set({ what: 'open', ...request.params, ...request.query }, request))
 
   app.put('/switches/siaga', { schema: { summary: 'Surge mode until a time: all calls begin at the plan\'s siaga entry', description: holds, ...about, querystring: NoQuery, body: On, response } },
-    async ({ body, log }) => set({ what: 'siaga', ...body }, log))
+    async request => set({ what: 'siaga', ...request.body }, request))
 
   app.delete('/switches/siaga', { schema: { summary: 'Surge mode is over', ...about, querystring: Off, response } },
-    async ({ query, log }) => set({ what: 'normal', ...query }, log))
+    async request => set({ what: 'normal', ...request.query }, request))
 }
 
 function shown(all: Switches) {

@@ -10,7 +10,8 @@ export function migrations(store: StoreKind): Record<string, Migration> {
     '002-followups': { up: followups },
     '003-nobody-is-forgotten': { up: db => nobodyIsForgotten(db, store) },
     '004-messages': { up: messages },
-    '005-webhooks': { up: webhooks }
+    '005-webhooks': { up: webhooks },
+    '006-signed-by': { up: signedBy }
   }
 }
 
@@ -152,6 +153,11 @@ async function webhooks(db: Kysely<any>) {
     .execute()
   await db.schema.createIndex('deliveries_waiting').on('deliveries').columns(['agency', 'sequence']).where(sql<boolean>`state = 'waiting'`).execute()
   await db.schema.createIndex('deliveries_ended').on('deliveries').columns(['state', 'ended_at']).execute()
+}
+
+/** Whether a name in the audit is its owner's word: see `SignedBy`. */
+async function signedBy(db: Kysely<any>) {
+  await db.schema.alterTable('audit').addColumn('signed_by', 'text').execute()
 }
 
 async function calls(db: Kysely<any>, store: StoreKind) {

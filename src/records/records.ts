@@ -9,7 +9,7 @@ import { plainly } from './faults.ts'
 import { migrations, type StoreKind } from './migrations.ts'
 import { addressOf, postgres } from './postgres.ts'
 import { sqlite } from './sqlite.ts'
-import { text, toRow, toStep, type OutboxItem, type StoredCall, type Tables, type Watermark } from './tables.ts'
+import { text, toRow, toStep, type OutboxItem, type SignedBy, type StoredCall, type Tables, type Watermark } from './tables.ts'
 
 /** A SQLite file, or a PostgreSQL database (`postgres://user:password@host:port/database`). */
 export type Where = { file: string } | { url: string }
@@ -182,8 +182,8 @@ export class Records implements AsyncDisposable {
   }
 
   /** Notes that somebody has seen or done something that must be answered for. */
-  async audit(who: string, what: string, callId: string | null): Promise<void> {
-    await this.db.insertInto('audit').values({ at: Date.now(), who: text(who), what: text(what), callId: callId === null ? null : text(callId) }).execute()
+  async audit(who: string, what: string, callId: string | null, signedBy: SignedBy | null = null): Promise<void> {
+    await this.db.insertInto('audit').values({ at: Date.now(), who: text(who), what: text(what), callId: callId === null ? null : text(callId), signedBy }).execute()
   }
 
   /** What is owed and not done, oldest first. */

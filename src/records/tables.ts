@@ -9,7 +9,7 @@ export interface Tables {
   steps: StepRow & { seq: Generated<number> }
   calls: StoredCall
   watermarks: Watermark
-  audit: { id: Generated<number>, at: number, who: string, what: string, callId: string | null }
+  audit: { id: Generated<number>, at: number, who: string, what: string, callId: string | null, signedBy: SignedBy | null }
   followups: FollowUp
   followupCalls: { callId: string, followupId: string }
   attempts: Attempt
@@ -20,6 +20,9 @@ export interface Tables {
   deliveries: Delivery
   outbox: { id: Generated<number>, topic: string, callId: string, payload: string, madeAt: number, doneAt: number | null }
 }
+
+/** How a name came to stand there: its owner signed in, or a bearer of the city's token said so. Otherwise (a command, an older record) nothing says. */
+export type SignedBy = 'own-token' | 'city-token'
 
 /** A call as it is stored; `plan` is the version of the service plan that it ran under, where that is known. */
 export type StoredCall = CallRecord & { plan: string | null }

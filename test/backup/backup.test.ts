@@ -23,6 +23,7 @@ beforeEach(async () => {
   await writeFile(join(ledger, 'calls.csv'), 'one\ntwo\nhalf a li')
   await writeFile(join(ledger, 'calls.csv.2026-01-01'), 'zero\n')
   await writeFile(join(state, 'token'), 'the token')
+  await writeFile(join(state, 'people.json'), '{"people":[]}')
   await writeFile(join(state, 'secrets.json'), '{"ari":"a"}')
   await mkdir(join(state, 'webhooks'))
   await writeFile(join(state, 'webhooks', 'bpbd.json'), '{"secret":"whsec_x"}')
@@ -50,10 +51,10 @@ async function everything() {
 
 test('a backup has all that cannot be made again, whole lines of the ledger, and for nobody else\'s eyes', async () => {
   expect(await program('backup', { at: 'backup' })).toMatchObject({ code: 0, said: expect.stringMatching(/^The backup is whole: \d+ files/) })
-  expect(await readdir(into)).toEqual(expect.arrayContaining(['dialplan', 'ledger', 'manifest.json', 'plan.yaml', 'records.sqlite', 'secrets.json', 'token', 'webhooks']))
+  expect(await readdir(into)).toEqual(expect.arrayContaining(['dialplan', 'ledger', 'manifest.json', 'people.json', 'plan.yaml', 'records.sqlite', 'secrets.json', 'token', 'webhooks']))
   expect(await readFile(join(into, 'ledger', 'calls.csv'), 'utf8')).toBe('one\ntwo\n')
   expect(await readFile(join(into, 'ledger', 'calls.csv.2026-01-01'), 'utf8')).toBe('zero\n')
-  for (const name of ['records.sqlite', 'secrets.json', 'token', 'manifest.json', 'webhooks/bpbd.json']) expect([name, (await stat(join(into, name))).mode & 0o077]).toEqual([name, 0])
+  for (const name of ['records.sqlite', 'secrets.json', 'token', 'people.json', 'manifest.json', 'webhooks/bpbd.json']) expect([name, (await stat(join(into, name))).mode & 0o077]).toEqual([name, 0])
 })
 
 test('what callers have said into mailboxes is in it, and comes back as old as it was: it is forgotten when it would have been', async () => {
@@ -123,6 +124,7 @@ test('of the ledger only what is lost is put back; the records that were there a
   await writeFile(join(ledger, 'calls.csv'), 'another\n')                     // a new one; the old one is lost
   await writeFile(join(state, 'records.sqlite'), 'not a database any more')   // damaged is no reason to refuse
   await rm(join(state, 'token'))
+  await rm(join(state, 'people.json'))
   expect(await program('restore')).toMatchObject({ code: 0, said: expect.stringContaining('npm run audit') })
   const names = await readdir(ledger)
   const restored = names.find(name => name.startsWith('calls.csv.restored-'))!
@@ -130,6 +132,7 @@ test('of the ledger only what is lost is put back; the records that were there a
   expect(await readFile(join(ledger, restored), 'utf8')).toBe('one\ntwo\n')
   expect(await readFile(join(ledger, 'calls.csv'), 'utf8')).toBe('another\n')
   expect(await readFile(join(state, 'token'), 'utf8')).toBe('the token')
+  expect([await readFile(join(state, 'people.json'), 'utf8'), (await stat(join(state, 'people.json'))).mode & 0o777]).toEqual(['{"people":[]}', 0o600])
   const kept = (await readdir(state)).find(name => name.startsWith('records.sqlite.before-'))!
   expect(await readFile(join(state, kept), 'utf8')).toBe('not a database any more')
   await using records = await Records.open({ file: join(state, 'records.sqlite') }, log)
