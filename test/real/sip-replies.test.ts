@@ -152,3 +152,12 @@ test('a flood while the service is away: what is beyond Asterisk\'s places is lo
   expect(await answers('+627215550168')).toEqual([{ meaning: 'cannot-speak' }])
   await city.quiet()
 }, 90_000)
+
+test('Asterisk is killed and started anew: answers are taken as before', async () => {
+  await owed('+627215550169')
+  await city.restartAsterisk()
+  await eventually('the service is ready', async () => (await city.service.health.ready()).ready)
+  expect(await write('2', { from: '+627215550169' })).toBe(202)
+  await eventually('it is taken', async () => (await is('+627215550169')).state === 'closed')
+  await city.quiet()
+}, 60_000)
