@@ -17,6 +17,7 @@ import { Heartbeat } from './asterisk/heartbeat.ts'
 import { PlanLoader } from './asterisk/plan-loader.ts'
 import { Refusals } from './asterisk/refusals.ts'
 import { SipMessages } from './asterisk/sip-messages.ts'
+import { SipReplies } from './asterisk/sip-replies.ts'
 import { TrunkLine } from './asterisk/trunk-line.ts'
 import type { Note } from './calls/call.ts'
 import { LivePlan } from './calls/live-plan.ts'
@@ -120,7 +121,7 @@ export async function serve(settings: Settings, log: Logger): Promise<Service> {
     }),
     instant: () => ({
       heartbeatAge: heartbeat.beatAt === undefined ? undefined : (performance.now() - heartbeat.beatAt) / 1000,
-      ledgerLag: bookkeeper.lag, pendingSteps: scribe.pending, calls: switchboard.size, linksLost: ari.counts.lost, refused: refusals.counts
+      ledgerLag: bookkeeper.lag, pendingSteps: scribe.pending, calls: switchboard.size, linksLost: ari.counts.lost, refused: refusals.counts, sipReplies: sipReplies?.counts ?? {}
     })
   })
   const bookkeeper: Bookkeeper = new Bookkeeper({ heard: step => { metrics.note(step); settler.heard(step) }, file: asterisk.cel, records: local, scribe, ari, ended: (callId, q850) => trunkLine.ended(callId, q850), log })
@@ -171,6 +172,7 @@ export async function serve(settings: Settings, log: Logger): Promise<Service> {
     messages: { list: messages.list.bind(messages), status: messages.status.bind(messages), reply: (reply: Reply) => takeReply(book, plan.now, reply, Date.now()) },
     ...settings.messages.by === 'webhook' ? { secret: settings.messages.secret } : {}
   }
+  const sipReplies: SipReplies | undefined = settings.messages.by === 'sip' ? new SipReplies({ link: ari, take: messaging.messages.reply, log }) : undefined
 
   // What agencies' own systems are told.
   const webhookSecrets = new WebhookSecrets(place.webhooks)
@@ -192,6 +194,7 @@ export async function serve(settings: Settings, log: Logger): Promise<Service> {
   pacer.start()
   messenger.start()
   messages.start()
+  sipReplies?.start()
   porter.start()
   webhooks.start()
   const url = await http.listen(settings.http)
@@ -208,6 +211,7 @@ export async function serve(settings: Settings, log: Logger): Promise<Service> {
     await catchingUp
     await webhooks.close()
     await porter.close()
+    await sipReplies?.close()
     await messages.close()
     await messenger.close()
     await pacer.close()

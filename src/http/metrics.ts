@@ -29,6 +29,8 @@ export interface Instant {
   linksLost: number
   /** What Asterisk has refused since the start, by reason: a fixed set of them. */
   refused: Readonly<Record<string, number>>
+  /** What became of citizens' answers by SIP since the start; empty where messages do not go that way. */
+  sipReplies: Readonly<Record<string, number>>
 }
 
 export class Metrics {
@@ -65,6 +67,14 @@ export class Metrics {
       collect() {
         this.reset()
         for (const [why, count] of Object.entries(instant().refused)) this.inc({ why }, count)
+      }
+    })
+
+    new Counter({
+      name: 'satunomor_sip_replies_total', help: 'Answers of citizens by SIP MESSAGE since the start of the service, by what became of them (docs/messages.md).', labelNames: ['became'], registers,
+      collect() {
+        this.reset()
+        for (const [became, count] of Object.entries(instant().sipReplies)) this.inc({ became }, count)
       }
     })
 

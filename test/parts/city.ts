@@ -208,7 +208,7 @@ export async function leftBehind({ ari, events, switchboard, records }: Service)
   const [channels, bridges, live] = await Promise.all([
     ari.request<{ name: string }[]>('channels', 'list'), ari.request<unknown[]>('bridges', 'list'), records.live()])
   return [
-    ...channels.map(({ name }) => `channel ${name}`), ...bridges.map(() => 'a bridge'),
+    ...channels.filter(({ name }) => name !== 'Message/ast_msg_queue').map(({ name }) => `channel ${name}`), ...bridges.map(() => 'a bridge'),
     ...events.listening.map(name => `listener ${String(name)}`), ...switchboard.callIds().map(id => `call ${id}`),
     ...live.map(({ callId }) => `live record ${callId}`)
   ]

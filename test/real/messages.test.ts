@@ -50,20 +50,3 @@ test('by SIP MESSAGE: one when the follow-up is opened, one when the citizen was
   expect(messages.every(({ request }) => request.headers.some(([name, value]) => name === 'content-type' && value.startsWith('text/plain')))).toBe(true)
   await city.quiet()
 }, 90_000)
-
-test('a MESSAGE that comes in from the carrier is no call: refused, and nothing comes of it', async () => {
-  const before = (await city.service.records.list({ limit: 50 })).calls.length
-  for (const uri of ['112', '+627215550161', 's']) {
-    const { promise, resolve } = Promise.withResolvers<number>()
-    city.carrier.wire.request({
-      to: { address: city.address, port: 5060 },
-      request: {
-        method: 'MESSAGE', uri: `sip:${uri}@${city.address}:5060`, body: '1',
-        headers: [['max-forwards', '70'], ['from', `<sip:+627215550161@${city.carrier.address}>;tag=m${uri}`], ['to', `<sip:${uri}@${city.address}>`], ['call-id', `message-${uri}`], ['cseq', '1 MESSAGE'], ['content-type', 'text/plain']]
-      }
-    }, ({ status }) => { if (status >= 200) resolve(status) })
-    expect(await promise).toBeGreaterThanOrEqual(400)
-  }
-  await city.quiet()
-  expect((await city.service.records.list({ limit: 50 })).calls.length).toBe(before)
-})

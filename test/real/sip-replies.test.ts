@@ -1,0 +1,163 @@
+/** What citizens answer by SIP MESSAGE, on the real parts: kept by Asterisk until it is written down, whoever is away meanwhile. */
+import { readFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { DatabaseSync } from 'node:sqlite'
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import { toWire } from '../../demo/sip.ts'
+import { Softphone } from '../../demo/softphone.ts'
+import { eventually, openCity, type City } from '../parts/city.ts'
+
+let city: City
+
+beforeAll(async () => {
+  city = await openCity({ number: 116, env: { SATUNOMOR_MESSAGES: 'sip' } })
+  for (const line of ['bpbd-1', 'bpbd-2']) city.line(line, call => call.refuse(486))
+})
+afterAll(() => city?.[Symbol.asyncDispose]())
+
+let sent = 0
+/** Sends a MESSAGE to the city from a telephone; the final status. Two with the same `id` are the same request, sent anew. */
+function write(text: string | Buffer, { by = city.carrier, from = '+627215550161', to = '112', id = `message-${++sent}`, headers = {} }: { by?: Softphone, from?: string, to?: string, id?: string, headers?: Record<string, string> } = {}) {
+  const { promise, resolve } = Promise.withResolvers<number>()
+  by.wire.request({
+    to: { address: city.address, port: 5060 },
+    request: {
+      method: 'MESSAGE', uri: `sip:${to}@${city.address}:5060`, body: typeof text === 'string' ? toWire(text) : text.toString('latin1'),
+      headers: [['max-forwards', '70'], ['from', `<sip:${from}@${by.address}>;tag=${id}`], ['to', `<sip:${to}@${city.address}>`], ['call-id', id], ['cseq', '1 MESSAGE'], ...Object.entries({ 'content-type': 'text/plain', ...headers })]
+    }
+  }, ({ status }) => { if (status >= 200) resolve(status) })
+  return promise
+}
+
+/** What the citizen has answered, as their follow-up's history has it. */
+async function answers(number: string) {
+  const { id } = await city.service.records.db.selectFrom('followups').select('id').where('cli', '=', number).executeTakeFirstOrThrow()
+  return (await city.service.book.get(id))!.history.filter(({ what }) => what === 'replied').map(({ facts }) => facts)
+}
+const is = (number: string) => city.service.records.db.selectFrom('followups').select(['state', 'why', 'endedBy']).where('cli', '=', number).executeTakeFirstOrThrow()
+const kept = async () => Number(await variable('SN_MESSAGES_IN')) - Number(await variable('SN_MESSAGES_OUT'))
+const variable = async (name: string) => (await city.service.ari.request<{ value: string }>('asterisk', 'getGlobalVar', { variable: name })).value
+const figure = async (became: string) => Number(new RegExp(`satunomor_sip_replies_total\\{became="${became}"\\} (\\d+)`).exec(await (await fetch(`${city.service.url}/metrics`)).text())?.[1] ?? 0)
+
+/** Calls 112, presses 2 and finds nobody: a follow-up, which is a person's at once here. */
+async function owed(number: string) {
+  const call = city.dial({ from: number })
+  await call.answered
+  await call.press('2')
+  await city.ear.hears(call, 'maaf-akhir')
+  await call.hangUp()
+  await eventually('a follow-up is open', async () => (await is(number)).state === 'person')
+}
+
+test('a citizen answers by SIP MESSAGE: what it asks for is done, once, however often it is sent', async () => {
+  await owed('+627215550162')
+  const before = (await city.service.records.list({ limit: 50 })).calls.length
+  for (const id of ['first', 'first']) expect(await write('3', { from: '+627215550162', id })).toBe(202)
+  expect(await write('Rumah biru :) ${EPOCH}, "2"=b; \\ é 🔥\r\nX: y', { from: '+627215550162' })).toBe(202)
+  await eventually('all were taken', async () => await kept() === 0 && (await answers('+627215550162')).length === 2)
+  expect(await answers('+627215550162')).toEqual([{ meaning: 'cannot-speak' }, { meaning: 'words', text: 'Rumah biru :) ${EPOCH}, "2"=b; \\ é 🔥 X: y' }])
+  expect(await is('+627215550162')).toMatchObject({ state: 'person', why: 'replied' })
+  expect(await write('2', { from: '07215550162' })).toBe(202)
+  await eventually('it is closed', async () => (await is('+627215550162')).state === 'closed')
+  expect(await is('+627215550162')).toMatchObject({ why: 'mistake', endedBy: 'citizen' })
+
+  // It was no call, and what was written stands neither in the ledger, nor in Asterisk's or our own memory of it.
+  await city.quiet()
+  expect((await city.service.records.list({ limit: 50 })).calls.length).toBe(before)
+  const ledger = await readFile(join(city.state, 'asterisk', 'log', 'cel-custom', 'calls.csv'), 'utf8')
+  const logged = await readFile(join(city.state, 'asterisk', 'log', 'messages.log'), 'utf8')
+  expect(ledger).toContain('+627215550162')                       // their call does
+  expect(ledger.split('\n').filter(line => line.includes('Message/')).join()).not.toMatch(/5550162|biru/)
+  expect(`${ledger}${logged}`).not.toContain('biru')
+  expect(logged).not.toContain('5550162')
+  for (const part of ['ID', 'FROM', 'ASSERTED', 'TEXT']) for (const place of [0, 1, 2, 3]) expect(await variable(`SN_MESSAGE_${place}_${part}`)).toBe('')
+}, 60_000)
+
+test('who is owed nothing is not kept; who the carrier says it is counts, and not From', async () => {
+  await owed('+627215550163')
+  const [notOwed, noNumber] = [await figure('not-owed'), await figure('no-number')]
+  expect(await write('2', { from: '+627215550190' })).toBe(202)
+  expect(await write('2', { from: '+627215550163', headers: { 'P-Asserted-Identity': '<sip:+627215550190@example.invalid>' } })).toBe(202)
+  expect(await write('2', { from: '+627215550163', headers: { 'p-asserted-identity': '<sip:anonymous@anonymous.invalid>' } })).toBe(202)
+  await eventually('all were looked at', async () => await figure('no-number') === noNumber + 1)
+  expect(await figure('not-owed')).toBe(notOwed + 2)
+  expect(await answers('+627215550163')).toEqual([])
+  expect(await write('1', { from: 'x', headers: { 'P-Asserted-Identity': '"2" <tel:+627215550163>' } })).toBe(202)
+  await eventually('the one is taken', async () => (await answers('+627215550163')).length === 1)
+  expect(await answers('+627215550163')).toEqual([{ meaning: 'need-help' }])
+})
+
+test('too long, or no UTF-8: a person sees that something was written; what is no text is refused', async () => {
+  await owed('+627215550164')
+  const unreadable = await figure('unreadable')
+  for (const type of ['application/vnd.3gpp.sms', 'multipart/mixed; boundary=x', 'message/cpim', 'text/html']) {
+    expect(await write('1', { from: '+627215550164', headers: { 'content-type': type } })).toBe(415)
+  }
+  expect(await write('1'.repeat(1_024), { from: '+627215550164' })).toBe(202)
+  expect(await write(Buffer.from([0x32, 0xff]), { from: '+627215550164' })).toBe(202)
+  await eventually('both are written down', async () => (await answers('+627215550164')).length === 2)
+  expect(await is('+627215550164')).toMatchObject({ state: 'person', why: 'replied' })
+  expect(await figure('unreadable')).toBe(unreadable + 2)
+}, 60_000)
+
+test('refused: from an agency\'s trunk, from a stranger, to what is no number', async () => {
+  await owed('+627215550165')
+  await using stranger = await Softphone.open({ address: '127.77.116.9', port: 5060 })
+  const came = await variable('SN_MESSAGES_IN')
+  expect(await write('2', { from: '+627215550165', by: city.gateway })).toBe(404)
+  expect(await write('2', { from: '+627215550165', by: stranger })).toBe(401)
+  for (const to of ['s', 'h', 'posko-1']) expect(await write('2', { from: '+627215550165', to })).toBe(404)
+  expect(await write('3', { from: '+627215550165' })).toBe(202)
+  await eventually('the carrier\'s alone is taken', async () => (await answers('+627215550165')).length > 0)
+  expect(await answers('+627215550165')).toEqual([{ meaning: 'cannot-speak' }])
+  expect(await variable('SN_MESSAGES_IN')).toBe(String(Number(came) + 1))
+}, 60_000)
+
+test('the store is locked: it waits in Asterisk, and is taken when it opens', async () => {
+  await owed('+627215550166')
+  const store = new DatabaseSync(join(city.state, 'records.sqlite'))
+  store.exec('BEGIN IMMEDIATE')
+  expect(await write('2', { from: '+627215550166' })).toBe(202)
+  const beat = Number(await variable('SN_BEAT'))
+  await eventually('there was time for two looks at it', async () => await kept() === 1 && Number(await variable('SN_BEAT')) >= beat + 3)
+  expect([await kept(), await answers('+627215550166')]).toEqual([1, []])
+  store.exec('ROLLBACK')
+  store.close()
+  await eventually('it is taken', async () => (await is('+627215550166')).state === 'closed', 40_000)
+  expect(await answers('+627215550166')).toEqual([{ meaning: 'mistake' }])
+}, 90_000)
+
+test('the service is away: Asterisk keeps what is answered until it is back; a dialplan that is loaded anew changes nothing', async () => {
+  await owed('+627215550167')
+  await city.restart(async () => {
+    expect(await write('2', { from: '+627215550167', id: 'away' })).toBe(202)
+    expect(await write('2', { from: '+627215550167', id: 'away' })).toBe(202)
+  })
+  await eventually('it is taken', async () => (await is('+627215550167')).state === 'closed')
+  await city.service.ari.request('asterisk', 'reloadModule', { moduleName: 'pbx_config.so' })
+  await eventually('nothing is kept', async () => await kept() === 0)
+  expect(await answers('+627215550167')).toEqual([{ meaning: 'mistake' }])
+  await city.quiet()
+}, 60_000)
+
+test('a flood while the service is away: what is beyond Asterisk\'s places is lost and counted; what came first is taken', async () => {
+  await owed('+627215550168')
+  await city.restart(async () => {
+    expect(await write('3', { from: '+627215550168' })).toBe(202)
+    for (let batch = 0; batch < 10; batch++) expect(new Set(await Promise.all(Array.from({ length: 51 }, () => write('1', { from: '+627215550191' }))))).toEqual(new Set([202]))
+  })
+  await eventually('nothing is kept', async () => await kept() === 0, 40_000)
+  await eventually('it is counted', async () => await figure('lost') === 11)
+  expect([await figure('taken'), await figure('not-owed'), await figure('too-many')]).toEqual([1, 20, 479])
+  expect(await answers('+627215550168')).toEqual([{ meaning: 'cannot-speak' }])
+  await city.quiet()
+}, 90_000)
+
+test('Asterisk is killed and started anew: answers are taken as before', async () => {
+  await owed('+627215550169')
+  await city.restartAsterisk()
+  await eventually('the service is ready', async () => (await city.service.health.ready()).ready)
+  expect(await write('2', { from: '+627215550169' })).toBe(202)
+  await eventually('it is taken', async () => (await is('+627215550169')).state === 'closed')
+  await city.quiet()
+}, 60_000)
