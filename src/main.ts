@@ -97,8 +97,8 @@ export async function serve(settings: Settings, log: Logger): Promise<Service> {
   const process = `${Date.now().toString(36)}`
   const noteFor = (callId: string): Note => (kind, facts) => scribe.note(
     { callId, key: `${process}-${++steps}`, at: Date.now(), witness: 'service', kind, facts } as Parameters<Scribe['note']>[0])
-  const book = new Book(local, () => plan.now)
   const switches = new SwitchFile(place.switches, log)
+  const book = new Book(local, () => plan.now, () => switches.now)
   const giveWay = (agency: string) => callbacks.giveWay(agency).then(id => id !== undefined, error => {
     log.warn({ err: error, agency }, 'whether a callback keeps a caller waiting could not be asked')
     return false

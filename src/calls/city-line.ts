@@ -24,7 +24,8 @@ export interface Circumstances {
 
 /**
  * The city's number: ask where to, have the lines of an agency that is open rung, then those of its overflow, and say sorry
- * where nobody answered. Where they may leave a message, the dialplan takes it, and the call. The dialplan has answered, and written down where the call begins.
+ * where nobody answered. An agency that is closed leads on, or offers a callback for when it is open. Where they may leave a message,
+ * the dialplan takes it, and the call. The dialplan has answered, and written down where the call begins.
  */
 export async function cityLine(call: Call, plan: Plan, at: Beginning, { now, switches, giveWay }: Circumstances): Promise<void> {
   let written = 'entry' in at ? at.entry : 'node' in at ? at.node : undefined
@@ -39,8 +40,13 @@ export async function cityLine(call: Call, plan: Plan, at: Beginning, { now, swi
       here = { node: next }
       continue
     }
-    const { node, detours } = arrive(plan, here.node, now(), switches())
+    const arrival = arrive(plan, here.node, now(), switches(), canBeRung(call))
+    const { node, detours } = arrival
     for (const { agency, opening, to } of detours) call.note('closed', { agency, why: openingInWords(opening), to })
+    if ('opens' in arrival) {
+      call.note('closed', { agency: node.id, why: openingInWords(arrival.opening), to: null })
+      return offerOpening(call, plan, node.id)
+    }
     if (node.kind === 'mailbox') return await call.leaveMessage(node.id)
     if (node.kind === 'menu' && node.id !== written) await call.at(`menu:${written = node.id}`)
     here = node.kind === 'menu' ? { node: await choose(call, node) } : { returned: await call.connect(node.id) }
@@ -74,24 +80,41 @@ function helper(call: Call, plan: Plan, { agency, status }: Returned): string | 
   return to
 }
 
+const canBeRung = ({ caller }: Call) => caller !== null && mayBeRungBack(caller)
+
 /** Whoever can be rung back is asked whether they want to be, and everybody whether they want to leave a message; they are owed a call all the same. */
 async function sayGoodbye(call: Call, plan: Plan, agency: string) {
-  const { caller } = call
   const { sorry } = agencyOf(plan, agency)
-  const { prompts: { offer, offerMessage, promised }, followups: { mailbox } } = plan
-  const rungBack = caller !== null && mayBeRungBack(caller) && outboundTrunk(plan) !== undefined
+  const { prompts: { offer, promised } } = plan
+  const rungBack = canBeRung(call) && outboundTrunk(plan) !== undefined
   call.note('decided', { disposition: 'unanswered', why: `lines-exhausted:${agency}` })
 
-  const question = [...rungBack ? [offer] : mailbox === undefined ? [] : [sorry], ...mailbox === undefined ? [] : [offerMessage]]
-  const digit = question.length > 0 ? await call.ask(question, { patience: seconds(3) }) : undefined
-  if (digit === '2' && mailbox !== undefined) return await call.leaveMessage(mailbox)
+  const digit = await choice(call, plan, rungBack ? [offer] : plan.followups.mailbox === undefined ? [] : [sorry])
   if (digit === '1' && rungBack) {
     call.note('decided', { disposition: 'callback', why: `asked:${agency}` })
     await call.play(promised)
-  } else if (!question.includes(sorry)) {
+  } else if (rungBack || plan.followups.mailbox === undefined) {
     await call.play(sorry)
   }
   await call.hangUp()
+}
+
+/** The agency is closed, and whoever asks for it is called back when it is open. */
+async function offerOpening(call: Call, plan: Plan, agency: string) {
+  const { prompts: { closed, offerOpening, promisedOpening } } = plan
+  call.note('decided', { disposition: 'unanswered', why: `closed:${agency}` })
+
+  const digit = await choice(call, plan, [closed, offerOpening])
+  if (digit === '1') call.note('decided', { disposition: 'callback', why: `closed:${agency}` })
+  await call.play(digit === '1' ? promisedOpening : closed)
+  await call.hangUp()
+}
+
+/** The key that is pressed at an offer; key 2 leads to the mailbox, where there is one for it. */
+async function choice(call: Call, { prompts: { offerMessage }, followups: { mailbox } }: Plan, offer: string[]): Promise<string | undefined> {
+  const question = mailbox === undefined ? offer : [...offer, offerMessage]
+  const digit = question.length > 0 ? await call.ask(question, { patience: seconds(3) }) : undefined
+  return digit === '2' && mailbox !== undefined ? await call.leaveMessage(mailbox) : digit
 }
 
 function agencyOf(plan: Plan, name: string): AgencyNode {

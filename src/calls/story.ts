@@ -35,8 +35,8 @@ export interface Happenings {
   key: { digit: string, node: string, means: string | null, language?: string }
   /** Nothing was pressed in time. */
   silence: { node: string }
-  /** The agency is closed: the caller is led to another node. `why` is for people to read. */
-  closed: { agency: string, why: string, to: string }
+  /** The agency is closed: the caller is led to another node, or (null) offered a callback for when it is open. `why` is for people to read. */
+  closed: { agency: string, why: string, to: string | null }
   /** The dialplan began to hunt over an agency's lines. */
   agency: { agency: string }
   /** A line began to be tried. */
@@ -114,6 +114,6 @@ export interface CallRecord {
   q850: number | null
   /** null while the call goes on. */
   disposition: Disposition | null
-  /** Where or why, in one word or two: `greeting`, `menu:utama`, `ringing:bpbd-1`, `lines-exhausted`, `message-left`, … */
+  /** Where or why, in one word or two: `greeting`, `menu:utama`, `ringing:bpbd-1`, `lines-exhausted:bpbd`, `closed:wali-kota`, `message-left`, … */
   detail: string | null
 }

@@ -102,6 +102,11 @@ function follow(steps: readonly Step[]): Story {
       case 'arrived': story.arrived ??= { ...step.facts, callId: step.callId, at }; break
       case 'picked': story.pickedAt ??= at; move('greeting'); break
       case 'menu': hunt = tries.length; move(`menu:${step.facts.node}`); break
+      case 'closed':
+        if (step.facts.to !== null) break
+        story.chosen = step.facts.agency
+        move(`closed:${step.facts.agency}`)
+        break
       case 'agency': story.chosen = step.facts.agency; move(`agency:${step.facts.agency}`); break
       case 'line':
         story.chosen = step.facts.agency
@@ -138,7 +143,7 @@ function follow(steps: readonly Step[]): Story {
       case 'fault': story.fault ??= step.facts.what; break
       case 'hangup': story.hangup ??= step.facts; break
       case 'ended': story.endedAt ??= at; break
-      case 'key': case 'silence': case 'closed': case 'overflow': case 'played': break
+      case 'key': case 'silence': case 'overflow': case 'played': break
       case 'accepted': case 'citizen': case 'citizen-up': case 'citizen-key': case 'citizen-outcome': break      // of a callback, which is no call that came in
     }
   }

@@ -12,8 +12,8 @@
  *               groups[] { priority, order, lines[] }   the same lines, those first that are tried first; a line alone is in turn
  *                                                   opening hours and overflow are not here: the service alone knows them
  *   mailboxes[] name, agency, prompt, longest       agency: null where the messages are for the agency that the caller chose
- *   prompts     wrongKey, nextLine, sorry, accept, callback, speak, acceptCallback, unreached, noted, offer, promised, offerMessage,
- *               messageLeft, noMessage
+ *   prompts     wrongKey, nextLine, sorry, accept, callback, speak, acceptCallback, unreached, noted, offer, promised, closed,
+ *               offerOpening, promisedOpening, offerMessage, messageLeft, noMessage
  *   callbacks   trunk, channels                     null where citizens are not rung
  *   site        what this machine adds (addresses, ports, folders), as the caller of `render` gives it
  *

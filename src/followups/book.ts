@@ -6,12 +6,13 @@ import { EventEmitter } from 'node:events'
 import type { ExpressionBuilder, Kysely, Transaction } from 'kysely'
 import type { Happenings } from '../calls/story.ts'
 import { attemptId, type Outcome, type Result } from './attempt.ts'
-import { agencyIn, followUpOf, make, type MissedCall, type Reason } from './make.ts'
+import { agencyIn, closed, followUpOf, make, openingFor, type MissedCall, type Reason } from './make.ts'
 import { afterAttempt, type Next } from './next.ts'
 import { figures, page, whole, type FollowUpQuery } from './reading.ts'
 import { from, type Happening } from './states.ts'
 import { deskOf } from '../plan/follow-up-policy.ts'
 import type { Plan } from '../plan/plan.ts'
+import { noSwitches, type Switches } from '../plan/switches.ts'
 import type { Attempt, FollowUp, FollowUpEvent } from '../records/follow-up.ts'
 import { anyOf, beginAttempts, claimAttempts, endAttempts, leaveCalling, storeEvents, storeFollowUps, storeLinks, type AttemptKey } from '../records/bulk-followups.ts'
 import type { StoreKind } from '../records/migrations.ts'
@@ -33,14 +34,17 @@ export interface Claim { followUp: Pick<FollowUp, 'id'>, attempt: number }
 export class Book {
   readonly #records: Records
   readonly #plan: () => Plan
+  readonly #switches: () => Switches
   /** Attempts that are about to begin. */
   readonly #waiting: { attempt: AttemptKey, now: number, done: PromiseWithResolvers<FollowUp | undefined> }[] = []
   #beginning = false
   readonly #told = new EventEmitter<{ changed: [Changed] }>().setMaxListeners(0)
 
-  constructor(records: Records, plan: () => Plan) {
+  /** @param switches what admins have set by hand; nothing if left out */
+  constructor(records: Records, plan: () => Plan, switches = () => noSwitches) {
     this.#records = records
     this.#plan = plan
+    this.#switches = switches
   }
 
   /** Hears every change; the listener must not throw. Returns what ends it. */
@@ -66,18 +70,25 @@ export class Book {
     if (calls.length === 0) return
     const { kind } = this.#records
     const plan = this.#plan()
+    const switches = this.#switches()
     const known = new Set((await db.selectFrom('followupCalls').select('callId').where('callId', 'in', anyOf(kind, calls.map(({ callId }) => callId))).execute()).map(({ callId }) => callId))
     const fresh = calls.filter(({ callId }) => !known.has(callId)).sort((a, b) => a.arrivedAt - b.arrivedAt)
     const open = Map.groupBy(await db.selectFrom('followups').selectAll().where('cli', 'in', anyOf(kind, numbersOf(fresh))).where('endedAt', 'is', null).execute(), ({ cli }) => cli)
     const made: FollowUp[] = []
+    const promised = new Map<string, FollowUp>()
     const links: { callId: string, followupId: string }[] = []
     for (const call of fresh) {
       const agency = agencyIn(plan, call.agency)
       const theirs = call.cli === null ? [] : open.get(call.cli) ?? []
-      const other = theirs.find(one => one.agency === agency && Math.abs(call.arrivedAt - one.arrivedAt) <= plan.followups.window)
-      const followUp = other ?? followUpOf(plan, call, now)
+      const other = theirs.find(one => one.agency === agency && (Math.abs(call.arrivedAt - one.arrivedAt) <= plan.followups.window || closed(call.detail) && waits(one, call)))
+      const followUp = other ?? followUpOf(plan, call, now, switches)
       links.push({ callId: call.callId, followupId: followUp.id })
       if (other) {
+        // What they were told last holds: they are called when it opens, and not before.
+        if (other.state === 'open' && other.priority > 0 && openingFor(plan, call, switches) !== undefined) {
+          const { kind, why, priority, dueAt, deadlineAt } = followUpOf(plan, call, now, switches)
+          promised.set(other.id, Object.assign(other, { kind, why, priority, dueAt, deadlineAt }))
+        }
         tell(other, 'citizen', 'called-again', { callId: call.callId, detail: call.detail })
       } else {
         made.push(followUp)
@@ -86,6 +97,9 @@ export class Book {
       }
     }
     await storeFollowUps(db, kind, made)
+    for (const { id, kind, why, priority, dueAt, deadlineAt } of promised.values()) {
+      await db.updateTable('followups').set({ kind, why, priority, dueAt, deadlineAt }).where('id', '=', id).where('state', '=', 'open').execute()
+    }
     await storeLinks(db, kind, links)
     if (made.length === 0) return
     // Found late: they may have reached somebody since.
@@ -371,6 +385,9 @@ async function hasCalled(db: Db, cli: string): Promise<boolean> {
 async function byId(db: Kysely<Tables>, kind: StoreKind, ids: readonly string[]): Promise<Map<string, FollowUp>> {
   return new Map((await db.selectFrom('followups').selectAll().where('id', 'in', anyOf(kind, ids)).execute()).map(followUp => [followUp.id, followUp]))
 }
+
+/** Whether a callback that was asked for has yet to begin, as the agency was closed at this call, too. */
+const waits = ({ kind, state, attempt, dueAt }: FollowUp, { arrivedAt, endedAt }: MissedCall) => kind === 'asked' && state === 'open' && attempt === 0 && dueAt > (endedAt ?? arrivedAt)
 
 /** Whose attempt gave way was not rung: it counts for no hour. */
 const counts = ({ or, eb }: ExpressionBuilder<Tables, 'attempts'>) => or([eb('outcome', 'is', null), eb('outcome', '<>', 'gave-way' satisfies Outcome)])

@@ -1,7 +1,9 @@
 /** What a missed call makes of itself: the follow-up that we owe its caller. */
 import { createHash } from 'node:crypto'
+import { nextOpening } from '../plan/calendar.ts'
 import { deskOf, nextHour, policyOf } from '../plan/follow-up-policy.ts'
 import type { Plan } from '../plan/plan.ts'
+import { noSwitches } from '../plan/switches.ts'
 import type { FollowUpKind } from '../plan/schema-followups.ts'
 import { mayBeRungBack } from '../plan/telephone.ts'
 import type { FollowUp } from '../records/follow-up.ts'
@@ -23,9 +25,20 @@ export function kindOf({ disposition, detail, served, endedAt }: MissedCall, now
   return /^(menu|mailbox):/.test(place) ? 'abandoned-menu' : /^(ringing|agency|returned):/.test(place) ? 'abandoned-ringing' : 'abandoned-greeting'
 }
 
+/** The opening (Unix ms) for which the caller of a closed agency was promised a callback; undefined where they were not. */
+export function openingFor(plan: Plan, { disposition, detail, agency, arrivedAt, endedAt }: MissedCall, switches = noSwitches): number | undefined {
+  const node = agency === null ? undefined : plan.nodes.get(agency)
+  if (disposition !== 'callback' || !closed(detail) || node?.kind !== 'agency') return undefined
+  return nextOpening(plan, node, endedAt ?? arrivedAt, switches)
+}
+
+/** Whether a call ended where a closed agency offers a callback. */
+export const closed = (detail: string | null) => detail?.startsWith('closed:') ?? false
+
 /** The follow-up of a call that no other follow-up knows. The same call always makes the same one. */
-export function followUpOf(plan: Plan, call: MissedCall, now: number): FollowUp {
-  return make(plan, { key: call.callId, kind: kindOf(call, now), agency: agencyIn(plan, call.agency), cli: call.cli, did: call.did, ...call.language === undefined ? {} : { language: call.language }, arrivedAt: call.arrivedAt, missedAt: call.endedAt ?? call.arrivedAt }, now)
+export function followUpOf(plan: Plan, call: MissedCall, now: number, switches = noSwitches): FollowUp {
+  const opensAt = openingFor(plan, call, switches)
+  return make(plan, { ...opensAt === undefined ? {} : { opensAt }, key: call.callId, kind: kindOf(call, now), agency: agencyIn(plan, call.agency), cli: call.cli, did: call.did, ...call.language === undefined ? {} : { language: call.language }, arrivedAt: call.arrivedAt, missedAt: call.endedAt ?? call.arrivedAt }, now)
 }
 
 export interface Reason {
@@ -40,19 +53,21 @@ export interface Reason {
   /** When the citizen called, and when that came to nothing, Unix ms. */
   arrivedAt: number
   missedAt: number
+  /** They were promised a callback for when the agency opens: all counts from then, Unix ms. */
+  opensAt?: number
 }
 
-export function make(plan: Plan, { key, kind, agency, cli, did, language, arrivedAt, missedAt }: Reason, now: number): FollowUp {
+export function make(plan: Plan, { key, kind, agency, cli, did, language, arrivedAt, missedAt, opensAt = missedAt }: Reason, now: number): FollowUp {
   const policy = policyOf(plan, agency, kind)
   const rings = agency ?? deskOf(plan)
   const person = cli === null || !mayBeRungBack(cli) ? 'no-number'
-    : now - missedAt > plan.followups.stale ? 'learned-of-too-late'
+    : now - opensAt > plan.followups.stale ? 'learned-of-too-late'
     : policy.attempts === 0 || plan.followups.outbound.channels === 0 ? 'by-policy' : undefined
   return {
     id: idOf(key),
     kind, agency, rings, cli, did, language: language !== undefined && plan.languages.includes(language) ? language : plan.numbers.get(did)?.language ?? plan.languages[0]!,
     state: person ? 'person' : 'open', why: person ?? kind, priority: policy.priority,
-    dueAt: nextHour(plan, policy.hours, Math.max(now, missedAt + policy.delay)), deadlineAt: missedAt + policy.deadline,
+    dueAt: nextHour(plan, policy.hours, Math.max(now, opensAt + policy.delay)), deadlineAt: opensAt + policy.deadline,
     arrivedAt, madeAt: now, attempt: 0, tried: 0, agencyFailed: 0, list: person ? deskOf(plan) : rings, escalated: 0,
     claimedBy: null, claimedAt: null, endedAt: null, endedBy: null
   }

@@ -29,6 +29,21 @@ function changesOf(plan: Plan, agency: AgencyNode, from: number, to: number, swi
   return found
 }
 
+const week = 7 * 86_400_000
+/** How far ahead an opening is looked for, ms: longer than any holidays. */
+const horizon = 9 * week
+
+/** The first moment from `at` on (Unix ms) at which the agency is open; undefined where none is near. */
+export function nextOpening(plan: Plan, agency: AgencyNode, at: number, switches = noSwitches): number | undefined {
+  const open = (at: number) => opening(plan, agency, at, switches).open
+  if (open(at)) return at
+  for (let from = at; from < at + horizon; from += week) {
+    const opens = moments(plan, agency, from, from + week, switches).find(open)
+    if (opens !== undefined) return opens
+  }
+  return undefined
+}
+
 /** Every moment at which something could change: midnights, the ends of the day's periods and of those of its eve, and of a switch. */
 function moments(plan: Plan, agency: AgencyNode, from: number, to: number, { closed }: Switches): number[] {
   const moments = new Set<number>()

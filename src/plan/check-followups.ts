@@ -1,5 +1,5 @@
 /** The checks of the plan's follow-ups: check.ts has them in its list. */
-import type { Draft, Path, Partly, Report } from './draft.ts'
+import { offersCallback, type Draft, type Path, type Partly, type Report } from './draft.ts'
 import { didYouMean, quote } from './faults.ts'
 import type { FollowUpRule, FollowUps } from './schema-followups.ts'
 
@@ -30,6 +30,19 @@ export function followUps({ followups, agencies, mailboxes, hours, trunks, langu
   }
   if (channels === 0 && rules(followups).every(({ rule }) => rule.attempts === undefined || rule.attempts > 0)) {
     report(['followups', 'outbound', 'channels'], 'is 0: every missed call goes to the people at the desk at once', 'if that is meant, say so with `attempts: 0`, too', 'warning')
+  }
+}
+
+/** A callback is offered by an office, and where one is made. Who wants an emergency service wants a human, though it be closed by hand. */
+export function offersOfCallbacks({ agencies, followups }: Draft, report: Report) {
+  for (const [id, agency] of agencies ?? []) {
+    if (!agency || !offersCallback(agency)) continue
+    const path = ['agencies', id, 'closed', 'offer']
+    if (!('hours' in agency)) report(path, 'is of an agency that is open at all times', 'only one that has `hours` offers callbacks; for all others write the node alone, one that ends at a human')
+    const [city, its] = [followups?.policy, followups?.agencies?.get(id)]
+    const attempts = its?.kinds?.get('asked')?.attempts ?? its?.attempts ?? city?.kinds?.get('asked')?.attempts ?? city?.attempts
+    const why = followups?.outbound?.channels === 0 ? '`followups.outbound.channels` is 0' : attempts === 0 ? 'its policy makes no attempts' : undefined
+    if (why) report(path, `is never made: ${why}`, 'all of its callers go to the node `to`', 'warning')
   }
 }
 

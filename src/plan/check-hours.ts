@@ -1,5 +1,5 @@
 /** The checks of opening hours, holidays, exceptions and overflow: check.ts has them in its list. */
-import type { Draft, Path, Report } from './draft.ts'
+import { closedTo, type Draft, type Path, type Report } from './draft.ts'
 import { didYouMean, quote } from './faults.ts'
 import { minutes } from './hours.ts'
 import { weekdays } from './schema.ts'
@@ -65,7 +65,7 @@ export function exceptionDays({ exceptions = [] }: Draft, report: Report) {
 
 /** However busy the agencies are: nobody is led back, without pressing a key, to where they came from. */
 export function overflowEnds({ menus = new Map(), agencies = new Map() }: Draft, report: Report) {
-  const onward = (node: string): string[] => [menus.get(node)?.silence, agencies.get(node)?.closed, agencies.get(node)?.overflow?.busy, agencies.get(node)?.overflow?.dead].filter(next => next !== undefined)
+  const onward = (node: string): string[] => [menus.get(node)?.silence, closedTo(agencies.get(node)), agencies.get(node)?.overflow?.busy, agencies.get(node)?.overflow?.dead].filter(next => next !== undefined)
   const reported = new Set<string>()
   for (const [id, agency] of agencies) {
     for (const ladder of ['busy', 'dead'] as const) {

@@ -4,8 +4,8 @@
  */
 import { linesOnTrunks, trunksOf, unnoticed } from './check-lines.ts'
 import { closable, exceptionDays, hoursReferences, overflowEnds, timetables } from './check-hours.ts'
-import { followUps, ruledBy } from './check-followups.ts'
-import { allLines, type Draft, type Path, type Report } from './draft.ts'
+import { followUps, offersOfCallbacks, ruledBy } from './check-followups.ts'
+import { allLines, closedTo, offersCallback, type Draft, type Path, type Report } from './draft.ts'
 import { mailboxAgencies, mailboxesAreNoHumans } from './mailboxes.ts'
 import { webhookUrls } from './schema-webhook.ts'
 import { didYouMean, quote } from './faults.ts'
@@ -17,7 +17,7 @@ export type PromptCatalogue = ReadonlyMap<string, ReadonlyMap<string, unknown>>
 type Check = (plan: Draft, report: Report) => void
 
 export const checks: Check[] = [
-  places, trunks, references, nodeNames, lines, linesOnTrunks, unnoticed, endsAtAHuman, mailboxAgencies, mailboxesAreNoHumans, hoursReferences, timetables, closable, exceptionDays,
+  places, trunks, references, nodeNames, lines, linesOnTrunks, unnoticed, endsAtAHuman, mailboxAgencies, mailboxesAreNoHumans, hoursReferences, timetables, closable, offersOfCallbacks, exceptionDays,
   overflowEnds, followUps, webhookUrls
 ]
 
@@ -113,7 +113,7 @@ function lines(plan: Draft, report: Report) {
 /** Whoever cannot press a key (rotary dial, shaking hands) reaches a human by waiting, at night and on holidays, too. */
 function endsAtAHuman({ menus = new Map(), agencies = new Map() }: Draft, report: Report) {
   const reported = new Set<string>()
-  const onward = (node: string): string | undefined => menus.get(node)?.silence ?? agencies.get(node)?.closed
+  const onward = (node: string): string | undefined => menus.get(node)?.silence ?? closedTo(agencies.get(node))
   for (const name of [...menus.keys(), ...agencies.keys()]) {
     const way = [name]
     let next = onward(name)
@@ -138,8 +138,9 @@ export function unreachable(plan: Draft, report: Report) {
     reached.add(node)
     const menu = plan.menus?.get(node)
     if (menu) toVisit.push(menu.silence, ...[...menu.keys?.values() ?? []].map(choice => typeof choice === 'object' ? choice.to : choice))
-    const { closed, overflow } = plan.agencies?.get(node) ?? {}
-    toVisit.push(closed, overflow?.busy, overflow?.dead)
+    const agency = plan.agencies?.get(node)
+    const overflow = agency?.overflow
+    toVisit.push(closedTo(agency), overflow?.busy, overflow?.dead)
   }
   for (const kind of ['menus', 'agencies', 'mailboxes'] as const) {
     for (const name of plan[kind]?.keys() ?? []) {
@@ -179,7 +180,10 @@ function* nodeReferences(plan: Draft): Generator<[Path, string]> {
     if (menu?.silence !== undefined) yield [['menus', name, 'silence'], menu.silence]
   }
   if (plan.siaga?.entry !== undefined) yield [['siaga', 'entry'], plan.siaga.entry]
-  for (const [name, agency] of plan.agencies ?? []) if (agency?.closed !== undefined) yield [['agencies', name, 'closed'], agency.closed]
+  for (const [name, agency] of plan.agencies ?? []) {
+    const closed = closedTo(agency)
+    if (closed !== undefined) yield [['agencies', name, 'closed', ...offersCallback(agency) ? ['to'] : []], closed]
+  }
 }
 
 function* promptReferences(plan: Draft): Generator<[Path, string]> {
@@ -191,6 +195,7 @@ function* promptReferences(plan: Draft): Generator<[Path, string]> {
     for (const key of ['connecting', 'sorry'] as const) named.push([['agencies', name, key], agency?.[key]])
   }
   for (const key of ['wrongKey', 'nextLine', 'sorry', ...plan.followups?.outbound?.channels ? callbackPrompts : []] as const) named.push([['prompts', key], plan.prompts?.[key]])
+  if ([...plan.agencies?.values() ?? []].some(offersCallback)) for (const key of ['closed', 'offerOpening', 'promisedOpening'] as const) named.push([['prompts', key], plan.prompts?.[key]])
   for (const [name, mailbox] of plan.mailboxes ?? []) named.push([['mailboxes', name, 'prompt'], mailbox?.prompt])
   if (plan.mailboxes?.size) for (const key of ['messageLeft', 'noMessage'] as const) named.push([['prompts', key], plan.prompts?.[key]])
   if (plan.followups?.mailbox !== undefined) named.push([['prompts', 'offerMessage'], plan.prompts?.offerMessage])

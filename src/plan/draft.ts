@@ -15,6 +15,13 @@ export type Path = readonly (string | number)[]
 /** Takes down what is wrong at a place; a path that is not written in the file stands at its nearest parent. */
 export type Report = (path: Path, sentence: string, suggestion?: string, severity?: 'error' | 'warning') => void
 
+/** Where callers of a closed agency go, to whom no callback is offered. */
+export const closedTo = (agency: { closed?: string | { to?: string } } | undefined): string | undefined =>
+  typeof agency?.closed === 'object' ? agency.closed.to : agency?.closed
+
+/** Whether callers of the agency are offered a callback while it is closed. */
+export const offersCallback = (agency: { closed?: string | object } | undefined) => typeof agency?.closed === 'object'
+
 /** Every line of every agency, with its place. */
 export function* allLines({ agencies }: Draft) {
   for (const [agency, { lines = [] } = {}] of agencies ?? []) {

@@ -27,7 +27,8 @@ export const CallsFile = Type.Object({
     dead: Type.Array(reference('A line'), { default: [], uniqueItems: true, description: 'Lines, and trunks, that are out of order; none if left out' }),
     closed: Type.Array(reference('An agency'), { default: [], uniqueItems: true, description: 'Agencies closed by hand (npx satunomor switch); none if left out' }),
     mode: Type.Optional(oneOf(['normal', 'siaga'], 'Whether surge mode is on; normal if left out')),
-    reaches: reference('The agency whose human picks up, a mailbox, or "nobody"'),
+    caller: Type.Optional(oneOf(['known', 'withheld'], 'Whether the caller has a number that can be rung back; known if left out')),
+    reaches: reference('The agency whose human picks up, a mailbox, "callback" (promised for when it is open), or "nobody"'),
     line: Type.Optional(reference('The line that is picked up; any of the agency’s if left out')),
     language: Type.Optional(reference('What the caller hears by then; any if left out'))
   }), { minItems: 1, description: 'In any order' })
@@ -45,20 +46,21 @@ export function checkExpectedCalls(text: string, file: string, plan: Plan): Faul
   const source = openSource(text, file)
   if (source.faults.length > 0) return source.faults.sort(byPlace)
   const { calls = [] } = (conform(source.root, CallsFile as Rule, [], source) ?? {}) as { calls?: ExpectedCall[] }
-  const names = ['nobody', ...[...agencies(plan), ...mailboxes(plan)].map(({ id }) => id)]
+  const names = ['nobody', 'callback', ...[...agencies(plan), ...mailboxes(plan)].map(({ id }) => id)]
   calls.forEach((call, index) => {
     const at = call?.at === undefined ? undefined : timeIn(plan.timezone, call.at)
     if (call?.at !== undefined && at === undefined) source.report(['calls', index, 'at'], `is ${quote(call.at)}, a day that does not exist`)
-    const { number, press = [], busy = [], dead = [], closed = [], mode = 'normal', reaches } = call ?? {}
+    const { number, press = [], busy = [], dead = [], closed = [], mode = 'normal', caller = 'known', reaches } = call ?? {}
     const siaga = mode === 'siaga'
+    const withheld = caller === 'withheld'
     if (number === undefined || reaches === undefined || at === undefined || [...press, ...busy, ...dead, ...closed].includes(undefined as never)) return
     const unknown = doubts(plan, { number, press, busy, dead, closed, siaga })
     for (const { part, index: item, sentence, suggestion } of unknown) source.report(['calls', index, part === 'siaga' ? 'mode' : part, ...item === undefined ? [] : [item]], sentence, suggestion)
     if (!names.includes(reaches)) return source.report(['calls', index, 'reaches'], `${quote(reaches)} is no agency of the plan`, didYouMean(reaches, names) ?? `there are ${names.slice(0, 12).join(', ')}`)
     if (unknown.length > 0) return
-    const way = simulate(plan, { number, at, press, busy, dead, switches: supposedSwitches({ closed, siaga }) })
-    const look = `${quote(call?.name ?? '')} is expected; look at it: npx satunomor simulate --number ${number} --at "${call?.at}"${option('press', press)}${option('busy', busy)}${option('dead', dead)}${option('closed', closed)}${siaga ? ' --siaga' : ''}`
-    const got = way.reaches?.agency ?? way.mailbox ?? 'nobody'
+    const way = simulate(plan, { number, at, press, busy, dead, withheld, switches: supposedSwitches({ closed, siaga }, at) })
+    const look = `${quote(call?.name ?? '')} is expected; look at it: npx satunomor simulate --number ${number} --at "${call?.at}"${option('press', press)}${option('busy', busy)}${option('dead', dead)}${option('closed', closed)}${siaga ? ' --siaga' : ''}${withheld ? ' --withheld' : ''}`
+    const got = way.reaches?.agency ?? way.mailbox ?? (way.callback === undefined ? 'nobody' : 'callback')
     if (got !== reaches) source.report(['calls', index, 'reaches'], `gets to ${got}, not to ${reaches} (${wayInWords(way)})`, look)
     else if (call?.language !== undefined && call.language !== way.language) source.report(['calls', index, 'language'], `is heard in ${quote(way.language)}, not in ${quote(call.language)} (${wayInWords(way)})`, look)
     else if (call?.line !== undefined && way.reaches?.or) {
@@ -77,7 +79,7 @@ function wayInWords({ steps }: Simulation): string {
       case 'menu': return [step.node]
       case 'key': return [`key ${step.digit}${step.language ? ` (${step.language})` : ''}`]
       case 'silence': return ['silence']
-      case 'closed': return [`${step.agency} closed`]
+      case 'closed': case 'offer': return [`${step.agency} closed`]
       case 'agency': return [step.agency]
       case 'mailbox': return [step.mailbox]
       case 'line': return step.outcome === 'answered' || step.outcome === 'cancelled' ? [] : [`${step.line} ${step.outcome}`]

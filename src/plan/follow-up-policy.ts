@@ -42,6 +42,9 @@ export function outboundTrunk({ followups: { outbound }, trunks }: Plan): string
   return outbound.trunk ?? [...trunks].find(([, { role }]) => role === 'carrier')?.[0]
 }
 
+/** Whether who asks this agency for a callback is rung, by itself. */
+export const callsBack = (plan: Plan, agency: string) => outboundTrunk(plan) !== undefined && policyOf(plan, agency, 'asked').attempts > 0
+
 /** The first moment from `at` on (Unix ms) at which the policy's hours let citizens be rung; `at` itself where it has none. */
 export function nextHour(plan: Plan, hours: string | undefined, at: number): number {
   const periods = hours === undefined ? undefined : plan.hours.get(hours)

@@ -1,6 +1,6 @@
 /** Mailboxes: where a caller may leave a spoken message, and who may be led there. A mailbox is no human. Part of schema.ts and check.ts. */
 import { Type, type Static } from 'typebox'
-import type { Draft, Path, Report } from './draft.ts'
+import { closedTo, offersCallback, type Draft, type Path, type Report } from './draft.ts'
 import { didYouMean, quote } from './faults.ts'
 import { duration, prompt, reference } from './schema-words.ts'
 
@@ -21,14 +21,17 @@ export function mailboxAgencies({ mailboxes, agencies }: Draft, report: Report) 
 }
 
 /**
- * Nobody comes to a mailbox who wants a human now: only who has chosen it by a key, or an office by a key that is closed. So neither
- * silence, nor the beginning of a call, nor an overflow, nor an agency that is open at all times leads to one, by whatever way.
+ * Nobody comes to a mailbox, or to the offer of a callback for later, who wants a human now: only who has chosen it by a key, or an
+ * office by a key that is closed. So neither silence, nor the beginning of a call, nor an overflow, nor an agency that is open at all
+ * times leads to one, by whatever way.
  */
 export function mailboxesAreNoHumans(plan: Draft, report: Report) {
   for (const [path, node] of wantsAHuman(plan)) {
-    const way = wayToMailbox(plan, node)
+    const way = wayToNobody(plan, node)
     if (!way) continue
-    report(path, way.length === 1 ? `leads to the mailbox ${quote(node)}` : `may end at a mailbox (${way.slice(0, 12).join(' → ')})`, 'a mailbox is no human: a key may lead there, and `closed` of an agency that has hours and that no silence leads to')
+    const steps = way.slice(0, 12).join(' → ')
+    if (!plan.mailboxes?.has(way.at(-1)!)) report(path, `may end at the offer of a callback (${steps})`, 'an offer is no human: only a key may lead to an agency that makes one')
+    else report(path, way.length === 1 ? `leads to the mailbox ${quote(node)}` : `may end at a mailbox (${steps})`, 'a mailbox is no human: a key may lead there, and `closed` of an agency that has hours and that no silence leads to')
   }
 }
 
@@ -37,17 +40,21 @@ function* wantsAHuman({ numbers, menus, agencies, siaga }: Draft): Generator<[Pa
   if (siaga?.entry !== undefined) yield [['siaga', 'entry'], siaga.entry]
   for (const [name, menu] of menus ?? []) if (menu?.silence !== undefined) yield [['menus', name, 'silence'], menu.silence]
   for (const [id, agency] of agencies ?? []) {
-    if (agency?.closed !== undefined && !('hours' in agency)) yield [['agencies', id, 'closed'], agency.closed]
+    const closed = closedTo(agency)
+    if (closed !== undefined && !('hours' in agency!)) yield [['agencies', id, 'closed'], closed]
     for (const ladder of ['busy', 'dead'] as const) if (agency?.overflow?.[ladder] !== undefined) yield [['agencies', id, 'overflow', ladder], agency.overflow[ladder]]
   }
 }
 
-/** From a node by closed agencies to a mailbox, all of them named; undefined where that is not where it ends. Menus answer for themselves. */
-function wayToMailbox({ agencies, mailboxes }: Draft, node: string): string[] | undefined {
+/**
+ * From a node by closed agencies to a mailbox, or to one that offers a callback, all of them named; undefined where that is not where it
+ * ends. Menus answer for themselves.
+ */
+function wayToNobody({ agencies, mailboxes }: Draft, node: string): string[] | undefined {
   const way: string[] = []
-  for (let next: string | undefined = node; next !== undefined && !way.includes(next); next = agencies?.get(next)?.closed) {
+  for (let next: string | undefined = node; next !== undefined && !way.includes(next); next = closedTo(agencies?.get(next))) {
     way.push(next)
-    if (mailboxes?.has(next)) return way
+    if (mailboxes?.has(next) || offersCallback(agencies?.get(next))) return way
   }
   return undefined
 }

@@ -81,6 +81,8 @@ export interface AgencyNode {
   holidays?: string
   /** The node where callers go while it is closed; there is one if it ever is. */
   closed?: string
+  /** What callers who can be rung are offered before that. */
+  closedOffer?: 'callback'
   /** The agencies that take its callers after its last line. */
   overflow?: { busy?: string, dead?: string }
   /** Where its own system is told of its calls. */
@@ -116,12 +118,17 @@ export function finish(file: PlanFile, calendars: ReadonlyMap<string, Calendar>,
     const keys = new Map([...menu.keys].map(([key, choice]) => [key, typeof choice === 'string' ? { to: choice } : { to: id, ...choice }] as const))
     nodes.set(id, { kind: 'menu', id, wrongKey: file.prompts.wrongKey, ...menu, keys })
   }
-  for (const [id, agency] of file.agencies) nodes.set(id, { kind: 'agency', id, sorry: file.prompts.sorry, ...agency, lines: agency.lines.map(line) })
+  for (const [id, { closed, ...agency }] of file.agencies) nodes.set(id, { kind: 'agency', id, sorry: file.prompts.sorry, ...agency, ...whileClosed(closed), lines: agency.lines.map(line) })
   for (const [id, mailbox] of file.mailboxes ?? []) nodes.set(id, { kind: 'mailbox', id, ...mailbox })
   const numbers = new Map<string, Entry>()
   for (const [did, number] of file.numbers) numbers.set(did, { language: file.languages[0]!, ...number })
   const { city, timezone, languages, trunks, hours = new Map(), exceptions = [], siaga, rooms = new Map(), prompts, followups, retention, apply } = file
   return freeze({ version, city, timezone, languages, trunks, numbers, nodes, hours, holidays: calendars, exceptions, directory, rooms, prompts, followups, retention, apply, ...siaga ? { siaga } : {} })
+}
+
+function whileClosed(closed: string | { offer: 'callback', to: string } | undefined) {
+  if (closed === undefined) return {}
+  return typeof closed === 'string' ? { closed } : { closed: closed.to, closedOffer: closed.offer }
 }
 
 function line({ trunk, trunks = [trunk!], ...rest }: WrittenLine): Line {

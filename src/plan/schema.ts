@@ -80,6 +80,12 @@ const Line = Type.Object({
   }))
 })
 
+/** Where callers of a closed agency go: a node; or they are offered a callback first, as far as one can be made. */
+const Closed = either(reference('The node where its callers go while it is closed; it must end at a human'), Type.Object({
+  offer: oneOf(['callback'], 'By key 1, to be called back when it is open; only to those who can be rung, and only at an agency that has `hours`'),
+  to: reference('The node for those who cannot be rung back; it must end at a human, or at a mailbox')
+}, { description: 'Where its callers go while it is closed: a node; or the offer of a callback, and a node for those to whom none can be promised' }))
+
 const Agency = Type.Object({
   name: text('For people to read'),
   connecting: Type.String({ ...prompt, description: 'Heard by the caller while the first line rings' }),
@@ -89,7 +95,7 @@ const Agency = Type.Object({
   lines: Type.Array(Line, { minItems: 1, description: 'Its telephones' }),
   hours: Type.Optional(reference('The timetable (of `hours`) by which it is open; at all times if left out')),
   holidays: Type.Optional(reference('The calendar (of `holidays`) on whose days it is closed; none if left out')),
-  closed: Type.Optional(reference('The node where its callers go while it is closed; it must end at a human')),
+  closed: Type.Optional(Closed),
   overflow: Type.Optional(Type.Object({
     busy: Type.Optional(reference('The agency that takes its callers when a line of it works, and none was picked up')),
     dead: Type.Optional(reference('The agency that takes its callers when all of its lines are out of order'))
@@ -131,6 +137,9 @@ const Prompts = Type.Object({
   noted: Type.String({ ...prompt, default: 'dicatat', description: 'Tells a citizen that their key was understood; dicatat if left out' }),
   offer: Type.String({ ...prompt, default: 'tawaran-telepon-balik', description: 'Offers a callback when nobody answered; tawaran-telepon-balik if left out' }),
   promised: Type.String({ ...prompt, default: 'akan-ditelepon', description: 'After the caller has taken the offer; akan-ditelepon if left out' }),
+  closed: Type.String({ ...prompt, default: 'tutup', description: 'Says that the agency is closed, where a callback is offered; tutup if left out' }),
+  offerOpening: Type.String({ ...prompt, default: 'tawaran-saat-buka', description: 'Then offers to call back when it is open; tawaran-saat-buka if left out' }),
+  promisedOpening: Type.String({ ...prompt, default: 'telepon-saat-buka', description: 'After the caller has taken that offer; telepon-saat-buka if left out' }),
   offerMessage: Type.String({ ...prompt, default: 'tawaran-pesan', description: 'Offers to leave a message by key 2, when nobody answered; tawaran-pesan if left out' }),
   messageLeft: Type.String({ ...prompt, default: 'pesan-diterima', description: 'After a message was left; pesan-diterima if left out' }),
   noMessage: Type.String({ ...prompt, default: 'pesan-tidak-ada', description: 'Where none was: nothing was said, or it could not be recorded; pesan-tidak-ada if left out' })

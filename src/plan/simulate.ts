@@ -2,7 +2,7 @@
 import { didYouMean, quote } from './faults.ts'
 import { hunt, type HuntStep } from './hunt.ts'
 import type { Opening } from './hours.ts'
-import { agencies, type AgencyNode, type MenuNode, type Plan } from './plan.ts'
+import { agencies, type AgencyNode, type MailboxNode, type MenuNode, type Plan } from './plan.ts'
 import { beginning, noSwitches, type Switches } from './switches.ts'
 import { arrive, overflow } from './walk.ts'
 
@@ -16,6 +16,8 @@ export interface Supposition {
   /** Lines that work and are not picked up; lines, and trunks, that are out of order. All others are picked up. */
   busy?: readonly string[]
   dead?: readonly string[]
+  /** The caller withholds their number: they cannot be rung back. */
+  withheld?: boolean
   /** What an admin has set by hand; nothing if left out. */
   switches?: Switches
 }
@@ -29,6 +31,8 @@ export type Step =
   | { kind: 'tries', node: string, to: string }
   | { kind: 'closed', agency: string, opening: Opening, to: string }
   | { kind: 'agency', agency: string, opening: Opening }
+  /** The agency is closed, and a callback is offered for when it opens, Unix ms. */
+  | { kind: 'offer', agency: string, opening: Opening, opens: number }
   | { kind: 'mailbox', mailbox: string }
   | { kind: 'overflow', agency: string, ladder: 'busy' | 'dead', to: string }
   | { kind: 'hears', prompt: string, language: string }
@@ -42,6 +46,8 @@ export interface Simulation {
   reaches?: { agency: string, line: string, or?: string[] }
   /** Where they may leave a message instead. */
   mailbox?: string
+  /** The agency that they have asked to call back when it is open. */
+  callback?: string
 }
 
 /** What of a supposition the plan does not know: the part, its index in a list, and what to do. */
@@ -50,8 +56,9 @@ export interface Doubt { part: 'number' | 'press' | 'busy' | 'dead' | 'closed' |
 /** Switches as a person supposes them: agencies closed, surge mode on. */
 export interface ByHand { closed?: readonly string[], siaga?: boolean }
 
-export function supposedSwitches({ closed = [], siaga = false }: ByHand): Switches {
-  const on = { until: Infinity, reason: 'as supposed' }
+/** What they are then, for a day from `at` (Unix ms). */
+export function supposedSwitches({ closed = [], siaga = false }: ByHand, at: number): Switches {
+  const on = { until: at + 86_400_000, reason: 'as supposed' }
   return { closed: new Map(closed.map(agency => [agency, on])), ...siaga ? { siaga: on } : {} }
 }
 
@@ -74,7 +81,7 @@ export function doubts(plan: Plan, { number, press = [], busy = [], dead = [], c
 }
 
 /** Throws where the plan has no such number; for everything else that is not known, ask `doubts` first. */
-export function simulate(plan: Plan, { number, at, press = [], busy = [], dead = [], switches = noSwitches }: Supposition): Simulation {
+export function simulate(plan: Plan, { number, at, press = [], busy = [], dead = [], withheld = false, switches = noSwitches }: Supposition): Simulation {
   const begins = plan.numbers.get(number)
   if (!begins) throw new Error(`the service plan has no number ${quote(number)}`)
   const to = beginning(plan, begins.entry, at, switches)
@@ -83,18 +90,18 @@ export function simulate(plan: Plan, { number, at, press = [], busy = [], dead =
 
   let here = to
   while (true) {
-    const arrival = arrive(plan, here, at, switches)
+    const arrival = arrive(plan, here, at, switches, !withheld)
     for (const detour of arrival.detours) steps.push({ kind: 'closed', ...detour })
     if (arrival.node.kind === 'menu') {
       here = choose(arrival.node, caller)
       continue
     }
-    if (arrival.node.kind === 'mailbox') {
-      steps.push({ kind: 'mailbox', mailbox: arrival.node.id })
-      hears(caller, arrival.node.prompt)
-      return { steps, language: caller.language, mailbox: arrival.node.id }
+    if (arrival.node.kind === 'mailbox') return leaveMessage(arrival.node, caller)
+    const { node, opening, opens } = arrival as { node: AgencyNode, opening: Opening, opens?: number }
+    if (opens !== undefined) {
+      steps.push({ kind: 'offer', agency: node.id, opening, opens })
+      return takeOffer(plan, node, caller)
     }
-    const { node, opening } = arrival as { node: AgencyNode, opening: Opening }
     steps.push({ kind: 'agency', agency: node.id, opening })
     const { line, or, status, steps: rung } = hunt(node, plan.prompts.nextLine, { busy, dead })
     steps.push(...rung.map(step => step.kind === 'hears' ? { ...step, language: caller.language } : step))
@@ -113,6 +120,22 @@ export function simulate(plan: Plan, { number, at, press = [], busy = [], dead =
 interface Caller { keys: string[], language: string, steps: Step[] }
 
 const hears = ({ steps, language }: Caller, prompt: string) => steps.push({ kind: 'hears', prompt, language })
+
+function leaveMessage({ id, prompt }: MailboxNode, caller: Caller): Simulation {
+  caller.steps.push({ kind: 'mailbox', mailbox: id })
+  hears(caller, prompt)
+  return { steps: caller.steps, language: caller.language, mailbox: id }
+}
+
+/** Key 1 is the callback, key 2 the mailbox, if there is one. */
+function takeOffer({ prompts, followups, nodes }: Plan, { id }: AgencyNode, caller: Caller): Simulation {
+  const mailbox = followups.mailbox === undefined ? undefined : nodes.get(followups.mailbox) as MailboxNode
+  for (const prompt of [prompts.closed, prompts.offerOpening, ...mailbox ? [prompts.offerMessage] : []]) hears(caller, prompt)
+  const digit = caller.keys.shift()
+  if (digit === '2' && mailbox) return leaveMessage(mailbox, caller)
+  hears(caller, digit === '1' ? prompts.promisedOpening : prompts.closed)
+  return { steps: caller.steps, language: caller.language, ...digit === '1' ? { callback: id } : {} }
+}
 
 function choose(menu: MenuNode, caller: Caller): string {
   const { keys, steps } = caller

@@ -1,16 +1,21 @@
 /** The decisions on a call's way that are the plan's, not the caller's. The service and `simulate` both ask here. */
+import { nextOpening } from './calendar.ts'
+import { callsBack } from './follow-up-policy.ts'
 import { opening, type Opening } from './hours.ts'
 import type { AgencyNode, MailboxNode, MenuNode, Plan } from './plan.ts'
 import { noSwitches } from './switches.ts'
 
-/** Where callers of a node come to at this time. */
-export type Arrival = { detours: Detour[] } & ({ node: MenuNode | MailboxNode } | { node: AgencyNode, opening: Opening })
+/** Where callers of a node come to at this time. With `opens` (Unix ms) the agency is closed, and a callback can be promised for then. */
+export type Arrival = { detours: Detour[] } & ({ node: MenuNode | MailboxNode } | { node: AgencyNode, opening: Opening, opens?: number })
 
 /** A closed agency that passed them on. */
 export interface Detour { agency: string, opening: Opening, to: string }
 
-/** Follows closed agencies to where somebody is there; the plan's check has seen to it that there is an end. `at` is Unix time in ms. */
-export function arrive(plan: Plan, name: string, at: number, switches = noSwitches): Arrival {
+/**
+ * Follows closed agencies to where somebody is there, or a callback can be offered; the plan's check has seen to it that there is an end.
+ * `at` is Unix time in ms; `canBeRung`: whether the caller has a number that may be rung back.
+ */
+export function arrive(plan: Plan, name: string, at: number, switches = noSwitches, canBeRung = true): Arrival {
   const detours: Detour[] = []
   let next = name
   while (true) {
@@ -19,6 +24,8 @@ export function arrive(plan: Plan, name: string, at: number, switches = noSwitch
     if (node.kind !== 'agency') return { detours, node }
     const state = opening(plan, node, at, switches)
     if (state.open) return { detours, node, opening: state }
+    const opens = node.closedOffer && canBeRung && callsBack(plan, node.id) ? nextOpening(plan, node, at, switches) : undefined
+    if (opens !== undefined) return { detours, node, opening: state, opens }
     if (node.closed === undefined) throw new Error(`the agency "${node.id}" is closed, and the service plan does not say where its callers go`)
     detours.push({ agency: node.id, opening: state, to: node.closed })
     next = node.closed

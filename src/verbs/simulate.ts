@@ -18,13 +18,13 @@ export async function run(args: string[]): Promise<number> {
     args, options: {
       number: { type: 'string' }, at: { type: 'string' }, press: { type: 'string', default: '' },
       busy: { type: 'string', multiple: true, default: [] }, dead: { type: 'string', multiple: true, default: [] },
-      closed: { type: 'string', multiple: true, default: [] }, siaga: { type: 'boolean', default: false }, plan: { type: 'string' }
+      closed: { type: 'string', multiple: true, default: [] }, siaga: { type: 'boolean', default: false }, withheld: { type: 'boolean', default: false }, plan: { type: 'string' }
     }
   })
   const plan = await planOf(values.plan)
   const at = values.at === undefined ? Date.now() : timeIn(plan.timezone, values.at)
   const supposition = {
-    number: values.number ?? [...plan.numbers.keys()][0]!, press: list(values.press), busy: values.busy.flatMap(list), dead: values.dead.flatMap(list), closed: values.closed.flatMap(list), siaga: values.siaga
+    number: values.number ?? [...plan.numbers.keys()][0]!, press: list(values.press), busy: values.busy.flatMap(list), dead: values.dead.flatMap(list), closed: values.closed.flatMap(list), siaga: values.siaga, withheld: values.withheld
   }
   const faults = doubts(plan, supposition).map(({ part, sentence, suggestion }) => `--${part}: ${sentence} — ${suggestion}`)
   if (at === undefined) faults.push(`--at: ${JSON.stringify(values.at)} is no time — as in "2027-03-20 02:30"`)
@@ -34,7 +34,7 @@ export async function run(args: string[]): Promise<number> {
   }
   // What is set by hand now counts for a call made now; for any other time it is supposed.
   const byHand = values.at === undefined && !values.siaga && values.closed.length === 0
-  const switches = byHand ? await readSwitches(places(readSettings(process.env, project).state).switches) : supposedSwitches(supposition)
+  const switches = byHand ? await readSwitches(places(readSettings(process.env, project).state).switches) : supposedSwitches(supposition, at)
   const simulation = simulate(plan, { ...supposition, at, switches })
   const { prompts } = await catalogue(join(project, 'dialplan', 'prompts'), plan.languages)
   process.stdout.write(`${simulationInWords(plan, { ...supposition, at }, simulation, prompts)}\n`)
@@ -44,15 +44,16 @@ export async function run(args: string[]): Promise<number> {
 const list = (text: string) => text.split(',').map(item => item.trim()).filter(Boolean)
 
 /** For a terminal: a line for each step, prompts with their texts in the language that is heard. */
-export function simulationInWords(plan: Plan, { number, at }: Supposition, { steps, reaches, mailbox }: Simulation, prompts: Catalogue): string {
+export function simulationInWords(plan: Plan, { number, at }: Supposition, { steps, reaches, mailbox, callback }: Simulation, prompts: Catalogue): string {
   const time = DateTime.fromMillis(at, { zone: plan.timezone, locale: 'en-GB' })
   return [
     `${number} on ${time.toFormat('ccc d LLLL yyyy, HH:mm')} (${plan.timezone}), plan ${plan.version}`,
     ...steps.map(step => {
-      const [what, which, why] = stepInWords(step, (language, prompt) => prompts.get(language)?.get(prompt)?.text)
+      const [what, which, why] = stepInWords(plan, step, (language, prompt) => prompts.get(language)?.get(prompt)?.text)
       return `  ${what.padEnd(9)}${which.padEnd(22)} ${why}`.trimEnd()
     }),
-    reaches ? `A human picks up: ${reaches.agency}, on the line ${[reaches.line, ...reaches.or ?? []].join(' or ')}.` : mailbox !== undefined ? `NOBODY picks up: the caller may leave a message in ${mailbox}.` : 'NOBODY picks up: the caller hears an apology.'
+    reaches ? `A human picks up: ${reaches.agency}, on the line ${[reaches.line, ...reaches.or ?? []].join(' or ')}.` : mailbox !== undefined ? `NOBODY picks up: the caller may leave a message in ${mailbox}.`
+      : callback !== undefined ? `NOBODY picks up: the caller is called back by ${callback} when it is open.` : 'NOBODY picks up: the caller hears an apology.'
   ].join('\n')
 }
 
@@ -62,7 +63,7 @@ const orders = {
 }
 const outcomes = { answered: 'is picked up', busy: 'busy, or not picked up', dead: 'out of order', cancelled: 'another was picked up' }
 
-function stepInWords(step: Step, textOf: (language: string, prompt: string) => string | undefined): [what: string, which: string, why: string] {
+function stepInWords({ timezone }: Plan, step: Step, textOf: (language: string, prompt: string) => string | undefined): [what: string, which: string, why: string] {
   switch (step.kind) {
     case 'dials': return ['dials', step.number, `→ ${step.to}, in "${step.language}"${step.siaga ? ' (siaga)' : ''}`]
     case 'menu': return ['menu', step.node, '']
@@ -72,6 +73,7 @@ function stepInWords(step: Step, textOf: (language: string, prompt: string) => s
     case 'tries': return ['gives up', '', `too many wrong keys → ${step.to}`]
     case 'closed': return ['passes', step.agency, `${openingInWords(step.opening)} → ${step.to}`]
     case 'agency': return ['agency', step.agency, openingInWords(step.opening)]
+    case 'offer': return ['offers', step.agency, `${openingInWords(step.opening)}: a callback when it opens, ${DateTime.fromMillis(step.opens, { zone: timezone, locale: 'en-GB' }).toFormat('ccc d LLLL, HH:mm')}`]
     case 'mailbox': return ['mailbox', step.mailbox, 'a message may be left']
     case 'order': return ['order', step.priority === 1 ? '' : `priority ${step.priority}`, orders[step.order]]
     case 'trunk': return ['passes', step.trunk, `out of order → the next trunk of ${step.line}`]

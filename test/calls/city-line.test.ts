@@ -177,6 +177,46 @@ test('who cannot be rung back is promised no callback, whatever they press, and 
   for (const { heard } of [pressed, silent, left]) expect(heard).not.toContain('tawaran-telepon-balik')
 }, 15_000)
 
+const { plan: withOffer } = readPlan(townWith(
+  ['      2: lain\n', '      2: lain\n      3: kantor\n'], ['    greeting: sambutan\n', '    greeting: sambutan\n    patience: 500 ms\n'],
+  ['prompts:\n', `  kantor:
+    name: Kantor
+    connecting: sambung-kantor
+    hours: siang
+    closed: { offer: callback, to: posko }
+${line('kantor-1')}hours:
+  siang: [{ days: [mon, tue, wed, thu, fri], from: 08:00, to: 16:00 }]
+mailboxes:
+  pesan: {}
+followups:
+  mailbox: pesan
+prompts:
+`]), { file: 'plan.yaml' })
+
+test.each<[string, Partial<Supposition>, string[], object]>([
+  ['who asks for it is promised a callback', { press: ['3', '1'] }, ['telepon-saat-buka'], { disposition: 'callback', detail: 'closed:kantor', endedBy: 'us' }],
+  ['who leaves a message has left one', { press: ['3', '2'] }, ['tinggalkan-pesan'], { disposition: 'callback', detail: 'message-left' }],
+  ['who presses what means nothing hears once more that it is closed', { press: ['3', '7'] }, ['tutup'], { disposition: 'unanswered', detail: 'closed:kantor', endedBy: 'us' }],
+  ['and who presses nothing', { press: ['3'] }, ['tutup', 'tawaran-saat-buka', 'tawaran-pesan', 'tutup'], { disposition: 'unanswered', detail: 'closed:kantor', endedBy: 'us' }]
+])('a closed office offers a callback: %s, as simulate says', async (_, supposition, lastHeard, record) => {
+  const supposed = { number: '112', at: night, ...supposition }
+  const { heard, steps, record: told } = await play(supposed, { plan: withOffer })
+  expect(told).toMatchObject({ agency: 'kantor', line: null, ...record })
+  expect(heard.filter(prompt => !prompt.includes('utama') && prompt !== 'sambutan').slice(-lastHeard.length)).toEqual(lastHeard)
+  expect(steps.filter(({ kind }) => kind === 'closed').map(({ facts }) => facts)).toEqual([{ agency: 'kantor', why: 'closed (hours: siang)', to: null }])
+  const simulated = simulate(withOffer, supposed)
+  expect(simulated.steps.at(-1)).toMatchObject({ kind: 'hears', prompt: lastHeard.at(-1) })
+  expect([simulated.callback, simulated.mailbox]).toEqual([told.detail === 'closed:kantor' && told.disposition === 'callback' ? 'kantor' : undefined, told.detail === 'message-left' ? 'pesan' : undefined])
+}, 15_000)
+
+test('who cannot be rung back is led on, and by day the office is rung', async () => {
+  const anonymous = await play({ number: '112', at: night, press: ['3', '1'] }, { plan: withOffer, cli: '' })
+  expect(anonymous.record).toMatchObject({ disposition: 'answered', agency: 'posko' })
+  expect(anonymous.heard).not.toContain('tutup')
+  expect((await play({ number: '112', at: night, press: ['3', '1'] }, { plan: withOffer, cli: '+6590001234' })).record).toMatchObject({ agency: 'posko' })
+  expect((await play({ number: '112', at: noon, press: ['3'] }, { plan: withOffer })).record).toMatchObject({ disposition: 'answered', agency: 'kantor' })
+})
+
 test('whatever the time, the keys and the lines: the service goes the way that simulate says', async () => {
   const lines = fc.subarray(['bpbd-1', 'bpbd-2', 'posko-1', 'kantor-1', 'malam-1'])
   await fc.assert(fc.asyncProperty(fc.record({

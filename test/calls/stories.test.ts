@@ -1,4 +1,4 @@
 import { fakeStage } from '../fakes/fake-stage.ts'
 import { stories } from '../stories/stories.ts'
 
-stories(fakeStage)
+stories(() => fakeStage())

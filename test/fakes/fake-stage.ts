@@ -13,9 +13,10 @@ import { readPlan } from '../../src/plan/read.ts'
 import type { Caller, Line, Stage } from '../stories/stage.ts'
 import { FakeExchange, type FakeChannel } from './fake-exchange.ts'
 
-export async function fakeStage(): Promise<Stage> {
+/** @param edit rewrites the plan's text */
+export async function fakeStage(edit = (text: string) => text): Promise<Stage> {
   const text = await readFile(join(project, 'dialplan', 'plan.yaml'), 'utf8')
-  const { plan } = readPlan(text.replaceAll('patience: 3 s', 'patience: 500 ms').replaceAll('ringTime: 20 s', 'ringTime: 5 s'), { file: 'plan.yaml' })
+  const { plan } = readPlan(edit(text.replaceAll('patience: 3 s', 'patience: 500 ms').replaceAll('ringTime: 20 s', 'ringTime: 5 s')), { file: 'plan.yaml' })
   const exchange = new FakeExchange(plan)
   const channels = new Map<Caller, FakeChannel>()
   let notes = 0

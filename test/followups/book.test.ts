@@ -2,10 +2,13 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import type { Outcome, Result } from '../../src/followups/attempt.ts'
 import { Book, NotNow, type Changed } from '../../src/followups/book.ts'
+import type { Step } from '../../src/calls/story.ts'
 import type { Plan } from '../../src/plan/plan.ts'
+import { readPlan } from '../../src/plan/read.ts'
 import type { FollowUp } from '../../src/records/follow-up.ts'
 import { Records } from '../../src/records/records.ts'
 import { postgres } from '../parts/postgres.ts'
+import { townWith } from '../plan/town.ts'
 import { aCall, aLog, start, tempFolder } from '../records/stories.ts'
 import { citizen, minute, missedAt, missedCall, planWith } from './town.ts'
 
@@ -17,6 +20,9 @@ const onSqlite = async () => ({ file: `${stores.use(await tempFolder()).path}/re
 const onPostgres = async () => ({ url: stores.use(await postgres()).url })
 const quick = '{ policy: { delay: 0 s, spacing: [1 min], attempts: 2, deadline: 20 min }, window: 30 min, outbound: { channels: 10, hourly: 3 }, escalate: [{ to: bpbd, after: 10 min }] }'
 const now = missedAt + 1_000
+const planAfterHours = readPlan(`${townWith(
+  ['  "+62721555": { entry: bpbd }\n', ''], ['    name: BPBD\n', '    name: BPBD\n    hours: kerja\n    closed: { offer: callback, to: posko }\n']
+)}hours:\n  kerja: [{ days: [mon, tue, wed, thu, fri], from: 08:00, to: 16:00 }]\nfollowups: ${quick}\n`, { file: 'plan.yaml' }).plan
 const result = (outcome: Outcome): Result => ({ outcome, line: 'bpbd-1', rung: true, joinedAt: null, endedAt: now })
 
 describe.each([['sqlite', onSqlite], ['postgresql', onPostgres]])('the book on %s', (_name, make) => {
@@ -50,6 +56,52 @@ describe.each([['sqlite', onSqlite], ['postgresql', onPostgres]])('the book on %
       const followUp = await only()
       expect(followUp).toMatchObject({ kind: 'unanswered', agency: 'bpbd', cli: citizen(12), state: 'open', attempt: 0, arrivedAt: start })
       expect(await words(followUp.id)).toEqual(['opened'])
+    })
+    describe('after hours, at an agency that offers a callback', () => {
+      // The calls of these tests are of Saturday, 07:00 in Jakarta.
+      const opens = Date.UTC(2026, 1, 2, 1)
+      beforeEach(() => { plan = planAfterHours })
+      const closedAt = (callId: string, { at = 0, asks = true } = {}): Step[] => {
+        const seen = (offset: number, witness: 'ledger' | 'service') => ({ callId, key: `${witness}-${offset}`, at: start + at + offset, witness }) as const
+        return [
+          { ...seen(0, 'ledger'), kind: 'arrived', facts: { did: '112', trunk: 'carrier', cli: citizen(12) } },
+          { ...seen(1, 'service'), kind: 'closed', facts: { agency: 'bpbd', why: 'closed (hours: kerja)', to: null } },
+          { ...seen(2, 'service'), kind: 'decided', facts: { disposition: 'unanswered', why: 'closed:bpbd' } },
+          ...asks ? [{ ...seen(3, 'service'), kind: 'decided', facts: { disposition: 'callback', why: 'closed:bpbd' } } as const] : [],
+          { ...seen(9_000, 'ledger'), kind: 'hangup', facts: { by: 'us', q850: 16 } }, { ...seen(10_000, 'ledger'), kind: 'ended', facts: {} }
+        ]
+      }
+      const happens = async (...calls: Step[][]) => { for (const steps of calls) { await records.append(steps); await takeAll(steps.at(-1)!.at) } }
+
+      test('who asks for it waits for the opening, and nothing begins before', async () => {
+        await happens(closedAt('a'))
+        expect(await only()).toMatchObject({ kind: 'asked', agency: 'bpbd', state: 'open', dueAt: opens, deadlineAt: opens + 20 * minute })
+        expect(await claim(opens - 1)).toEqual([])
+        expect(await book.escalate(opens + 20 * minute - 1)).toBe(0)
+        expect(await claim(opens)).toHaveLength(1)
+      })
+      test('by what is closed by hand, too', async () => {
+        const until = opens + 90 * minute
+        book = new Book(records, () => plan, () => ({ closed: new Map([['bpbd', { until, reason: 'Banjir' }]]) }))
+        await happens(closedAt('a'))
+        expect((await only()).dueAt).toBe(until)
+      })
+      test('who calls again before has one follow-up still, however much later, whether they ask again or not', async () => {
+        await happens(closedAt('a'), closedAt('b', { at: 300 * minute }), closedAt('c', { at: 900 * minute, asks: false }))
+        expect(await only()).toMatchObject({ kind: 'asked', dueAt: opens, deadlineAt: opens + 20 * minute, arrivedAt: start })
+        expect(await words((await only()).id)).toEqual(['opened', 'called-again', 'called-again'])
+      })
+      test('who first did not ask, and then does, is promised the opening: what was planned for before is not done', async () => {
+        await happens(closedAt('a', { asks: false }))
+        expect(await only()).toMatchObject({ kind: 'unanswered', dueAt: start + 10_000 })
+        await happens(closedAt('b', { at: 5_000 }))
+        expect(await only()).toMatchObject({ kind: 'asked', dueAt: opens, deadlineAt: opens + 20 * minute })
+        expect(await claim(opens - 1)).toEqual([])
+      })
+      test('who calls when it has opened has another', async () => {
+        await happens(closedAt('a'), missedCall('b', { at: opens - start + minute }))
+        expect(await all()).toHaveLength(2)
+      })
     })
     test('several missed calls of one person about one agency within the window are one; it knows them all', async () => {
       await records.append([...missedCall('a'), ...missedCall('b', { at: 20 * minute }), ...missedCall('c', { at: 31 * minute }), ...missedCall('d', { agency: 'posko' }), ...missedCall('e', { cli: citizen(13) })])

@@ -1,7 +1,11 @@
 /** What a missed call makes of itself, and by which policy. */
+import { DateTime } from 'luxon'
 import { describe, expect, test } from 'vitest'
-import { agencyIn, kindOf, make, type MissedCall } from '../../src/followups/make.ts'
+import { agencyIn, followUpOf, kindOf, make, type MissedCall } from '../../src/followups/make.ts'
 import { deskOf, outboundTrunk, policyOf } from '../../src/plan/follow-up-policy.ts'
+import { readPlan } from '../../src/plan/read.ts'
+import { noSwitches } from '../../src/plan/switches.ts'
+import { townWith } from '../plan/town.ts'
 import { citizen, minute, missedAt, planWith } from './town.ts'
 
 const call = (facts: Partial<MissedCall>): MissedCall => ({
@@ -63,6 +67,48 @@ describe('a follow-up that is made', () => {
   test('is a person\'s where the policy makes no attempts, or no citizen is rung at all', () => {
     expect(make(planWith('{ agencies: { bpbd: { attempts: 0 } } }'), reason, missedAt)).toMatchObject({ state: 'person', why: 'by-policy' })
     expect(make(planWith('{ outbound: { channels: 0 }, policy: { attempts: 2 } }'), reason, missedAt)).toMatchObject({ state: 'person', why: 'by-policy' })
+  })
+})
+
+describe('a callback that was promised for when the agency is open', () => {
+  const { plan } = readPlan(`${townWith(
+    ['  posko:\n', '  kantor:\n    name: Kantor\n    connecting: sambung\n    hours: kerja\n    closed: { offer: callback, to: posko }\n    lines: [{ id: kantor-1, trunk: gateway, number: kantor-1 }]\n  posko:\n'],
+    ['      2: lain\n', '      2: lain\n      3: kantor\n'])}hours:
+  kerja: [{ days: [mon, tue, wed, thu, fri], from: 08:00, to: 16:00 }]
+  siang: [{ days: [mon, tue, wed, thu, fri, sat, sun], from: 09:30, to: 21:00 }]
+exceptions: [{ date: 2027-03-16, agencies: [kantor], is: closed, reason: Pindah }]
+followups:
+  policy: { deadline: 20 min }
+  agencies: { kantor: { kinds: { asked: { delay: 2 min } } } }
+`, { file: 'plan.yaml' })
+  const at = (time: string) => DateTime.fromISO(time, { zone: plan.timezone }).toMillis()
+  const night = at('2027-03-15T23:00')
+  const [opens, hour] = [at('2027-03-17T08:00'), 60 * minute] as const
+  const asked = (facts: Partial<MissedCall> = {}) => call({ agency: 'kantor', disposition: 'callback', detail: 'closed:kantor', arrivedAt: night - minute, endedAt: night, ...facts })
+
+  test('counts from its next opening: the delay, and the deadline', () => {
+    expect(followUpOf(plan, asked(), night)).toMatchObject({ kind: 'asked', state: 'open', rings: 'kantor', dueAt: opens + 2 * minute, deadlineAt: opens + 20 * minute, arrivedAt: night - minute })
+  })
+  test('waits for the end of what is closed by hand, and for the opening after it', () => {
+    const until = (time: string) => ({ ...noSwitches, closed: new Map([['kantor', { until: at(time), reason: 'Banjir' }]]) })
+    expect(followUpOf(plan, asked(), night, until('2027-03-17T10:15')).dueAt).toBe(at('2027-03-17T10:17'))
+    expect(followUpOf(plan, asked(), night, until('2027-03-19T18:00')).dueAt).toBe(at('2027-03-22T08:02'))
+  })
+  test('keeps to the policy\'s hours', () => {
+    const its = { ...plan, followups: { ...plan.followups, agencies: new Map([['kantor', { hours: 'siang' }]]) } }
+    expect(followUpOf(its, asked(), night)).toMatchObject({ dueAt: opens + 1.5 * hour, deadlineAt: opens + 20 * minute })
+  })
+  test('is not stale as long as the agency has not been open for long', () => {
+    expect(followUpOf(plan, asked(), opens + hour)).toMatchObject({ state: 'open', dueAt: opens + hour })
+    expect(followUpOf(plan, asked(), opens + 3 * hour)).toMatchObject({ state: 'person', why: 'learned-of-too-late' })
+  })
+  test('begins at once where it has opened while they were on the telephone', () => {
+    expect(followUpOf(plan, asked({ arrivedAt: opens - minute, endedAt: opens + 1 }), opens + 2).dueAt).toBe(opens + 1 + 2 * minute)
+  })
+  test('no other follow-up of the agency waits: not of who did not ask, of who left a message, of who was not answered', () => {
+    expect(followUpOf(plan, asked({ disposition: 'unanswered' }), night)).toMatchObject({ kind: 'unanswered', dueAt: night + 20_000, deadlineAt: night + 20 * minute })
+    expect(followUpOf(plan, asked({ detail: 'message-left' }), night)).toMatchObject({ kind: 'message', dueAt: night + 20_000 })
+    expect(followUpOf(plan, asked({ detail: 'asked:kantor' }), night)).toMatchObject({ kind: 'asked', dueAt: night + 2 * minute })
   })
 })
 

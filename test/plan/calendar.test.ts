@@ -2,7 +2,7 @@
 import fc from 'fast-check'
 import { DateTime } from 'luxon'
 import { expect, test } from 'vitest'
-import { changes } from '../../src/plan/calendar.ts'
+import { changes, nextOpening } from '../../src/plan/calendar.ts'
 import { opening } from '../../src/plan/hours.ts'
 import type { AgencyNode, Plan } from '../../src/plan/plan.ts'
 import { readPlan } from '../../src/plan/read.ts'
@@ -53,5 +53,7 @@ test('whatever the zone does with its clocks, a change is told at the very minut
     const seen: number[] = []
     for (let at = begin + 60_000; at <= end; at += 60_000) if (opening(plan, agency, at).open !== opening(plan, agency, at - 60_000).open) seen.push(at)
     expect(told).toEqual(seen)
+    const opens = [begin, ...seen].find(at => opening(plan, agency, at).open)
+    if (opens !== undefined) expect(nextOpening(plan, agency, begin)).toBe(opens)
   }), { numRuns: 12 })
 }, 30_000)

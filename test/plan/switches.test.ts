@@ -54,7 +54,7 @@ test('expected calls may suppose them', () => {
   expect(faults('mode: siaga, press: [1], closed: [bpbd], reaches: bpbd')).toEqual([
     'calls.yaml:2:92 calls.0.reaches: gets to posko, not to bpbd (lain, key 1, bpbd closed, posko) — "x" is expected; look at it: npx satunomor simulate --number 112 --at "2027-03-20 12:00" --press "1" --closed "bpbd" --siaga'])
   expect(faults('closed: [posko], reaches: posko')).toEqual(['calls.yaml:2:60 calls.0.closed.0: "posko" is no agency that can be closed — there are bpbd'])
-  expect(supposedSwitches({})).toEqual(noSwitches)
+  expect(supposedSwitches({}, noon)).toEqual(noSwitches)
 })
 
 describe('an order', () => {

@@ -50,6 +50,23 @@ test('simulate prints the way, with the prompts\' texts and the reasons', async 
   expect(code).toBe(0)
 })
 
+test('simulate tells what a closed agency offers, and for when', async () => {
+  const offering = join(folder, 'offering.yaml')
+  await writeFile(offering, (await readFile(join(folder, 'plan.yaml'), 'utf8')).replace('closed: posko', 'closed: { offer: callback, to: posko }'))
+  const call = ['simulate', '--plan', offering, '--number', '112', '--at', '2027-03-20 02:30', '--press', '3,1']
+  const { code, stdout } = await satunomor(...call)
+  expect(stdout.split('\n').slice(6)).toEqual([
+    '  offers   wali-kota              closed (hours: kantor): a callback when it opens, Mon 22 March, 07:30',
+    '  hears    id/tutup               Maaf, layanan ini sedang tutup.',
+    '  hears    id/tawaran-saat-buka   Untuk kami telepon saat buka kembali, tekan satu.',
+    '  hears    id/tawaran-pesan       Untuk meninggalkan pesan, tekan dua.',
+    '  hears    id/telepon-saat-buka   Nomor Anda sudah kami catat. Petugas akan menelepon Anda saat layanan buka.',
+    'NOBODY picks up: the caller is called back by wali-kota when it is open.', ''
+  ])
+  expect(code).toBe(1)
+  expect((await satunomor(...call, '--withheld')).stdout).toContain('A human picks up: posko')
+})
+
 test('simulate ends with 1 where the caller hears an apology, and with 2 where the question makes no sense', async () => {
   const apology = await satunomor('simulate', '--number', '112', '--at', '2027-03-20 02:30', '--press', '2', '--busy', 'bpbd-1,bpbd-2')
   expect(apology.code).toBe(1)

@@ -1,0 +1,4 @@
+import { fakeStage } from '../fakes/fake-stage.ts'
+import { afterHours, afterHoursStories } from '../stories/after-hours.ts'
+
+afterHoursStories(() => fakeStage(afterHours))
