@@ -42,8 +42,9 @@ export interface Reason {
   missedAt: number
 }
 
-export function make(plan: Plan, { key, kind, agency, cli, did, language, arrivedAt, missedAt }: Reason, now: number): FollowUp {
+export function make(plan: Plan, { key, kind, agency, cli, did, language, arrivedAt, missedAt: told }: Reason, now: number): FollowUp {
   const policy = policyOf(plan, agency, kind)
+  const missedAt = Math.min(told, now)                   // Asterisk's clock may be ahead of ours
   const rings = agency ?? deskOf(plan)
   const person = cli === null || !mayBeRungBack(cli) ? 'no-number'
     : now - missedAt > plan.followups.stale ? 'learned-of-too-late'
