@@ -60,7 +60,7 @@ export class Ground implements AsyncDisposable {
     await using opened = new AsyncDisposableStack()
     const folder = await mkdtemp(join(tmpdir(), 'satunomor-store-'))
     opened.defer(() => rm(folder, { recursive: true, force: true }))
-    const storeDisk = opened.use(await Disk.mount(folder, { megabytes: 8 }))
+    const storeDisk = opened.use(await Disk.mount(folder, { megabytes: 32 }))          // SQLite's log alone grows to 16 MB
     await writeFile(join(folder, 'clock'), '0')
     const database = opened.use(await postgres())
     const address = `127.77.${number}.1`
