@@ -110,13 +110,16 @@ export class Book {
 
   /** They reached the agency, or the desk, or anybody where they had chosen none: nothing is owed any more. */
   async #spokenWith(db: Db, tell: Tell, callId: string, now: number) {
+    const { kind } = this.#records
     const call = await db.selectFrom('calls').selectAll().where('callId', '=', callId).executeTakeFirst()
     if (!call?.cli || call.connectedAt === null) return
     const desk = deskOf(this.#plan())
     const steps = await db.selectFrom('steps').select('facts').where('callId', '=', callId).where('kind', '=', 'agency').execute()
     const passed = new Set([call.agency, ...steps.map(({ facts }) => (JSON.parse(facts) as { agency: string }).agency)])
     const open = await db.selectFrom('followups').selectAll().where('cli', '=', call.cli).where('endedAt', 'is', null).where('arrivedAt', '<=', call.connectedAt).execute()
+    const later = await calledSince(db, kind, callId, open)
     for (const followUp of open) {
+      if (later.has(followUp.id)) continue
       if (followUp.agency !== null && !passed.has(followUp.agency) && call.agency !== desk) continue
       await move(db, tell, followUp, 'spoke', { why: 'already-spoken-with', endedAt: now, endedBy: `call ${callId}` }, 'citizen', { callId, agency: call.agency })
     }
@@ -262,9 +265,10 @@ export class Book {
       const followUps = await byId(db, kind, rows.map(({ followupId }) => followupId))
       const becomes: { is: FollowUp, next: Next, attempt: number, outcome: Outcome }[] = []
       for (const { followupId, attempt, by } of rows) {
-        const { outcome, line, rung, joinedAt, endedAt } = results.get(attemptId(followupId, attempt))!
+        const result = results.get(attemptId(followupId, attempt))!
+        const { outcome, line, rung } = result
         const followUp = followUps.get(followupId)!
-        tell(followUp, by, 'attempt-ended', { attempt, outcome, line, rung, seconds: joinedAt === null || endedAt === null ? null : Math.round((endedAt - joinedAt) / 1000) })
+        tell(followUp, by, 'attempt-ended', { attempt, outcome, line, rung, seconds: secondsOf(result) })
         if (followUp.state !== 'calling') continue
         const next = afterAttempt(this.#plan(), followUp, { by }, outcome, now)
         becomes.push({ is: { ...followUp, ...next.set, state: from(next.happening).to }, next, attempt, outcome })
@@ -378,6 +382,15 @@ async function callsOf(db: Db, kind: StoreKind, callIds: string[]): Promise<Miss
   return rows.map(row => ({ ...row, served: Boolean(row.served), ...chosen.has(row.callId) ? { language: chosen.get(row.callId)! } : {} }))
 }
 
+/** Of these, those whose first call the ledger tells of after it has told that `callId` was connected: by their times it may be before, where the clock was put back. */
+async function calledSince(db: Db, kind: StoreKind, callId: string, followUps: readonly FollowUp[]): Promise<Set<string>> {
+  if (followUps.length === 0) return new Set()
+  const { connected } = await db.selectFrom('steps').select(({ fn }) => fn.min('seq').as('connected')).where('callId', '=', callId).where('kind', '=', 'connected').executeTakeFirstOrThrow()
+  const first = await db.selectFrom('followupCalls').innerJoin('steps', 'steps.callId', 'followupCalls.callId').select('followupId').select(({ fn }) => fn.min('seq').as('seq'))
+    .where('followupId', 'in', anyOf(kind, followUps.map(({ id }) => id))).groupBy('followupId').execute()
+  return new Set(first.filter(({ seq }) => Number(seq) > Number(connected ?? Infinity)).map(({ followupId }) => followupId))
+}
+
 async function hasCalled(db: Db, cli: string): Promise<boolean> {
   return await db.selectFrom('calls').select('callId').where('cli', '=', cli).limit(1).executeTakeFirst() !== undefined
 }
@@ -391,6 +404,9 @@ const waits = ({ kind, state, attempt, dueAt }: FollowUp, { arrivedAt, endedAt }
 
 /** Whose attempt gave way was not rung: it counts for no hour. */
 const counts = ({ or, eb }: ExpressionBuilder<Tables, 'attempts'>) => or([eb('outcome', 'is', null), eb('outcome', '<>', 'gave-way' satisfies Outcome)])
+
+/** How long the two talked; null: they did not, or the clock was put back meanwhile. */
+const secondsOf = ({ joinedAt, endedAt }: Result) => joinedAt === null || endedAt === null || endedAt < joinedAt ? null : Math.round((endedAt - joinedAt) / 1000)
 
 const numbersOf = (all: readonly { cli: string | null }[]) => [...new Set(all.flatMap(({ cli }) => cli ?? []))]
 

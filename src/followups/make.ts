@@ -57,8 +57,10 @@ export interface Reason {
   opensAt?: number
 }
 
-export function make(plan: Plan, { key, kind, agency, cli, did, language, arrivedAt, missedAt, opensAt = missedAt }: Reason, now: number): FollowUp {
+export function make(plan: Plan, { key, kind, agency, cli, did, language, arrivedAt, missedAt: told, opensAt: opening }: Reason, now: number): FollowUp {
   const policy = policyOf(plan, agency, kind)
+  const missedAt = Math.min(told, now)                   // Asterisk's clock may be ahead of ours
+  const opensAt = opening ?? missedAt
   const rings = agency ?? deskOf(plan)
   const person = cli === null || !mayBeRungBack(cli) ? 'no-number'
     : now - opensAt > plan.followups.stale ? 'learned-of-too-late'

@@ -14,8 +14,9 @@ const desk = 'posko-1'
 /** One ring at a citizen's telephone. */
 export interface Ring {
   leg: IncomingCall
-  /** Unix ms of the INVITE. */
+  /** Of the INVITE, Unix ms: the true time, and Asterisk's. */
   at: number
+  inTheLedger: number
   /** The two have heard each other. */
   talked: boolean
 }
@@ -63,7 +64,7 @@ export class CalledBack {
   }
 
   async #citizen(leg: IncomingCall) {
-    const ring: Ring = { leg, at: Date.now(), talked: false }
+    const ring: Ring = { leg, at: Date.now(), inTheLedger: this.#ground.asterisksTime, talked: false }
     this.rings.set(leg.line, [...this.of(leg.line), ring])
     leg.ring()
     await this.#at('ringing citizen')

@@ -5,7 +5,7 @@ import type { Queue } from 'bullmq'
 import { eventually } from '../parts/city.ts'
 import type { CalledBack } from './called-back.ts'
 import type { Fault } from './followup-faults.ts'
-import type { Moment, Scene } from './followup-moments.ts'
+import { comesTo, type Moment, type Scene } from './followup-moments.ts'
 import { Story } from './followup-story.ts'
 import type { Ground } from './ground.ts'
 
@@ -31,7 +31,6 @@ export interface Cell {
 const patience = 75_000
 
 export async function runFollowUpCell({ ground, phones, queue }: Place, fault: Fault, moment: Moment, number: string): Promise<Cell> {
-  await ground.ready()
   await using records = await ground.records()
   const story = new Story(ground, records, number)
   const scene: Scene = { ground, phones, story, queue }
@@ -39,13 +38,14 @@ export async function runFollowUpCell({ ground, phones, queue }: Place, fault: F
   const should = async (what: string, work: () => Promise<unknown>) => {
     await work().catch((error: Error) => { complaints.push(`${what}: ${error.message}`) })
   }
-  const began = Date.now() - 1000
   await fault.before?.(scene)
+  await ground.ready()
+  const began = Date.now() - 1000
   if (fault.queued && moment.name !== 'queued') await queue.pause()
   const arrives = await moment.hold(scene)
   await missesThem(ground, number)
   if (fault.queued) {
-    await eventually('the job is in Redis', story.queued)
+    await comesTo('the job is in Redis', story.queued)
     await fault.queued(scene)
     if (moment.name !== 'queued') await queue.resume()
   }
@@ -93,6 +93,6 @@ export async function runFollowUpCell({ ground, phones, queue }: Place, fault: F
 async function missesThem(ground: Ground, number: string) {
   const call = ground.city.dial({ from: number })
   await call.answered
-  await ground.ear.hears(call, 'sambutan')
+  await ground.ear.hears(call, 'sambutan', { within: 60_000 })
   await call.hangUp()
 }

@@ -8,7 +8,7 @@ import type { Child } from '../../setup/children.mjs'
 import { attemptId } from '../../src/followups/attempt.ts'
 import { places } from '../../src/settings.ts'
 import { eventually } from '../parts/city.ts'
-import type { MomentName, Scene } from './followup-moments.ts'
+import { comesTo, type MomentName, type Scene } from './followup-moments.ts'
 
 export interface Fault {
   name: string
@@ -28,6 +28,8 @@ export interface Fault {
   attempts?: Partial<Record<MomentName, number>>
   /** Moments at which it means nothing, and why. */
   not?: Partial<Record<MomentName, string>>
+  /** Why it cannot be done with parts in containers. */
+  nativeOnly?: string
   /** The moments of it that the short run tries. */
   short: MomentName[]
 }
@@ -50,7 +52,7 @@ export function faults(): Fault[] {
     const up = join(scene.ground.storeDisk.folder, 'rival-up')
     await rm(up, { force: true })
     rivals.set(scene, await scene.ground.city.run('test/faults/rival.ts'))
-    await eventually('the second service is at work', () => access(up).then(() => true), 30_000)
+    await comesTo('the second service is at work', () => access(up).then(() => true))
   }
   return [
     { name: control, strike: async () => {}, short: [] },
@@ -83,7 +85,7 @@ export function faults(): Fault[] {
       name: 'the store is locked for 8 s', short: ['created'],
       strike: async scene => {
         const store = new DatabaseSync(places(scene.ground.storeDisk.folder).records, { timeout: 0 })
-        await eventually('the store is locked by us', async () => { store.exec('begin exclusive'); return true })
+        await comesTo('the store is locked by us', async () => { store.exec('begin exclusive'); return true })
         locks.set(scene, store)
       },
       lasts: 8_000, heal: async scene => { locks.get(scene)!.close() }
@@ -110,7 +112,24 @@ export function faults(): Fault[] {
         for (const jobId of [attemptId(data.followUp!, 1), `again-${data.followUp}`, `once-more-${data.followUp}`]) await queue.add('callback', data, { jobId, removeOnComplete: true, removeOnFail: true })
       }
     },
-    { name: 'the service\'s clock is stepped by +1 h', short: ['ringing agency'], strike: ({ ground }) => ground.step(hour), lasts: 'to the end', heal: ({ ground }) => ground.step(0) },
-    { name: 'the service\'s clock is stepped by -1 h, for 8 s', short: [], strike: ({ ground }) => ground.step(-hour), lasts: 8_000, heal: ({ ground }) => ground.step(0) }
+    ...clocks('the service\'s clock is', ['ringing agency'], [], { step: ({ ground }, ms) => ground.step(ms) }),
+    ...clocks('Asterisk\'s clock is', ['ringing citizen'], [], { ofAsterisk: true, step: stepAsterisk }),
+    ...clocks('the machine\'s clock (the service\'s and Asterisk\'s) is', [], ['joined'], {
+      ofAsterisk: true, step: (scene, ms) => Promise.all([scene.ground.step(ms), stepAsterisk(scene, ms)])
+    })
   ]
+}
+
+/** An hour on, and an hour back. Asterisk counts ring times by the time of day: forward, they are over at once. */
+function clocks(whose: string, on: MomentName[], back: MomentName[], { ofAsterisk = false, step }: { ofAsterisk?: boolean, step(scene: Scene, ms: number): Promise<unknown> }): Fault[] {
+  return ([['+1 h', hour, on], ['-1 h', -hour, back]] as const).map(([by, ms, short]) => ({
+    name: `${whose} stepped by ${by}`, short, strike: scene => step(scene, ms), lasts: 'to the end', heal: scene => step(scene, 0),
+    ...ofAsterisk ? { before: ({ ground }) => ground.giveAsteriskAClock(), nativeOnly: 'libfaketime is preloaded into Asterisk from our root' } : {},
+    ...ofAsterisk && ms > 0 ? { attempts: { 'ringing agency': 2, 'ringing citizen': 2 } } : {}
+  }) satisfies Fault)
+}
+
+async function stepAsterisk({ ground }: Scene, ms: number) {
+  await ground.stepAsterisk(ms)
+  await comesTo('Asterisk sees it', async () => Math.abs(await ground.city.clock() - ground.asterisksTime) < 60_000)
 }

@@ -4,6 +4,7 @@
  */
 import { Queue } from 'bullmq'
 import { afterAll, expect, test } from 'vitest'
+import { withContainers } from '../parts/launch.ts'
 import { CalledBack } from './called-back.ts'
 import { runFollowUpCell, type Cell, type Place } from './followup-cell.ts'
 import { faults } from './followup-faults.ts'
@@ -36,7 +37,8 @@ for (const fault of all) {
   for (const moment of moments) {
     if (fault.not?.[moment.name] || !whole && !fault.short.includes(moment.name)) continue
     planned++
-    test(`a follow-up, ${moment.name}: ${fault.name}`, { concurrent: true, timeout: 240_000 }, async () => {
+    const leftOut = withContainers && fault.nativeOnly !== undefined
+    test.skipIf(leftOut)(`a follow-up, ${moment.name}: ${fault.name}${leftOut ? ` (left out: ${fault.nativeOnly})` : ''}`, { concurrent: true, timeout: 240_000 }, async () => {
       const slot = free.pop()!
       try {
         slot.place ??= await open(slot.number)

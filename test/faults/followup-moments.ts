@@ -27,6 +27,9 @@ export interface Moment {
   release(scene: Scene, how: { lost: boolean }): Promise<void>
 }
 
+/** As `eventually`, for what must have come to pass before a fault strikes: of that nothing is asserted, and the machine may be loaded. */
+export const comesTo = <T>(what: string, ask: () => Promise<T | undefined | false>): Promise<T> => eventually(what, ask, 60_000)
+
 const none = async () => {}
 const stopped = (name: 'ringing agency' | 'ringing citizen' | 'joined' | 'hung up', when: string): Moment => ({
   name, when,
@@ -42,7 +45,7 @@ export const moments: readonly Moment[] = [
     name: 'created', when: 'the outbox owes it, no follow-up has been made of it (the store refuses to take one)',
     async hold({ ground, story }) {
       await inTheStore(ground, 'create trigger held before insert on followups begin select raise(abort, \'held by the crash matrix\'); end')
-      return () => eventually('the outbox owes it', story.owed)
+      return () => comesTo('the outbox owes it', story.owed)
     },
     release: ({ ground }) => inTheStore(ground, 'drop trigger if exists held')
   },
@@ -50,7 +53,7 @@ export const moments: readonly Moment[] = [
     name: 'queued', when: 'its job is in Redis, and no worker takes it (the queue is paused)',
     async hold({ queue, story }) {
       await queue.pause()
-      return () => eventually('the job is in Redis', story.queued)
+      return () => comesTo('the job is in Redis', story.queued)
     },
     release: ({ queue }) => queue.resume()
   },
@@ -58,7 +61,7 @@ export const moments: readonly Moment[] = [
     name: 'leased', when: 'a worker has taken the job out of the queue, and has not begun it (Redis\' answer is held on its way)',
     async hold({ ground, story }) {
       const there = ground.wires.redis.holds('"followUp":', 'back')
-      return async () => { await there; await eventually('it is claimed, not begun', () => story.attemptIs('claimed')) }
+      return async () => { await there; await comesTo('it is claimed, not begun', () => story.attemptIs('claimed')) }
     },
     release: async ({ ground }, how) => ground.wires.redis.letGo(how)
   },
@@ -66,7 +69,7 @@ export const moments: readonly Moment[] = [
     name: 'about to dial', when: 'it is begun in the store, and Asterisk has not been asked (the question is held on its way)',
     async hold({ ground, story }) {
       const there = ground.wires.ari.holds('POST /ari/channels/followup-', 'there')
-      return async () => { await there; await eventually('it is begun', () => story.attemptIs('dialling')) }
+      return async () => { await there; await comesTo('it is begun', () => story.attemptIs('dialling')) }
     },
     release: async ({ ground }, how) => ground.wires.ari.letGo(how)
   },
@@ -76,13 +79,13 @@ export const moments: readonly Moment[] = [
   stopped('hung up', 'the citizen has just hung up'),
   {
     name: 'recorded', when: 'the store says that it is done',
-    hold: async ({ story }) => () => eventually('it is done', async () => (await story.followUp())?.state === 'done'),
+    hold: async ({ story }) => () => comesTo('it is done', async () => (await story.followUp())?.state === 'done'),
     release: none
   }
 ]
 
 async function inTheStore(ground: Ground, sql: string) {
-  await eventually(`the store takes "${sql}"`, async () => {
+  await comesTo(`the store takes "${sql}"`, async () => {
     const store = new DatabaseSync(places(ground.storeDisk.folder).records, { timeout: 500 })
     try {
       store.exec(sql)
@@ -90,5 +93,5 @@ async function inTheStore(ground: Ground, sql: string) {
       store.close()
     }
     return true
-  }, 60_000)
+  })
 }

@@ -70,8 +70,8 @@ export class Story {
 /** Each ring belongs to an attempt that the ledger says has rung, each attempt has one at most. */
 function ringsWithoutAttempt(rings: readonly Ring[], steps: Map<number, Step[]>): string[] {
   const rung = [...steps].flatMap(([attempt, all]) => all.filter(({ kind }) => kind === 'citizen').map(({ at }) => ({ attempt, at, rings: 0 })))
-  const strays = rings.filter(({ at }) => {
-    const last = rung.filter(step => step.at <= at + 50).sort((a, b) => a.at - b.at).at(-1)
+  const strays = rings.filter(({ inTheLedger }) => {
+    const last = rung.filter(step => step.at <= inTheLedger + 50).sort((a, b) => a.at - b.at).at(-1)
     if (last) last.rings++
     return !last
   })

@@ -39,8 +39,14 @@ ${faults.map(fault => row(fault.name, ...moments.map(({ name }) => fault.not?.[n
 - *about to dial*: the service was killed between the store and Asterisk. Nobody can know whether Asterisk was asked; it says that it
   has no such channel, the ledger says that nothing rang, so the attempt is \`void\` and another one is made.
 - Where Asterisk is killed while they talk, they are cut off (\`cut-off\`), and the citizen is rung again.
-- With its clock an hour back, the service waits for what is due until the clock is right. With its clock an hour ahead, everything
-  whose deadline (180 min here, 30 min where the plan says nothing) would be over goes to a person, as the plan says.
+- A clock stays where it was stepped to until the follow-up has ended. With the service's an hour ahead, everything whose deadline
+  (180 min here, 30 min where the plan says nothing) would be over goes to a person, as the plan says. With it an hour back, what
+  already had a time to be tried at waits until then; what is made then is tried at once.
+- Asterisk's clock is stepped by libfaketime. Asterisk counts ring times, and how long no sound has come (\`rtp_timeout\`), by the time of
+  day. When it goes forward while a telephone rings, the ring time is over at once; where it is the citizen's, the desk can be
+  cut off, too (cause 44). Either is an attempt that came to nothing, and another follows. Who talks talks on.
+- When it goes back while a telephone rings (here it is answered then), that telephone rings on for as long as the clock was put back,
+  unless somebody answers, or the network ends it.
 - The second service has no ledger of its own to read: what came of an attempt is written down by the first.
 ${amiss.length === 0 ? '' : `
 ## Not as it should be

@@ -42,6 +42,7 @@ export class Ground implements AsyncDisposable {
   readonly #opened: AsyncDisposableStack
   readonly #exchange: { itsOwnClock: boolean }
   #service: Child | undefined
+  #asteriskIsOff = 0
 
   private constructor({ city }: Town, parts: Pick<Ground, 'wires' | 'database' | 'storeDisk' | 'ledgerDisk' | 'ear'>, exchange: { itsOwnClock: boolean }, opened: AsyncDisposableStack) {
     this.city = city
@@ -59,7 +60,7 @@ export class Ground implements AsyncDisposable {
     await using opened = new AsyncDisposableStack()
     const folder = await mkdtemp(join(tmpdir(), 'satunomor-store-'))
     opened.defer(() => rm(folder, { recursive: true, force: true }))
-    const storeDisk = opened.use(await Disk.mount(folder, { megabytes: 8 }))
+    const storeDisk = opened.use(await Disk.mount(folder, { megabytes: 32 }))          // SQLite's log alone grows to 16 MB
     await writeFile(join(folder, 'clock'), '0')
     const database = opened.use(await postgres())
     const address = `127.77.${number}.1`
@@ -128,9 +129,13 @@ export class Ground implements AsyncDisposable {
   }
 
   /** Steps the clock of Asterisk alone, to `ms` from the true time. */
-  stepAsterisk(ms: number) {
-    return stepAsterisk(join(this.city.state, 'asterisk'), ms)
+  async stepAsterisk(ms: number) {
+    await stepAsterisk(join(this.city.state, 'asterisk'), ms)
+    this.#asteriskIsOff = ms
   }
+
+  /** What time it is to Asterisk now, Unix ms, as it was stepped. */
+  get asterisksTime() { return Date.now() + this.#asteriskIsOff }
 
   async redisSays(command: string, ...args: string[]) {
     const link = new Redis(`redis://${this.city.address}:6389`, { maxRetriesPerRequest: 1, enableReadyCheck: false })

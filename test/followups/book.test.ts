@@ -163,6 +163,19 @@ describe.each([['sqlite', onSqlite], ['postgresql', onPostgres]])('the book on %
       await reaches('c', { cli: citizen(13), at: 11 * minute })
       expect(await only()).toMatchObject({ state: 'open' })
     })
+    test('also where the clock was put back between the two', async () => {
+      await reaches('a', { at: 60 * minute })
+      await misses('b')
+      expect(await only()).toMatchObject({ state: 'open' })
+    })
+    test('and where it was put back while another of that number still talked', async () => {
+      const talk = aCall('a', { cli: citizen(12), at: 60 * minute, ends: 'answered' })
+      await records.append(talk.slice(0, 4))
+      await misses('b')
+      await records.append(talk.slice(4))
+      await takeAll()
+      expect(await only()).toMatchObject({ state: 'open' })
+    })
     test('a claim that has not begun is then not begun any more', async () => {
       await misses('a')
       const [claimed] = await claim()
@@ -299,6 +312,12 @@ describe.each([['sqlite', onSqlite], ['postgresql', onPostgres]])('the book on %
       await book.settle([{ ...attempt, attempt: 2, result: result('no-answer') }], now + minute)
       expect(await only()).toMatchObject({ state: 'person', tried: 2, why: 'attempts-used-up', list: 'posko', attempt: 2 })
       expect(await words(attempt.followUp)).toEqual(['opened', 'begins', 'attempt-ended', 'again', 'begins', 'attempt-ended', 'handed'])
+    })
+    test.each([[now - 61_400, 61], [now + 60 * minute, null]])('how long they have talked is told, unless the clock was put back meanwhile: joined at %d', async (joinedAt, seconds) => {
+      const attempt = await claimed()
+      await book.begin(attempt, now)
+      await book.settle([{ ...attempt, result: { ...result('spoken'), joinedAt } }], now)
+      expect((await book.get(attempt.followUp))!.history.find(({ what }) => what === 'attempt-ended')!.facts).toMatchObject({ outcome: 'spoken', seconds })
     })
     test('what they have said stands, whatever became of the follow-up meanwhile', async () => {
       const attempt = await claimed()

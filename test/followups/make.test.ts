@@ -38,6 +38,9 @@ describe('a follow-up that is made', () => {
       state: 'open', why: 'unanswered', rings: 'bpbd', list: 'bpbd', priority: 4, dueAt: missedAt + 2 * minute, deadlineAt: missedAt + 20 * minute, language: 'id', attempt: 0
     })
   })
+  test('of a call that the clock of Asterisk puts into the future waits from now on', () => {
+    expect(make(plan, reason, missedAt - 60 * minute)).toMatchObject({ state: 'open', dueAt: missedAt - 58 * minute, deadlineAt: missedAt - 40 * minute })
+  })
   test('is the same one whenever it is made, and holds no dash', () => {
     expect(make(plan, reason, missedAt).id).toBe(make(plan, { ...reason, kind: 'late' }, missedAt + minute).id)
     expect(make(plan, reason, missedAt).id).toMatch(/^[0-9a-f]{16}$/)
