@@ -34,7 +34,7 @@ RUN useradd --system --no-create-home --home-dir /nonexistent --shell /usr/sbin/
 WORKDIR /srv/satunomor
 # As setup/packages.mjs has it (nodeEnv, and below its flags).
 ENV NODE_COMPILE_CACHE=/srv/satunomor/.compile-cache MALLOC_ARENA_MAX=1 \
-  NODE_OPTIONS="--disable-warning=ExperimentalWarning --max-semi-space-size=1 --v8-pool-size=1"
+  NODE_OPTIONS="--disable-warning=ExperimentalWarning --max-semi-space-size=4 --v8-pool-size=1"
 ENV NODE_ENV=production PATH=/srv/satunomor/node_modules/.bin:$PATH SATUNOMOR_STATE=/var/lib/satunomor
 COPY --from=packages /srv/satunomor/node_modules node_modules
 COPY package.json ./

@@ -1,3 +1,4 @@
+import type { Socket } from 'node:net'
 import type { Client } from 'ari-client'
 import type { Logger } from 'pino'
 import { milliseconds, seconds, type Duration } from '../plan/duration.ts'
@@ -18,7 +19,7 @@ export interface AriSite {
 
 /** The parts of ari-client that its types do not name. */
 interface Inside {
-  _ws?: NodeJS.EventEmitter & { terminate(): void, send(text: string, done: (error?: Error) => void): void }
+  _ws?: NodeJS.EventEmitter & { terminate(): void, send(data: Buffer, options: { binary: boolean }, done: (error?: Error) => void): void, _socket: Socket }
   _swagger: { apis: Record<string, { operations: Record<string, Operation>, models?: Record<string, unknown> } | undefined> }
 }
 
@@ -183,7 +184,14 @@ export class AriLink {
     client._ws!.on('close', () => lost.abort(new AsteriskAway('the websocket was closed')))
     this.#takeEvents(client)
     await untilAborted(started, time)
-    this.#socket = new AriSocket(text => client._ws!.send(text, error => { if (error) lost.abort(new AsteriskAway(`websocket: ${error.message}`)) }))
+    const { _ws: websocket } = client
+    // What is asked in one go (stop the prompt, go on in the dialplan) is one packet: it is the packets that cost, on either side.
+    this.#socket = new AriSocket(text => {
+      const { _socket: socket } = websocket!
+      socket.cork()
+      process.nextTick(() => socket.uncork())
+      websocket!.send(Buffer.from(text), { binary: false }, error => { if (error) lost.abort(new AsteriskAway(`websocket: ${error.message}`)) })
+    })
     await this.#ask(client, 'applications', 'filter', {
       applicationName: app, filter: { allowed: [...wanted, answered].map(type => ({ type })) }
     })

@@ -40,7 +40,7 @@ export async function cityLine(call: Call, plan: Plan, at: Beginning, { now, swi
       here = { node: next }
       continue
     }
-    const arrival = arrive(plan, here.node, now(), switches(), canBeRung(call))
+    const arrival = arrive(plan, here.node, now(), switches(), () => canBeRung(call))
     const { node, detours } = arrival
     for (const { agency, opening, to } of detours) call.note('closed', { agency, why: openingInWords(opening), to })
     if ('opens' in arrival) {

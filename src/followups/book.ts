@@ -60,7 +60,8 @@ export class Book {
       if (owed.length === 0) return 0
       const missed = owed.filter(({ topic }) => topic === 'missed-call').map(({ callId }) => callId)
       await this.#make(db, tell, await callsOf(db, this.#records.kind, missed), now)
-      for (const { topic, callId } of owed) if (topic === 'answered-call') await this.#spokenWith(db, tell, callId, now)
+      const answered = owed.filter(({ topic }) => topic === 'answered-call').map(({ callId }) => callId)
+      for (const callId of await whoAreOwed(db, this.#records.kind, answered)) await this.#spokenWith(db, tell, callId, now)
       await db.updateTable('outbox').set({ doneAt: now }).where('id', 'in', owed.map(({ id }) => id)).execute()
       return owed.length
     })
@@ -380,6 +381,15 @@ async function callsOf(db: Db, kind: StoreKind, callIds: string[]): Promise<Miss
     return language === undefined ? [] : [[callId, language] as const]
   }))
   return rows.map(row => ({ ...row, served: Boolean(row.served), ...chosen.has(row.callId) ? { language: chosen.get(row.callId)! } : {} }))
+}
+
+/** Of these calls, those whose caller has a follow-up that is open: few of all that are answered. */
+async function whoAreOwed(db: Db, kind: StoreKind, callIds: string[]): Promise<string[]> {
+  if (callIds.length === 0) return []
+  const rows = await db.selectFrom('calls').select('callId').where('callId', 'in', anyOf(kind, callIds))
+    .where(({ exists, selectFrom }) => exists(selectFrom('followups').select('followups.id').whereRef('followups.cli', '=', 'calls.cli').where('followups.endedAt', 'is', null)))
+    .orderBy('arrivedAt').execute()
+  return rows.map(({ callId }) => callId)
 }
 
 /** Of these, those whose first call the ledger tells of after it has told that `callId` was connected: by their times it may be before, where the clock was put back. */

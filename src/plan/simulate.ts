@@ -90,7 +90,7 @@ export function simulate(plan: Plan, { number, at, press = [], busy = [], dead =
 
   let here = to
   while (true) {
-    const arrival = arrive(plan, here, at, switches, !withheld)
+    const arrival = arrive(plan, here, at, switches, () => !withheld)
     for (const detour of arrival.detours) steps.push({ kind: 'closed', ...detour })
     if (arrival.node.kind === 'menu') {
       here = choose(arrival.node, caller)

@@ -13,9 +13,9 @@ export interface Detour { agency: string, opening: Opening, to: string }
 
 /**
  * Follows closed agencies to where somebody is there, or a callback can be offered; the plan's check has seen to it that there is an end.
- * `at` is Unix time in ms; `canBeRung`: whether the caller has a number that may be rung back.
+ * `at` is Unix time in ms; `canBeRung`: whether the caller has a number that may be rung back; asked only where an offer depends on it.
  */
-export function arrive(plan: Plan, name: string, at: number, switches = noSwitches, canBeRung = true): Arrival {
+export function arrive(plan: Plan, name: string, at: number, switches = noSwitches, canBeRung = () => true): Arrival {
   const detours: Detour[] = []
   let next = name
   while (true) {
@@ -24,7 +24,7 @@ export function arrive(plan: Plan, name: string, at: number, switches = noSwitch
     if (node.kind !== 'agency') return { detours, node }
     const state = opening(plan, node, at, switches)
     if (state.open) return { detours, node, opening: state }
-    const opens = node.closedOffer && canBeRung && callsBack(plan, node.id) ? nextOpening(plan, node, at, switches) : undefined
+    const opens = node.closedOffer && canBeRung() && callsBack(plan, node.id) ? nextOpening(plan, node, at, switches) : undefined
     if (opens !== undefined) return { detours, node, opening: state, opens }
     if (node.closed === undefined) throw new Error(`the agency "${node.id}" is closed, and the service plan does not say where its callers go`)
     detours.push({ agency: node.id, opening: state, to: node.closed })
