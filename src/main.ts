@@ -97,7 +97,7 @@ export async function serve(settings: Settings, log: Logger): Promise<Service> {
   let steps = 0
   const process = `${Date.now().toString(36)}`
   const noteFor = (callId: string): Note => (kind, facts) => scribe.note(
-    { callId, key: `${process}-${++steps}`, at: Date.now(), witness: 'service', kind, facts } as Parameters<Scribe['note']>[0])
+    { callId, key: `${process}-${String(++steps).padStart(9, '0')}`, at: Date.now(), witness: 'service', kind, facts } as Parameters<Scribe['note']>[0])
   const switches = new SwitchFile(place.switches, log)
   const book = new Book(local, () => plan.now, () => switches.now)
   const giveWay = (agency: string) => callbacks.giveWay(agency).then(id => id !== undefined, error => {
