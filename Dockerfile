@@ -37,7 +37,7 @@ ENV NODE_COMPILE_CACHE=/srv/satunomor/.compile-cache MALLOC_ARENA_MAX=1 \
   NODE_OPTIONS="--disable-warning=ExperimentalWarning --max-semi-space-size=4 --v8-pool-size=1"
 ENV NODE_ENV=production PATH=/srv/satunomor/node_modules/.bin:$PATH SATUNOMOR_STATE=/var/lib/satunomor
 COPY --from=packages /srv/satunomor/node_modules node_modules
-COPY package.json ./
+COPY package.json package-lock.json ./
 COPY setup setup
 COPY src src
 COPY demo demo
