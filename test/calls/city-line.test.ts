@@ -131,13 +131,14 @@ test('the record says why an agency was passed over', async () => {
   expect(steps.find(({ kind }) => kind === 'closed')?.facts).toEqual({ agency: 'kantor', why: 'closed (hours: siang)', to: 'malam' })
 })
 
-const { plan: withMailbox } = readPlan(townWith(
+/** The town with an office that is closed at night, and a mailbox. */
+const withOffice = (closed: string) => readPlan(townWith(
   ['      2: lain\n', '      2: lain\n      3: kantor\n      5: pesan\n'], ['    greeting: sambutan\n', '    greeting: sambutan\n    patience: 500 ms\n'],
   ['prompts:\n', `  kantor:
     name: Kantor
     connecting: sambung-kantor
     hours: siang
-    closed: pesan
+    closed: ${closed}
 ${line('kantor-1')}hours:
   siang: [{ days: [mon, tue, wed, thu, fri], from: 08:00, to: 16:00 }]
 mailboxes:
@@ -145,7 +146,8 @@ mailboxes:
 followups:
   mailbox: pesan
 prompts:
-`]), { file: 'plan.yaml' })
+`]), { file: 'plan.yaml' }).plan
+const withMailbox = withOffice('pesan')
 const offer = { number: '112', at: noon, busy: ['bpbd-1', 'bpbd-2'] }
 
 test.each<[string, Supposition, object]>([
@@ -177,21 +179,7 @@ test('who cannot be rung back is promised no callback, whatever they press, and 
   for (const { heard } of [pressed, silent, left]) expect(heard).not.toContain('tawaran-telepon-balik')
 }, 15_000)
 
-const { plan: withOffer } = readPlan(townWith(
-  ['      2: lain\n', '      2: lain\n      3: kantor\n'], ['    greeting: sambutan\n', '    greeting: sambutan\n    patience: 500 ms\n'],
-  ['prompts:\n', `  kantor:
-    name: Kantor
-    connecting: sambung-kantor
-    hours: siang
-    closed: { offer: callback, to: posko }
-${line('kantor-1')}hours:
-  siang: [{ days: [mon, tue, wed, thu, fri], from: 08:00, to: 16:00 }]
-mailboxes:
-  pesan: {}
-followups:
-  mailbox: pesan
-prompts:
-`]), { file: 'plan.yaml' })
+const withOffer = withOffice('{ offer: callback, to: posko }')
 
 test.each<[string, Partial<Supposition>, string[], object]>([
   ['who asks for it is promised a callback', { press: ['3', '1'] }, ['telepon-saat-buka'], { disposition: 'callback', detail: 'closed:kantor', endedBy: 'us' }],
