@@ -16,6 +16,7 @@ import type { Candidate } from './candidate.ts'
 import { layOut, type Site } from './lay-out.ts'
 import { laidOut } from './place.ts'
 import { render } from './render.ts'
+import { givesWay } from './run.ts'
 
 /** What did not work, each in a sentence. Nothing has changed. */
 export class SmokeFailed extends Error {
@@ -64,6 +65,7 @@ export async function smoke({ plan, folder, rendered }: Candidate, { config, too
 
   const messages = () => readFile(join(here, 'log', 'messages.log'), 'utf8').catch(() => '')
   const child = new Child('the trial\'s Asterisk', start.command, { output: 'ignore' })
+  givesWay(child.process.pid)
   opened.defer(() => child.stop())
   try {
     await until(child, async () => await loaded(`${at}1`, ari) === rendered, 20_000)

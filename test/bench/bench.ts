@@ -2,7 +2,7 @@
  * What the service costs, beside a pure dialplan and a minimal app over ARI: `npm run bench`. Needs root and the set-up of
  * `npm start`; traffic stays on 127.77.60.x. Nothing passes or fails here: the figures go to docs/bench.md and var/bench.json.
  *
- *   npm run bench                          all of it, some 13 minutes
+ *   npm run bench                          all of it, some 30 minutes
  *   npm run bench -- --quick               one rate of each, 2 calls a second: does it work? Nothing is written.
  *   npm run bench -- --only rates,search   parts of it: rates, cel, live, search, ready, plan, apply, followups, many; held
  *                                          (calls held at once, with sound both ways: some 20 minutes more)
