@@ -97,7 +97,7 @@ async function leftBehind(ground: Ground, records: Records): Promise<string[]> {
 type Should = (what: string, work: () => Promise<unknown>) => Promise<void>
 
 /** The call has one record, with the one disposition that is right, in the store and in PostgreSQL; and a follow-up where it was missed. */
-async function onRecord({ ground, records, fault, moment, number, began, course, experience: { talkedWith, heard, agencies }, should }: {
+async function onRecord({ ground, records, fault, moment, number, began, course, experience: { talkedWith, heard, agencies, ended }, should }: {
   ground: Ground, records: Records, fault: Fault, moment: Moment, number: string, began: number, course: Course, experience: Experience, should: Should
 }) {
   const found = async () => (await records.list({ from: began, limit: 100 })).calls.filter(call => call.cliRaw === number)
@@ -110,15 +110,17 @@ async function onRecord({ ground, records, fault, moment, number, began, course,
   const [call] = await found()
   if (!call) return { record: null, followUp: false }
   const { callId, disposition, detail, line, endedBy } = call
+  // An agency that picked up as the call was cut has answered; nobody has spoken, so it is followed up all the same.
+  const pickedUp = course === 'lost' && agencies.some(({ answered }) => answered) ? ['answered'] : []
   const right = talkedWith !== null ? ['answered'] : heard.some(({ what }) => what === 'maaf-akhir') ? ['unanswered']
-    : course !== 'lost' || fault.losesAsIfGone ? ['abandoned'] : agencies.some(({ answered }) => answered) ? ['failed', 'answered'] : ['failed']
+    : [course !== 'lost' || fault.losesAsIfGone ? 'abandoned' : 'failed', ...pickedUp]
   await should('the right record', async () => {
     if (fault.losesTheLedger) return
     if (!right.includes(disposition!)) throw new Error(`it says ${disposition} (${detail}), not ${right.join(' or ')}`)
     if (talkedWith !== null && line !== talkedWith) throw new Error(`it says that ${line} answered, not ${talkedWith}`)
   })
   const followUp = async () => (await records.db.selectFrom('followupCalls').select('callId').where('callId', '=', callId).execute()).length === 1
-  if (disposition !== 'answered') await should('a follow-up', () => eventually('it is there', followUp, 20_000))
+  if (disposition !== 'answered' || (talkedWith === null && ended.how === 'was hung up')) await should('a follow-up', () => eventually('it is there', followUp, 20_000))
   await should('the copy in PostgreSQL', () => eventually('it is there', async () => (await ground.copied(callId)) === disposition, 30_000))
   return { record: { disposition, detail, line, endedBy }, followUp: await followUp() }
 }

@@ -21,6 +21,7 @@ test.skipIf(withContainers)('every application and function on the allow-list is
     const { stdout } = await promisify(execFile)(program, args)
     return new Set(stdout.split('\n').map(line => /^\s*(\w+)(:|\s)/.exec(line)?.[1]?.toLowerCase()))
   }
+  await ask('core waitfullybooted')
   const [apps, funcs] = [await ask('core show applications'), await ask('core show functions')]
   expect([...applications].filter(name => !apps.has(name.toLowerCase()))).toEqual([])
   expect([...functions].filter(name => !funcs.has(name.toLowerCase()))).toEqual([])
