@@ -3,7 +3,7 @@
  * a line of history, and is told to whoever listens once it is committed; so it may be asked for twice, or by two at once.
  */
 import { EventEmitter } from 'node:events'
-import type { ExpressionBuilder, Kysely, Transaction } from 'kysely'
+import { sql, type ExpressionBuilder, type Kysely, type Transaction } from 'kysely'
 import type { Happenings } from '../calls/story.ts'
 import { attemptId, type Outcome, type Result } from './attempt.ts'
 import { agencyIn, closed, followUpOf, make, openingFor, type MissedCall, type Reason } from './make.ts'
@@ -56,7 +56,7 @@ export class Book {
   /** Turns what the outbox owes into follow-ups; how many it took. Call it until it is 0. */
   async takeOutbox(now: number, limit = 500): Promise<number> {
     return this.#change(async (db, tell) => {
-      const owed = await db.selectFrom('outbox').selectAll().where('doneAt', 'is', null).where('topic', 'in', ['missed-call', 'answered-call']).orderBy('id').limit(limit).execute()
+      const owed = await db.selectFrom('outbox').selectAll().where('doneAt', 'is', null).orderBy('id').limit(limit).execute()
       if (owed.length === 0) return 0
       const missed = owed.filter(({ topic }) => topic === 'missed-call').map(({ callId }) => callId)
       await this.#make(db, tell, await callsOf(db, this.#records.kind, missed), now)
@@ -140,10 +140,13 @@ export class Book {
     })
   }
 
-  /** Is anything due, and when is the next? Unix ms, null: nothing waits. */
-  async nextDue(): Promise<number | null> {
-    const row = await this.#records.db.selectFrom('followups').select('dueAt').where('state', '=', 'open').orderBy('dueAt').limit(1).executeTakeFirst()
-    return row?.dueAt ?? null
+  /** What there is to do, in one question: whether the outbox owes anything, when the next one is due (Unix ms; null: nothing waits), whether any attempt goes on. */
+  async agenda(): Promise<{ owed: boolean, nextDue: number | null, going: boolean }> {
+    const { rows: [row] } = await sql<{ owed: boolean | number, nextDue: number | null, going: boolean | number }>`select
+      exists (select id from outbox where done_at is null) as owed,
+      (select min(due_at) from followups where state = 'open') as next_due,
+      exists (select attempt from attempts where state <> 'ended') as going`.execute(this.#records.db)
+    return { owed: Boolean(row!.owed), nextDue: row!.nextDue, going: Boolean(row!.going) }
   }
 
   /**
@@ -434,16 +437,13 @@ async function firstDue(db: Db, kind: StoreKind, now: number, free: ReadonlyMap<
   const reachable = due.selectAll().where('cli', 'not in', anyOf(kind, [...busy]))
     .where(({ not, exists, selectFrom }) => not(exists(selectFrom('attempts').select('attempts.cli').whereRef('attempts.cli', '=', 'followups.cli').where('attempts.state', '<>', 'ended'))))
   const { count } = await db.selectFrom(due.select('dueAt').limit(many).as('due')).select(({ fn }) => fn.countAll<number>().as('count')).executeTakeFirstOrThrow()
-  const first: FollowUp[] = []
   if (Number(count) < many) {
     const all = Map.groupBy((await reachable.execute()).sort(inTurn), ({ rings }) => rings)
-    for (const [rings, lines] of withLines) first.push(...all.get(rings)?.slice(0, lines) ?? [])
-  } else {
-    for (const [rings, lines] of withLines) {
-      first.push(...await reachable.where('rings', '=', rings).orderBy('priority').orderBy('arrivedAt').limit(Math.min(lines, most)).execute())
-    }
+    return withLines.flatMap(([rings, lines]) => all.get(rings)?.slice(0, lines) ?? []).sort(inTurn)
   }
-  return first.sort(inTurn)
+  const [one, ...more] = withLines.map(([rings, lines]) =>
+    db.selectFrom(reachable.where('rings', '=', rings).orderBy('priority').orderBy('arrivedAt').limit(Math.min(lines, most)).as('theirs')).selectAll())
+  return db.selectFrom(more.reduce((all, theirs) => all.unionAll(theirs), one!).as('due')).selectAll().orderBy('priority').orderBy('arrivedAt').limit(most).execute()
 }
 
 const inTurn = (a: FollowUp, b: FollowUp) => a.priority - b.priority || a.arrivedAt - b.arrivedAt

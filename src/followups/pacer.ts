@@ -57,7 +57,11 @@ export class Pacer {
   /** One look, at a time (Unix ms): the outbox, the deadlines, and what is due. Whether there was something, so that there may be more. */
   async look(now: number): Promise<boolean> {
     const { book, plan, ready, queue } = this.#options
-    while (await book.takeOutbox(now) > 0 && !this.#rounds.closing.aborted);
+    let agenda = await book.agenda()
+    if (agenda.owed) {
+      while (await book.takeOutbox(now) > 0 && !this.#rounds.closing.aborted);
+      agenda = await book.agenda()
+    }
     if (Math.abs(now - this.#escalatedAt) >= 1_000) {
       this.#escalatedAt = now
       await book.escalate(now)
@@ -68,10 +72,9 @@ export class Pacer {
       const stuck = await book.unbegun(now - forgotten, now + forgotten, most)
       if (stuck.length > 0) await queue(stuck)
     }
+    const isDue = agenda.nextDue !== null && agenda.nextDue <= now
+    if (!agenda.going && !isDue) return false
     const going = await book.going()
-    const next = await book.nextDue()
-    const isDue = next !== null && next <= now
-    if (going.size === 0 && !isDue) return false
     const calls = await this.#options.live()
     await this.#giveWay(going, calls)
     if (!isDue) return false

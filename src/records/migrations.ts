@@ -11,7 +11,8 @@ export function migrations(store: StoreKind): Record<string, Migration> {
     '003-nobody-is-forgotten': { up: db => nobodyIsForgotten(db, store) },
     '004-messages': { up: messages },
     '005-webhooks': { up: webhooks },
-    '006-signed-by': { up: signedBy }
+    '006-signed-by': { up: signedBy },
+    '007-counted-by-index': { up: countedByIndex }
   }
 }
 
@@ -158,6 +159,14 @@ async function webhooks(db: Kysely<any>) {
 /** Whether a name in the audit is its owner's word: see `SignedBy`. */
 async function signedBy(db: Kysely<any>) {
   await db.schema.alterTable('audit').addColumn('signed_by', 'text').execute()
+}
+
+/** What is counted at each claim is counted in the index alone. */
+async function countedByIndex(db: Kysely<any>) {
+  await db.schema.dropIndex('attempts_going_on').execute()
+  await db.schema.createIndex('attempts_going_on').on('attempts').columns(['state', 'made_at', 'agency']).where(sql<boolean>`state <> 'ended'`).execute()
+  await db.schema.dropIndex('attempts_by_time').execute()
+  await db.schema.createIndex('attempts_by_time').on('attempts').columns(['begun_at', 'outcome']).execute()
 }
 
 async function calls(db: Kysely<any>, store: StoreKind) {

@@ -3,14 +3,16 @@
  * nobody but itself, and the service's loop (calls, the heartbeat) goes on.
  */
 import { openSync, closeSync } from 'node:fs'
-import { DatabaseSync, type SQLInputValue, type StatementSync } from 'node:sqlite'
+import { DatabaseSync, type SQLInputValue, type SQLOutputValue, type StatementSync } from 'node:sqlite'
 import { setPriority } from 'node:os'
 import { parentPort, workerData } from 'node:worker_threads'
 
 export type Question = { id: number, sql: string, parameters: SQLInputValue[] } | 'close'
 export interface Answer {
   id: number
-  rows?: Record<string, unknown>[]
+  /** The rows' columns, by name. Names go once, and not with each row: threads copy what they tell each other. */
+  columns?: readonly string[]
+  rows?: SQLOutputValue[][]
   changes?: number | bigint
   error?: { message: string, code?: string, errcode?: number }
 }
@@ -21,7 +23,7 @@ setPriority(0, 5)
 const port = parentPort!
 let database: DatabaseSync | undefined
 /** Statements by their text: the same few come all the time. */
-const prepared = new Map<string, StatementSync>()
+const prepared = new Map<string, { statement: StatementSync, columns: string[] }>()
 
 // Opened by the first question that succeeds in it: a file that could not be opened yet is tried again by the next.
 function open({ file, patience }: { file: string, patience: number }): DatabaseSync {
@@ -41,11 +43,21 @@ function ask({ sql, parameters }: Exclude<Question, 'close'>): Omit<Answer, 'id'
   database ??= open(workerData)
   // A full disk has ended the transaction already; saying so again would hide why.
   if (sql === 'rollback' && !database.isTransaction) return { rows: [] }
-  const statement = prepared.get(sql) ?? database.prepare(sql)
+  const { statement, columns } = prepared.get(sql) ?? prepare(database, sql)
+  // In arrays, though its type says otherwise: see `prepare`.
+  if (columns.length > 0) return { columns, rows: statement.all(...parameters) as unknown as SQLOutputValue[][] }
+  const { changes } = statement.run(...parameters)
+  if (/^(alter|create|drop) /i.test(sql)) prepared.clear()      // their columns may be others now
+  return { rows: [], changes }
+}
+
+function prepare(database: DatabaseSync, sql: string) {
+  const statement = database.prepare(sql)
+  statement.setReturnArrays(true)
+  const one = { statement, columns: statement.columns().map(({ name }) => name) }
   if (prepared.size > 100) prepared.clear()
-  prepared.set(sql, statement)
-  if (statement.columns().length > 0) return { rows: statement.all(...parameters) }
-  return { rows: [], changes: statement.run(...parameters).changes }
+  prepared.set(sql, one)
+  return one
 }
 
 // IOERR, CORRUPT, CANTOPEN, NOTADB: the handle is worth nothing any more, the file perhaps still is.

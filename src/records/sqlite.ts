@@ -53,6 +53,12 @@ class SqliteDriver implements Driver {
   async destroy() { await this.#connection.close() }
 }
 
+function named(columns: readonly string[], row: readonly unknown[]): Record<string, unknown> {
+  const object: Record<string, unknown> = {}
+  for (const [at, column] of columns.entries()) object[column] = row[at]
+  return object
+}
+
 class SqliteConnection implements DatabaseConnection {
   readonly #file: string
   #thread: Worker | undefined
@@ -72,9 +78,9 @@ class SqliteConnection implements DatabaseConnection {
       this.#waiting.delete(id)
       throw error
     }
-    const { rows = [], changes, error } = await answer.promise
+    const { columns = [], rows = [], changes, error } = await answer.promise
     if (error) throw Object.assign(new Error(error.message), { code: error.code, errcode: error.errcode })
-    return { rows: rows as R[], ...changes === undefined ? {} : { numAffectedRows: BigInt(changes) } }
+    return { rows: rows.map(row => named(columns, row)) as R[], ...changes === undefined ? {} : { numAffectedRows: BigInt(changes) } }
   }
 
   async * streamQuery(): AsyncGenerator<never> { throw new Error('the SQLite store does not stream: page instead') }

@@ -1,5 +1,6 @@
 import { join } from 'node:path'
 import fc from 'fast-check'
+import { sql } from 'kysely'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { Records } from '../../src/records/records.ts'
 import { BadCursor } from '../../src/records/cursor.ts'
@@ -143,6 +144,16 @@ describe.each([['sqlite', onSqlite], ['postgresql', onPostgres]])('the store on 
     const got = await records.after(last, 7)
     expect(got.map(({ step }) => step)).toEqual([...aCall('later', { at: 5 }), ...aCall('earlier', { at: -5 })].slice(0, 7))
     expect(got.map(({ plan }) => plan)).toEqual(['v9', 'v9', 'v9', 'v9', 'v9', null, null])
+  })
+
+  test('a table that has got another column meanwhile is read with it', async () => {
+    const ask = async () => (await sql`select * from growing`.execute(records.db)).rows
+    await sql`create table growing (one integer)`.execute(records.db)
+    await sql`insert into growing values (1)`.execute(records.db)
+    expect(await ask()).toEqual([{ one: 1 }])
+    await sql`alter table growing add column two integer default 2`.execute(records.db)
+    expect(await ask()).toEqual([{ one: 1, two: 2 }])
+    await sql`drop table growing`.execute(records.db)
   })
 
   test('opening again keeps what is there', async () => {
