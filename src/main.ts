@@ -24,6 +24,7 @@ import type { Note } from './calls/call.ts'
 import { LivePlan } from './calls/live-plan.ts'
 import { Switchboard } from './calls/switchboard.ts'
 import { pause, within } from './calls/time.ts'
+import { WaitingRoom } from './calls/waiting-room.ts'
 import { Courier } from './delivery/courier.ts'
 import { planOf, type Changes } from './dialplan/changes.ts'
 import { setSwitches } from './dialplan/switching.ts'
@@ -104,7 +105,8 @@ export async function serve(settings: Settings, log: Logger): Promise<Service> {
     log.warn({ err: error, agency }, 'whether a callback keeps a caller waiting could not be asked')
     return false
   })
-  const switchboard = new Switchboard({ plan: at => plan.at(at), switches: () => switches.now, giveWay, noteFor, log })
+  const room = new WaitingRoom()
+  const switchboard = new Switchboard({ plan: at => plan.at(at), switches: () => switches.now, giveWay, room, noteFor, log })
 
   // Asterisk: ARI for the calls in our hands, the ledger for all of them, AMI for its health.
   const events = new AriEvents()
@@ -122,10 +124,10 @@ export async function serve(settings: Settings, log: Logger): Promise<Service> {
     }),
     instant: () => ({
       heartbeatAge: heartbeat.beatAt === undefined ? undefined : (performance.now() - heartbeat.beatAt) / 1000,
-      ledgerLag: bookkeeper.lag, pendingSteps: scribe.pending, calls: switchboard.size, linksLost: ari.counts.lost, refused: refusals.counts, sipReplies: sipReplies?.counts ?? {}
+      ledgerLag: bookkeeper.lag, pendingSteps: scribe.pending, calls: switchboard.size, waiting: room.figures, linksLost: ari.counts.lost, refused: refusals.counts, sipReplies: sipReplies?.counts ?? {}
     })
   })
-  const bookkeeper: Bookkeeper = new Bookkeeper({ heard: step => { metrics.note(step); settler.heard(step) }, file: asterisk.cel, records: local, scribe, ari, ended: (callId, q850) => trunkLine.ended(callId, q850), log })
+  const bookkeeper: Bookkeeper = new Bookkeeper({ heard: step => { metrics.note(step); room.heard(step); settler.heard(step) }, file: asterisk.cel, records: local, scribe, ari, ended: (callId, q850) => trunkLine.ended(callId, q850), log })
   const ami = new AmiLink({ host: asterisk.address, port: asterisk.amiPort, user: 'satunomor', password: secrets.ami }, { onEvent: event => refusals.note(event), log })
   const health = new Health({ ari, ami, heartbeat, plan: () => plan.now.version })
 
@@ -186,6 +188,7 @@ export async function serve(settings: Settings, log: Logger): Promise<Service> {
 
   watch.goOn(version, plan.now)
   await switches.open()
+  for (const { callId, agency, line } of await local.live()) if (agency && line) room.holds(callId, { agency, line })
   await bookkeeper.open()
   ari.open()
   ami.open()

@@ -85,7 +85,7 @@ export class TrunkLine {
       this.#log.warn({ call: callId, place }, 'a call that waits in Asterisk goes on')
       await Promise.all(playbacks(callId).map(playbackId => this.#stop(playbackId)))
       if (returned) this.#comesBack(channel, returned)
-      else this.#arrives(channel, kind === 'entry' ? { entry: node } : { node })          // at its beginning: where it begins now
+      else this.#arrives(channel, kind === 'entry' ? { entry: node } : kind === 'waiting' ? { waiting: node } : { node })     // at its beginning: where it begins now
     } catch (error) {
       if (!(error instanceof Gone)) throw error
     }

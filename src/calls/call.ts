@@ -26,6 +26,9 @@ export class Call {
     channel.onDigit(digit => this.#keypad.press(digit))
   }
 
+  /** Asterisk's linked id. */
+  get callId() { return this.#channel.callId }
+
   get hungUp() { return this.#channel.hungUp }
 
   /** The caller's number, E.164; null where there is none that could be rung. */
@@ -33,34 +36,42 @@ export class Call {
 
   /** Plays prompts to their end; keys pressed meanwhile are kept for the next question. */
   async play(...prompts: Prompt[]) {
-    await this.#channel.play(prompts, this.hungUp)
-    this.hungUp.throwIfAborted()
+    await this.hold(prompts, this.hungUp)
     for (const prompt of prompts) this.note('played', { prompt })
+  }
+
+  /** Plays what is heard while the caller waits, to its end or `until` then; keys pressed meanwhile are kept for the next question. */
+  async hold(prompts: readonly Prompt[], until: AbortSignal) {
+    await this.#channel.play(prompts, AbortSignal.any([this.hungUp, until]))
+    this.hungUp.throwIfAborted()
   }
 
   /**
    * Plays a question and returns the key pressed before, during or after it; `undefined` is silence.
    * @param patience how long to wait after the question's last word
+   * @param until ends it sooner, as silence does
    */
-  async ask(question: readonly Prompt[], { patience }: { patience: Duration }): Promise<string | undefined> {
-    if (!this.#keypad.unread) await this.#playUntilKey(question)
+  async ask(question: readonly Prompt[], { patience, until }: { patience: Duration, until?: AbortSignal }): Promise<string | undefined> {
+    const over = until ? AbortSignal.any([this.hungUp, until]) : this.hungUp
+    if (!this.#keypad.unread) await this.#playUntilKey(question, over)
 
-    using waiting = deadline(patience, this.hungUp)
+    using waiting = deadline(patience, over)
     await this.#keypad.pressed(waiting)
     this.hungUp.throwIfAborted()
     return this.#keypad.read()
   }
 
-  async #playUntilKey(question: readonly Prompt[]) {
+  async #playUntilKey(question: readonly Prompt[], over: AbortSignal) {
     const stop = new AbortController()
     const enough = () => stop.abort('enough')          // without a reason of ours Node would make an exception of it, stack and all
-    this.hungUp.addEventListener('abort', enough)
+    if (over.aborted) enough()
+    else over.addEventListener('abort', enough)
     void this.#keypad.pressed(stop.signal).then(enough)
     try {
       await this.#channel.play(question, stop.signal)
     } finally {
       enough()
-      this.hungUp.removeEventListener('abort', enough)
+      over.removeEventListener('abort', enough)
     }
   }
 

@@ -1,15 +1,17 @@
-import { seconds } from '../plan/duration.ts'
+import { milliseconds, seconds } from '../plan/duration.ts'
 import { outboundTrunk } from '../plan/follow-up-policy.ts'
 import { openingInWords } from '../plan/hours.ts'
 import type { AgencyNode, MenuNode, Plan } from '../plan/plan.ts'
 import { beginning, type Switches } from '../plan/switches.ts'
 import { mayBeRungBack } from '../plan/telephone.ts'
-import { arrive, overflow } from '../plan/walk.ts'
+import { arrive, overflow, waits } from '../plan/walk.ts'
 import type { Call } from './call.ts'
 import type { Returned } from './channel.ts'
+import { deadline } from './time.ts'
+import type { WaitingRoom } from './waiting-room.ts'
 
-/** Where a call is on its way over the service plan: at a node (a menu or an agency), or back from an agency's lines. */
-export type Place = { node: string } | { returned: Returned }
+/** Where a call is on its way over the service plan: at a node (a menu or an agency), back from an agency's lines, or waiting for one. */
+export type Place = { node: string } | { returned: Returned } | { waiting: string }
 
 /** A new call stands before the node where its number begins. */
 export type Beginning = { entry: string } | Place
@@ -20,24 +22,51 @@ export interface Circumstances {
   switches(): Switches
   /** Withdraws a callback that rings this agency and that nobody there has accepted; false where there is none. Does not reject. */
   giveWay(agency: string): Promise<boolean>
+  /** Where callers wait for a line. */
+  room: WaitingRoom
 }
 
 /**
- * The city's number: ask where to, have the lines of an agency that is open rung, then those of its overflow, and say sorry
- * where nobody answered. An agency that is closed leads on, or offers a callback for when it is open. Where they may leave a message,
+ * The city's number: ask where to, have the lines of an agency that is open rung, wait where all are in use, then have those of
+ * its overflow rung, and say sorry where nobody answered. An agency that is closed leads on, or offers a callback for when it is open. Where they may leave a message,
  * the dialplan takes it, and the call. The dialplan has answered, and written down where the call begins.
  */
-export async function cityLine(call: Call, plan: Plan, at: Beginning, { now, switches, giveWay }: Circumstances): Promise<void> {
+export async function cityLine(call: Call, plan: Plan, at: Beginning, { now, switches, giveWay, room }: Circumstances): Promise<void> {
   let written = 'entry' in at ? at.entry : 'node' in at ? at.node : undefined
   let here: Place = 'entry' in at ? { node: beginning(plan, at.entry, now(), switches()) } : at
+  /** For whom they have begun to wait, and how long they may, on the clock of `performance.now`. */
+  const patience = new Map<string, number>()
+  /** Where nobody answered: to the lines again, where a callback that rang there has given way; to wait for one; or to who helps out. */
+  const onward = async (returned: Returned): Promise<Place | undefined> => {
+    const { agency, status } = returned
+    // Who calls now goes before who is rung back: the line is the caller's.
+    if (await giveWay(agency)) return { node: agency }
+    if (waits(agencyOf(plan, agency), status) && performance.now() < (patience.get(agency) ?? Infinity)) return { waiting: agency }
+    const to = helper(call, plan, returned)
+    return to === undefined ? undefined : { node: to }
+  }
+
   while (true) {
     if ('returned' in here) {
       const { agency } = here.returned
       call.note('returned', here.returned)
-      // Who calls now goes before who is rung back: the line is the caller's.
-      const next = await giveWay(agency) ? agency : helper(call, plan, here.returned)
+      const next = await onward(here.returned)
       if (next === undefined) return sayGoodbye(call, plan, agency)
-      here = { node: next }
+      here = next
+      continue
+    }
+    if ('waiting' in here) {
+      const agency: string = here.waiting
+      if (!patience.has(agency)) patience.set(agency, performance.now() + (agencyOf(plan, agency).wait?.longest ?? 0))
+      const how = await wait(call, plan, agency, room, patience.get(agency)!)
+      if (how === 'asked') return promise(call, plan, agency)
+      if (how === 'turn') {
+        here = { returned: await call.connect(agency) }
+        continue
+      }
+      const to = helper(call, plan, { agency, status: 'FULL' })
+      if (to === undefined) return sayGoodbye(call, plan, agency)
+      here = { node: to }
       continue
     }
     const arrival = arrive(plan, here.node, now(), switches(), () => canBeRung(call))
@@ -49,7 +78,39 @@ export async function cityLine(call: Call, plan: Plan, at: Beginning, { now, swi
     }
     if (node.kind === 'mailbox') return await call.leaveMessage(node.id)
     if (node.kind === 'menu' && node.id !== written) await call.at(`menu:${written = node.id}`)
-    here = node.kind === 'menu' ? { node: await choose(call, node) } : { returned: await call.connect(node.id) }
+    if (node.kind === 'menu') here = { node: await choose(call, node) }
+    else here = node.wait && room.isWaitedFor(node.id) ? { waiting: node.id } : { returned: await call.connect(node.id) }
+  }
+}
+
+/** What they hear between two announcements; it lasts for 20 s. */
+const ringTone = 'ring-tone'
+/** So many keys that mean nothing, and none is listened for until the next announcement. */
+const wrongKeys = 3
+
+/**
+ * The caller waits for one of the agency's lines, and is told so, until it is their turn, or they ask to be called back, or it has
+ * lasted long enough. Who is first is sent to the lines after each announcement, too: they may be in use by calls that are not ours.
+ */
+async function wait(call: Call, plan: Plan, agency: string, room: WaitingRoom, until: number): Promise<'turn' | 'asked' | 'over'> {
+  const every = agencyOf(plan, agency).wait?.every ?? seconds(5)
+  const tones = Array.from({ length: Math.ceil(every / seconds(20)) }, () => ringTone)
+  const rungBack = canBeRung(call) && outboundTrunk(plan) !== undefined
+  const announcement = offers(plan, [plan.prompts.waiting, ...rungBack ? [plan.prompts.offerWaiting] : []])
+  await call.at(`waiting:${agency}`)
+  call.note('waiting', { agency })
+  using place = room.enter(agency, call.callId)
+  for (let wrong = 0; ;) {
+    let digit = await call.ask(announcement, { patience: milliseconds(500), until: place.turn })
+    using time = deadline(every, place.turn)
+    digit ??= await call.ask(tones, { patience: every, until: time })
+    if (digit === '1' && rungBack) return 'asked'
+    if (digit === '2' && plan.followups.mailbox !== undefined) await call.leaveMessage(plan.followups.mailbox)
+    if (digit !== undefined && ++wrong < wrongKeys) continue
+    if (digit !== undefined) await call.hold(tones, time)
+    wrong = 0
+    if (place.turn.aborted || place.first) return 'turn'
+    if (performance.now() >= until) return 'over'
   }
 }
 
@@ -85,17 +146,20 @@ const canBeRung = ({ caller }: Call) => caller !== null && mayBeRungBack(caller)
 /** Whoever can be rung back is asked whether they want to be, and everybody whether they want to leave a message; they are owed a call all the same. */
 async function sayGoodbye(call: Call, plan: Plan, agency: string) {
   const { sorry } = agencyOf(plan, agency)
-  const { prompts: { offer, promised } } = plan
+  const { prompts: { offer } } = plan
   const rungBack = canBeRung(call) && outboundTrunk(plan) !== undefined
   call.note('decided', { disposition: 'unanswered', why: `lines-exhausted:${agency}` })
 
   const digit = await choice(call, plan, rungBack ? [offer] : plan.followups.mailbox === undefined ? [] : [sorry])
-  if (digit === '1' && rungBack) {
-    call.note('decided', { disposition: 'callback', why: `asked:${agency}` })
-    await call.play(promised)
-  } else if (rungBack || plan.followups.mailbox === undefined) {
-    await call.play(sorry)
-  }
+  if (digit === '1' && rungBack) return promise(call, plan, agency)
+  if (rungBack || plan.followups.mailbox === undefined) await call.play(sorry)
+  await call.hangUp()
+}
+
+/** They are owed a call, and told so. */
+async function promise(call: Call, { prompts: { promised } }: Plan, agency: string) {
+  call.note('decided', { disposition: 'callback', why: `asked:${agency}` })
+  await call.play(promised)
   await call.hangUp()
 }
 
@@ -111,11 +175,13 @@ async function offerOpening(call: Call, plan: Plan, agency: string) {
 }
 
 /** The key that is pressed at an offer; key 2 leads to the mailbox, where there is one for it. */
-async function choice(call: Call, { prompts: { offerMessage }, followups: { mailbox } }: Plan, offer: string[]): Promise<string | undefined> {
-  const question = mailbox === undefined ? offer : [...offer, offerMessage]
+async function choice(call: Call, plan: Plan, offer: string[]): Promise<string | undefined> {
+  const question = offers(plan, offer)
   const digit = question.length > 0 ? await call.ask(question, { patience: seconds(3) }) : undefined
-  return digit === '2' && mailbox !== undefined ? await call.leaveMessage(mailbox) : digit
+  return digit === '2' && plan.followups.mailbox !== undefined ? await call.leaveMessage(plan.followups.mailbox) : digit
 }
+
+const offers = ({ prompts: { offerMessage }, followups: { mailbox } }: Plan, offer: string[]) => mailbox === undefined ? offer : [...offer, offerMessage]
 
 function agencyOf(plan: Plan, name: string): AgencyNode {
   const node = plan.nodes.get(name)

@@ -18,7 +18,7 @@ export class LivePlan {
 
   /** The plan for a call that arrives at a place: Asterisk may for a moment still send calls to a node that the newest does not have. */
   at(place: Beginning): Plan {
-    const node = 'entry' in place ? place.entry : 'node' in place ? place.node : place.returned.agency
+    const node = 'entry' in place ? place.entry : 'node' in place ? place.node : 'waiting' in place ? place.waiting : place.returned.agency
     return this.#plans.find(plan => plan.nodes.has(node)) ?? this.now
   }
 }

@@ -47,6 +47,8 @@ export interface Happenings {
   connected: { agency: string, line: string }
   /** The caller came back to the service, nobody having answered. */
   returned: { agency: string, status: string }
+  /** All lines of the agency are in use, and the caller waits for one. */
+  waiting: { agency: string }
   /** Another agency helps out: `busy` when a line of the first one works, `dead` when all were out of order. */
   overflow: { agency: string, ladder: 'busy' | 'dead', to: string }
   /** A prompt was played outside of a menu, e.g. the apology. */
@@ -114,6 +116,6 @@ export interface CallRecord {
   q850: number | null
   /** null while the call goes on. */
   disposition: Disposition | null
-  /** Where or why, in one word or two: `greeting`, `menu:utama`, `ringing:bpbd-1`, `lines-exhausted:bpbd`, `closed:wali-kota`, `message-left`, … */
+  /** Where or why, in one word or two: `greeting`, `menu:utama`, `ringing:bpbd-1`, `waiting:bpbd`, `lines-exhausted:bpbd`, `closed:wali-kota`, `message-left`, … */
   detail: string | null
 }

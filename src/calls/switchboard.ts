@@ -4,6 +4,7 @@ import { noSwitches, type Switches } from '../plan/switches.ts'
 import { Call, type Note } from './call.ts'
 import { Hangup, type Channel, type Returned } from './channel.ts'
 import { cityLine, type Beginning, type Circumstances } from './city-line.ts'
+import { WaitingRoom } from './waiting-room.ts'
 
 /** A call as it enters: on its number at first, or found in our application after a restart, at the place it had come to. */
 export interface Arrival {
@@ -21,6 +22,8 @@ export interface SwitchboardOptions {
   switches?(): Switches
   /** @see Circumstances.giveWay; no callback rings if left out */
   giveWay?: Circumstances['giveWay']
+  /** Where callers wait for a line; one of its own if left out. */
+  room?: WaitingRoom
   /** Unix time in ms, for the opening hours; the machine's if left out. */
   now?(): number
 }
@@ -33,7 +36,7 @@ export class Switchboard {
 
   constructor(options: SwitchboardOptions) {
     this.#options = options
-    this.#circumstances = { now: options.now ?? Date.now, switches: options.switches ?? (() => noSwitches), giveWay: options.giveWay ?? (async () => false) }
+    this.#circumstances = { now: options.now ?? Date.now, switches: options.switches ?? (() => noSwitches), giveWay: options.giveWay ?? (async () => false), room: options.room ?? new WaitingRoom() }
   }
 
   has(callId: string) { return this.#calls.has(callId) }

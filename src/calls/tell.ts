@@ -20,7 +20,7 @@ export interface LineTry {
 
 /** Kinds in the order in which they happen: it decides between steps of the same millisecond. */
 const kinds: readonly Kind[] = ['arrived', 'picked', 'taken', 'menu', 'key', 'silence', 'closed', 'agency', 'line', 'line-outcome',
-  'accepted', 'citizen', 'citizen-up', 'citizen-key', 'citizen-outcome', 'connected', 'returned', 'overflow', 'mailbox', 'left', 'not-left', 'played', 'decided', 'fault', 'hangup', 'ended']
+  'accepted', 'citizen', 'citizen-up', 'citizen-key', 'citizen-outcome', 'connected', 'returned', 'waiting', 'overflow', 'mailbox', 'left', 'not-left', 'played', 'decided', 'fault', 'hangup', 'ended']
 const rank = Object.fromEntries(kinds.map((kind, at) => [kind, at])) as Record<Kind, number>
 
 /** The record that these steps of one call add up to; null while its arrival is not known. */
@@ -139,6 +139,11 @@ function follow(steps: readonly Step[]): Story {
       case 'left': story.message = 'left'; break
       case 'not-left': if (step.facts.why === 'not-recorded') story.message ??= step.facts.why; break
       case 'returned': hunt = tries.length; move(`returned:${step.facts.agency}`); break
+      case 'waiting':
+        hunt = tries.length
+        story.chosen = step.facts.agency
+        move(`waiting:${step.facts.agency}`)
+        break
       case 'decided': story.decided = step.facts; break
       case 'fault': story.fault ??= step.facts.what; break
       case 'hangup': story.hangup ??= step.facts; break

@@ -22,7 +22,8 @@ export function kindOf({ disposition, detail, served, endedAt }: MissedCall, now
   if (disposition === 'unanswered') return 'unanswered'
   if (disposition !== 'abandoned') return 'failed'
   const place = detail ?? ''
-  return /^(menu|mailbox):/.test(place) ? 'abandoned-menu' : /^(ringing|agency|returned):/.test(place) ? 'abandoned-ringing' : 'abandoned-greeting'
+  return /^(menu|mailbox):/.test(place) ? 'abandoned-menu' : place.startsWith('waiting:') ? 'abandoned-waiting'
+    : /^(ringing|agency|returned):/.test(place) ? 'abandoned-ringing' : 'abandoned-greeting'
 }
 
 /** The opening (Unix ms) for which the caller of a closed agency was promised a callback; undefined where they were not. */

@@ -26,6 +26,8 @@ export interface Instant {
   pendingSteps: number
   /** Calls in the service's care: deciding, ringing or talking. */
   calls: number
+  /** Callers who wait for a line, by agency; those without any are left out. */
+  waiting: { agency: string, callers: number }[]
   linksLost: number
   /** What Asterisk has refused since the start, by reason: a fixed set of them. */
   refused: Readonly<Record<string, number>>
@@ -75,6 +77,14 @@ export class Metrics {
       collect() {
         this.reset()
         for (const [became, count] of Object.entries(instant().sipReplies)) this.inc({ became }, count)
+      }
+    })
+
+    new Gauge({
+      name: 'satunomor_callers_waiting', help: 'Callers who wait for a line of the agency, all of them being in use.', labelNames: ['agency'], registers,
+      collect() {
+        this.reset()
+        for (const { agency, callers } of instant().waiting) this.set({ agency }, callers)
       }
     })
 

@@ -196,6 +196,7 @@ function* promptReferences(plan: Draft): Generator<[Path, string]> {
   }
   for (const key of ['wrongKey', 'nextLine', 'sorry', ...plan.followups?.outbound?.channels ? callbackPrompts : []] as const) named.push([['prompts', key], plan.prompts?.[key]])
   if ([...plan.agencies?.values() ?? []].some(offersCallback)) for (const key of ['closed', 'offerOpening', 'promisedOpening'] as const) named.push([['prompts', key], plan.prompts?.[key]])
+  if ([...plan.agencies?.values() ?? []].some(agency => agency?.wait)) named.push([['prompts', 'waiting'], plan.prompts?.waiting], [['prompts', 'offerWaiting'], plan.prompts?.offerWaiting])
   for (const [name, mailbox] of plan.mailboxes ?? []) named.push([['mailboxes', name, 'prompt'], mailbox?.prompt])
   if (plan.mailboxes?.size) for (const key of ['messageLeft', 'noMessage'] as const) named.push([['prompts', key], plan.prompts?.[key]])
   if (plan.followups?.mailbox !== undefined) named.push([['prompts', 'offerMessage'], plan.prompts?.offerMessage])

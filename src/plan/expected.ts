@@ -82,6 +82,7 @@ function wayInWords({ steps }: Simulation): string {
       case 'closed': case 'offer': return [`${step.agency} closed`]
       case 'agency': return [step.agency]
       case 'mailbox': return [step.mailbox]
+      case 'waits': return ['waits']
       case 'line': return step.outcome === 'answered' || step.outcome === 'cancelled' ? [] : [`${step.line} ${step.outcome}`]
       default: return []
     }

@@ -83,6 +83,8 @@ export interface AgencyNode {
   closed?: string
   /** What callers who can be rung are offered before that. */
   closedOffer?: 'callback'
+  /** Its callers wait while all its lines are in use: at most so long, and told so often. */
+  wait?: { longest: Duration, every: Duration }
   /** The agencies that take its callers after its last line. */
   overflow?: { busy?: string, dead?: string }
   /** Where its own system is told of its calls. */

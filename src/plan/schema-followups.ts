@@ -3,7 +3,7 @@ import { Type, type Static } from 'typebox'
 import { duration, name, named, oneOf, reference } from './schema-words.ts'
 
 /** Why we owe a caller something. `late`: found by the ledger after an outage; `asked`: the caller, or somebody for them, asked for it; `message`: they left one. */
-export const kinds = ['abandoned-greeting', 'abandoned-menu', 'abandoned-ringing', 'unanswered', 'failed', 'late', 'asked', 'message'] as const
+export const kinds = ['abandoned-greeting', 'abandoned-menu', 'abandoned-ringing', 'abandoned-waiting', 'unanswered', 'failed', 'late', 'asked', 'message'] as const
 export type FollowUpKind = typeof kinds[number]
 
 const priority = { minimum: 1, maximum: 9, description: '1 is rung back before 2, whoever called first; 5 if left out' }

@@ -86,6 +86,12 @@ const Closed = either(reference('The node where its callers go while it is close
   to: reference('The node for those who cannot be rung back; it must end at a human, or at a mailbox')
 }, { description: 'Where its callers go while it is closed: a node; or the offer of a callback, and a node for those to whom none can be promised' }))
 
+/** The waiting room: only where all lines are in use does anybody come to it, not where nobody picks up. */
+const Wait = Type.Object({
+  longest: duration({ default: '10 min', atLeast: '10 s', atMost: '60 min', description: 'After this they go on, as without it; 10 min if left out' }),
+  every: duration({ default: '20 s', atLeast: '5 s', atMost: '2 min', description: 'How long they hear the ring tone until they are told again; who is first then is sent to the lines, whatever is known of them; 20 s if left out' })
+}, { description: 'Where its callers wait while all its lines are in use: who called first is connected first. They go on at once if left out' })
+
 const Agency = Type.Object({
   name: text('For people to read'),
   connecting: Type.String({ ...prompt, description: 'Heard by the caller while the first line rings' }),
@@ -96,6 +102,7 @@ const Agency = Type.Object({
   hours: Type.Optional(reference('The timetable (of `hours`) by which it is open; at all times if left out')),
   holidays: Type.Optional(reference('The calendar (of `holidays`) on whose days it is closed; none if left out')),
   closed: Type.Optional(Closed),
+  wait: Type.Optional(Wait),
   overflow: Type.Optional(Type.Object({
     busy: Type.Optional(reference('The agency that takes its callers when a line of it works, and none was picked up')),
     dead: Type.Optional(reference('The agency that takes its callers when all of its lines are out of order'))
@@ -137,6 +144,8 @@ const Prompts = Type.Object({
   noted: Type.String({ ...prompt, default: 'dicatat', description: 'Tells a citizen that their key was understood; dicatat if left out' }),
   offer: Type.String({ ...prompt, default: 'tawaran-telepon-balik', description: 'Offers a callback when nobody answered; tawaran-telepon-balik if left out' }),
   promised: Type.String({ ...prompt, default: 'akan-ditelepon', description: 'After the caller has taken the offer; akan-ditelepon if left out' }),
+  waiting: Type.String({ ...prompt, default: 'mohon-maaf', description: 'What callers hear who wait for a line; mohon-maaf if left out' }),
+  offerWaiting: Type.String({ ...prompt, default: 'tawaran-menunggu', description: 'Then offers them a callback instead; tawaran-menunggu if left out' }),
   closed: Type.String({ ...prompt, default: 'tutup', description: 'Says that the agency is closed, where a callback is offered; tutup if left out' }),
   offerOpening: Type.String({ ...prompt, default: 'tawaran-saat-buka', description: 'Then offers to call back when it is open; tawaran-saat-buka if left out' }),
   promisedOpening: Type.String({ ...prompt, default: 'telepon-saat-buka', description: 'After the caller has taken that offer; telepon-saat-buka if left out' }),

@@ -1,10 +1,12 @@
 /** The way that a call would take over the plan, without a telephone: what is heard and rung, and why at each fork. */
+import type { Duration } from './duration.ts'
 import { didYouMean, quote } from './faults.ts'
 import { hunt, type HuntStep } from './hunt.ts'
 import type { Opening } from './hours.ts'
+import { outboundTrunk } from './follow-up-policy.ts'
 import { agencies, type AgencyNode, type MailboxNode, type MenuNode, type Plan } from './plan.ts'
 import { beginning, noSwitches, type Switches } from './switches.ts'
-import { arrive, overflow } from './walk.ts'
+import { arrive, overflow, waits } from './walk.ts'
 
 export interface Supposition {
   /** What the caller dials. */
@@ -33,6 +35,8 @@ export type Step =
   | { kind: 'agency', agency: string, opening: Opening }
   /** The agency is closed, and a callback is offered for when it opens, Unix ms. */
   | { kind: 'offer', agency: string, opening: Opening, opens: number }
+  /** All lines are in use: they wait for one, at most `longest` ms. */
+  | { kind: 'waits', agency: string, longest: Duration }
   | { kind: 'mailbox', mailbox: string }
   | { kind: 'overflow', agency: string, ladder: 'busy' | 'dead', to: string }
   | { kind: 'hears', prompt: string, language: string }
@@ -46,8 +50,9 @@ export interface Simulation {
   reaches?: { agency: string, line: string, or?: string[] }
   /** Where they may leave a message instead. */
   mailbox?: string
-  /** The agency that they have asked to call back when it is open. */
+  /** The agency that they have asked to call back: when it is open, or (`waited`) instead of waiting for one of its lines. */
   callback?: string
+  waited?: true
 }
 
 /** What of a supposition the plan does not know: the part, its index in a list, and what to do. */
@@ -106,6 +111,11 @@ export function simulate(plan: Plan, { number, at, press = [], busy = [], dead =
     const { line, or, status, steps: rung } = hunt(node, plan.prompts.nextLine, { busy, dead })
     steps.push(...rung.map(step => step.kind === 'hears' ? { ...step, language: caller.language } : step))
     if (line !== undefined) return { steps, language: caller.language, reaches: { agency: node.id, line, ...or.length > 0 ? { or } : {} } }
+    if (waits(node, status)) {
+      steps.push({ kind: 'waits', agency: node.id, longest: node.wait!.longest })
+      const end = whileWaiting(plan, node, caller, !withheld)
+      if (end) return end
+    }
     const { ladder, to: helper } = overflow(node, status)
     if (helper === undefined) {
       hears(caller, node.sorry)
@@ -125,6 +135,19 @@ function leaveMessage({ id, prompt }: MailboxNode, caller: Caller): Simulation {
   caller.steps.push({ kind: 'mailbox', mailbox: id })
   hears(caller, prompt)
   return { steps: caller.steps, language: caller.language, mailbox: id }
+}
+
+/** Key 1 is the callback, where they can be rung, key 2 the mailbox, if there is one; who presses neither waits in vain here. */
+function whileWaiting(plan: Plan, { id }: AgencyNode, caller: Caller, canBeRung: boolean): Simulation | undefined {
+  const { prompts, followups, nodes } = plan
+  const rungBack = canBeRung && outboundTrunk(plan) !== undefined
+  const mailbox = followups.mailbox === undefined ? undefined : nodes.get(followups.mailbox) as MailboxNode
+  for (const prompt of [prompts.waiting, ...rungBack ? [prompts.offerWaiting] : [], ...mailbox ? [prompts.offerMessage] : []]) hears(caller, prompt)
+  const digit = caller.keys.shift()
+  if (digit === '2' && mailbox) return leaveMessage(mailbox, caller)
+  if (digit !== '1' || !rungBack) return undefined
+  hears(caller, prompts.promised)
+  return { steps: caller.steps, language: caller.language, callback: id, waited: true }
 }
 
 /** Key 1 is the callback, key 2 the mailbox, if there is one. */

@@ -35,6 +35,9 @@ export function arrive(plan: Plan, name: string, at: number, switches = noSwitch
 /** Nobody could be rung at all. Everything else (busy, full, silent, not accepted) is a line that works. */
 const outOfOrder = new Set(['CHANUNAVAIL', 'CONGESTION', 'INVALIDARGS'])
 
+/** Whether a caller waits after an agency's last line: all that work are in use. Where one rang and nobody came, waiting would be in vain. */
+export const waits = ({ wait }: AgencyNode, status: string) => wait !== undefined && (status === 'FULL' || status === 'BUSY')
+
 /** Which of the two ladders a caller stands on after an agency's last line, and where it leads; an apology if nowhere. `status` is `DIALSTATUS`, or `FULL`. */
 export function overflow({ overflow }: AgencyNode, status: string): { ladder: 'busy' | 'dead', to?: string } {
   const ladder = outOfOrder.has(status) ? 'dead' : 'busy'

@@ -4,6 +4,7 @@ import { parseArgs } from 'node:util'
 import { DateTime } from 'luxon'
 import { project } from '../../setup/project.mjs'
 import { catalogue, type Catalogue } from '../dialplan/prompts.ts'
+import { formatDuration } from '../plan/duration.ts'
 import { timeIn } from '../plan/expected.ts'
 import { openingInWords } from '../plan/hours.ts'
 import type { Plan } from '../plan/plan.ts'
@@ -44,7 +45,7 @@ export async function run(args: string[]): Promise<number> {
 const list = (text: string) => text.split(',').map(item => item.trim()).filter(Boolean)
 
 /** For a terminal: a line for each step, prompts with their texts in the language that is heard. */
-export function simulationInWords(plan: Plan, { number, at }: Supposition, { steps, reaches, mailbox, callback }: Simulation, prompts: Catalogue): string {
+export function simulationInWords(plan: Plan, { number, at }: Supposition, { steps, reaches, mailbox, callback, waited }: Simulation, prompts: Catalogue): string {
   const time = DateTime.fromMillis(at, { zone: plan.timezone, locale: 'en-GB' })
   return [
     `${number} on ${time.toFormat('ccc d LLLL yyyy, HH:mm')} (${plan.timezone}), plan ${plan.version}`,
@@ -53,7 +54,7 @@ export function simulationInWords(plan: Plan, { number, at }: Supposition, { ste
       return `  ${what.padEnd(9)}${which.padEnd(22)} ${why}`.trimEnd()
     }),
     reaches ? `A human picks up: ${reaches.agency}, on the line ${[reaches.line, ...reaches.or ?? []].join(' or ')}.` : mailbox !== undefined ? `NOBODY picks up: the caller may leave a message in ${mailbox}.`
-      : callback !== undefined ? `NOBODY picks up: the caller is called back by ${callback} when it is open.` : 'NOBODY picks up: the caller hears an apology.'
+      : callback !== undefined ? `NOBODY picks up: the caller is called back by ${callback}${waited ? '' : ' when it is open'}.` : 'NOBODY picks up: the caller hears an apology.'
   ].join('\n')
 }
 
@@ -74,6 +75,7 @@ function stepInWords({ timezone }: Plan, step: Step, textOf: (language: string, 
     case 'closed': return ['passes', step.agency, `${openingInWords(step.opening)} → ${step.to}`]
     case 'agency': return ['agency', step.agency, openingInWords(step.opening)]
     case 'offer': return ['offers', step.agency, `${openingInWords(step.opening)}: a callback when it opens, ${DateTime.fromMillis(step.opens, { zone: timezone, locale: 'en-GB' }).toFormat('ccc d LLLL, HH:mm')}`]
+    case 'waits': return ['waits', step.agency, `all lines in use: for one to be free, up to ${formatDuration(step.longest)}`]
     case 'mailbox': return ['mailbox', step.mailbox, 'a message may be left']
     case 'order': return ['order', step.priority === 1 ? '' : `priority ${step.priority}`, orders[step.order]]
     case 'trunk': return ['passes', step.trunk, `out of order → the next trunk of ${step.line}`]

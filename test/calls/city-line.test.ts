@@ -79,6 +79,7 @@ const toldBy = (steps: Step[]) => steps.flatMap(({ kind, facts }) => {
     case 'agency': return [`agency ${agency}`]
     case 'line': return [`line ${line}`]
     case 'overflow': return [`overflow ${agency} ${ladder} ${to}`]
+    case 'waiting': return [`waits ${agency}`]
     default: return []
   }
 })
@@ -130,6 +131,26 @@ test('the record says why an agency was passed over', async () => {
   const { steps } = await play({ number: '112', at: night, press: ['3'] })
   expect(steps.find(({ kind }) => kind === 'closed')?.facts).toEqual({ agency: 'kantor', why: 'closed (hours: siang)', to: 'malam' })
 })
+
+const withRoom = readPlan(townWith(
+  ['    greeting: sambutan\n', '    greeting: sambutan\n    patience: 500 ms\n'],
+  ['  bpbd:\n    name: BPBD\n', '  bpbd:\n    name: BPBD\n    wait: { longest: 10 s, every: 5 s }\n    overflow: { busy: posko }\n']), { file: 'plan.yaml' }).plan
+
+test('in the waiting room key 1 is a callback, as simulate says; who cannot be rung waits on, and goes to the overflow', async () => {
+  const inUse = { number: '112', at: noon, press: ['1', '1'], busy: ['bpbd-1', 'bpbd-2'] }
+  const asked = await play(inUse, { plan: withRoom })
+  expect(asked.record).toMatchObject({ disposition: 'callback', detail: 'asked:bpbd' })
+  const simulated = simulate(withRoom, inUse)
+  expect(simulated).toMatchObject({ callback: 'bpbd', waited: true })
+  expect(simulated.steps).toContainEqual({ kind: 'waits', agency: 'bpbd', longest: 10_000 })
+  expect(simulated.steps.flatMap(step => step.kind === 'hears' ? [step.prompt] : []).slice(-3)).toEqual(['mohon-maaf', 'tawaran-menunggu', 'akan-ditelepon'])
+  expect(asked.heard.at(-1)).toBe('akan-ditelepon')
+
+  const withheld = await play(inUse, { plan: withRoom, cli: '' })
+  expect(withheld.record).toMatchObject({ disposition: 'answered', agency: 'posko' })
+  expect(withheld.heard).not.toContain('tawaran-menunggu')
+  expect(simulate(withRoom, { ...inUse, withheld: true }).reaches).toEqual({ agency: 'posko', line: 'posko-1' })
+}, 30_000)
 
 /** The town with an office that is closed at night, and a mailbox. */
 const withOffice = (closed: string) => readPlan(townWith(

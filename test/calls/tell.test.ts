@@ -108,6 +108,7 @@ const facts: { [K in Kind]: fc.Arbitrary<Happenings[K]> } = {
   'line-outcome': fc.tuple(where, fc.constantFrom('answered', 'busy', 'noanswer', 'cancelled'), fc.constantFrom(null, 17)).map(([line, outcome, q850]) => ({ ...line, outcome, q850 }) as Happenings['line-outcome']),
   connected: where,
   returned: fc.record({ agency, status: fc.constant('BUSY') }),
+  waiting: fc.record({ agency }),
   overflow: fc.record({ agency, ladder: fc.constantFrom('busy', 'dead'), to: fc.constant('posko') }),
   mailbox: fc.record({ mailbox: fc.constant('pesan'), agency: fc.constantFrom(null, 'bpbd') }),
   left: fc.record({ mailbox: fc.constant('pesan'), ms: fc.nat(60_000) }),

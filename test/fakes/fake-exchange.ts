@@ -26,6 +26,8 @@ export class FakeExchange {
   readonly steps: Step[] = []
   /** The dialplan gives a call back. */
   onReturned: (callId: string, agency: string, status: string) => void = () => {}
+  /** Hears the ledger. */
+  onStep: (step: Step) => void = () => {}
   #calls = 0
 
   constructor(plan: Plan) {
@@ -119,7 +121,9 @@ export class FakeChannel implements Channel {
 
   writes<K extends Kind>(kind: K, facts: Happenings[K]) {
     const { steps } = this.#exchange
-    steps.push({ callId: this.callId, key: `ledger-${steps.length}`, at: Date.now(), witness: 'ledger', kind, facts } as Step)
+    const step = { callId: this.callId, key: `ledger-${steps.length}`, at: Date.now(), witness: 'ledger', kind, facts } as Step
+    steps.push(step)
+    setImmediate(() => this.#exchange.onStep(step))
   }
 
   /** The dialplan's `[agency-…]`: line after line (whatever the agency's order, one by one), then back to the service. */

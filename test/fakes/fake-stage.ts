@@ -9,6 +9,7 @@ import type { Note } from '../../src/calls/call.ts'
 import type { Step } from '../../src/calls/story.ts'
 import { Switchboard } from '../../src/calls/switchboard.ts'
 import { tell } from '../../src/calls/tell.ts'
+import { WaitingRoom } from '../../src/calls/waiting-room.ts'
 import { readPlan } from '../../src/plan/read.ts'
 import type { Caller, Line, Stage } from '../stories/stage.ts'
 import { FakeExchange, type FakeChannel } from './fake-exchange.ts'
@@ -22,7 +23,9 @@ export async function fakeStage(edit = (text: string) => text): Promise<Stage> {
   let notes = 0
   const noteFor = (callId: string): Note => (kind, facts) =>
     exchange.steps.push({ callId, key: `service-${++notes}`, at: Date.now(), witness: 'service', kind, facts } as Step)
-  const switchboard = new Switchboard({ plan: () => plan, noteFor, log: pino({ level: 'silent' }) })
+  const room = new WaitingRoom()
+  const switchboard = new Switchboard({ plan: () => plan, noteFor, room, log: pino({ level: 'silent' }) })
+  exchange.onStep = step => room.heard(step)
   exchange.onReturned = (callId, agency, status) => { switchboard.comesBack(callId, { agency, status }) }
 
   return {

@@ -16,7 +16,7 @@ const call = (facts: Partial<MissedCall>): MissedCall => ({
 describe('the kind of follow-up', () => {
   test.each<[Partial<MissedCall>, string]>([
     [{ detail: 'before-answer' }, 'abandoned-greeting'], [{ detail: 'greeting' }, 'abandoned-greeting'], [{ detail: 'menu:utama' }, 'abandoned-menu'],
-    [{ detail: 'ringing:bpbd-1' }, 'abandoned-ringing'], [{ detail: 'agency:bpbd' }, 'abandoned-ringing'], [{ detail: 'returned:bpbd' }, 'abandoned-ringing'],
+    [{ detail: 'ringing:bpbd-1' }, 'abandoned-ringing'], [{ detail: 'agency:bpbd' }, 'abandoned-ringing'], [{ detail: 'returned:bpbd' }, 'abandoned-ringing'], [{ detail: 'waiting:bpbd' }, 'abandoned-waiting'],
     [{ disposition: 'unanswered', detail: 'lines-exhausted' }, 'unanswered'], [{ disposition: 'failed', detail: 'hung-up-by-us' }, 'failed'],
     [{ disposition: 'answered', endedBy: 'us', detail: null }, 'failed'], [{ disposition: 'callback', detail: 'asked' }, 'asked'],
     [{ detail: 'mailbox:pesan' }, 'abandoned-menu'], [{ disposition: 'callback', detail: 'message-left' }, 'message'], [{ disposition: 'failed', detail: 'message-not-recorded' }, 'failed'],

@@ -6,13 +6,14 @@ import { Records } from '../../src/records/records.ts'
 import { places } from '../../src/settings.ts'
 import { pino } from 'pino'
 import { eventually, openCity, type City } from '../parts/city.ts'
+import { waitingRoom } from '../stories/waiting.ts'
 import { hearsBytes, voice } from './stage.ts'
 
 let city: City
 let service: Child
 let watchdog: Child
 beforeAll(async () => {
-  city = await openCity({ number: 4, withService: false, plan: text => text.replaceAll('patience: 3 s', 'patience: 1 s') })
+  city = await openCity({ number: 4, withService: false, plan: text => waitingRoom(text.replaceAll('patience: 3 s', 'patience: 1 s')).replace('longest: 12 s', 'longest: 60 s') })
   watchdog = await city.run('src/watchdog.ts')
 })
 beforeEach(async () => { service = await city.run('src/main.ts') })
@@ -180,4 +181,51 @@ test('the watchdog may die and come back: no call notices', async () => {
   await talks(call, 'bpbd-1', from)
   expect(leg.ending).toBeNull()
   await call.hangUp()
+})
+
+/** Somebody talks on the mayor's one line, and two more wait for it. */
+async function twoWait(talking: string, waiting: readonly [string, string]) {
+  for (const id of ['hallo-1', 'posko-1']) city.line(id, call => call.answer())
+  const dials = async (from: string) => {
+    const call = city.dial({ from })
+    await city.ear.hears(call, 'menu-utama')
+    await call.press('3')
+    return call
+  }
+  const first = await dials(talking)
+  await talks(first, 'hallo-1', talking)
+  const calls: OutgoingCall[] = []
+  for (const from of waiting) {
+    const call = await dials(from)
+    await city.ear.hears(call, 'mohon-maaf')
+    calls.push(call)
+  }
+  return { first, second: calls[0]!, third: calls[1]! }
+}
+
+test('killed while callers wait for a line: the watchdog leads them to a human', async () => {
+  const waiting = ['+627215550152', '+627215550153'] as const
+  const { first, second, third } = await twoWait('+627215550151', waiting)
+  signal(service, 'SIGKILL')
+  await service.ended
+  await Promise.all([talks(second, 'posko-1', waiting[0]), talks(third, 'posko-1', waiting[1])])
+  await Promise.all([first, second, third].map(call => call.hangUp()))
+  service = await city.run('src/main.ts')
+  expect((await record(waiting[0])).call).toMatchObject({ disposition: 'answered', line: 'posko-1', endedBy: 'caller' })
+})
+
+test('started again at once, they wait on, and who called first is first', async () => {
+  const waiting = ['+627215550155', '+627215550156'] as const
+  const { first, second, third } = await twoWait('+627215550154', waiting)
+  const heard = [second, third].map(call => city.ear.heardOn(call).at(-1)!.startedAt)
+  signal(service, 'SIGKILL')
+  await service.ended
+  service = await city.run('src/main.ts')
+  await Promise.all([second, third].map((call, at) => city.ear.hears(call, 'mohon-maaf', { after: heard[at]! })))
+  await first.hangUp()
+  await talks(second, 'hallo-1', waiting[0])
+  await second.hangUp()
+  await talks(third, 'hallo-1', waiting[1])
+  await third.hangUp()
+  expect((await record(waiting[1])).call).toMatchObject({ disposition: 'answered', line: 'hallo-1', endedBy: 'caller' })
 })
