@@ -100,7 +100,8 @@ type Should = (what: string, work: () => Promise<unknown>) => Promise<void>
 async function onRecord({ ground, records, fault, moment, number, began, course, experience: { talkedWith, heard, agencies, ended }, should }: {
   ground: Ground, records: Records, fault: Fault, moment: Moment, number: string, began: number, course: Course, experience: Experience, should: Should
 }) {
-  const found = async () => (await records.list({ from: began, limit: 100 })).calls.filter(call => call.cliRaw === number)
+  // Asterisk's clock may have been put back before it wrote down that they call.
+  const found = async () => (await records.list({ from: began - 3_600_000, limit: 500 })).calls.filter(call => call.cliRaw === number)
   if (expectation(fault, moment.name).untraced && (await found()).length === 0) return { record: null, followUp: false }
   await should('one record', () => eventually('there is one', async () => {
     const all = await found()
