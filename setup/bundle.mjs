@@ -28,8 +28,8 @@ function imports() {
   return wanted
 }
 
-/** A character beyond Latin-1 doubles what a file takes in memory; an escape says the same (also where a backslash stood before it). @param {string} code */
-const latin1 = code => code.replaceAll(/(\\*)([^\0-\xff])/g, (_, slashes, character) =>
+/** A character beyond ASCII doubles what a file takes in memory; an escape says the same (also where a backslash stood before it). @param {string} code */
+const ascii = code => code.replaceAll(/(\\*)([^\0-\x7f])/g, (_, slashes, character) =>
   `${slashes}${slashes.length % 2 ? '' : '\\'}u${character.charCodeAt(0).toString(16).padStart(4, '0')}`)
 
 const wanted = imports()
@@ -48,10 +48,10 @@ if (readIndex()?.stamp !== stamp) {
       load: id => id.startsWith(prefix) ? text.find(line => line.endsWith(` from '${id.slice(prefix.length)}'`)) : undefined
     }]
   })
-  // Names stay, and so do errors' and classes'; only comments and blanks go.
-  const { output } = await bundle.generate({ format: 'esm', minify: { compress: false, mangle: false, codegen: { removeWhitespace: true } }, entryFileNames: '[name].mjs', chunkFileNames: 'shared-[name]-[hash].mjs' })
+  // Functions and classes keep their names, and so do errors; comments, blanks and the names of variables go.
+  const { output } = await bundle.generate({ format: 'esm', minify: { compress: false, mangle: { keepNames: true }, codegen: { removeWhitespace: true } }, entryFileNames: '[name].mjs', chunkFileNames: 'shared-[name]-[hash].mjs' })
   mkdirSync(bundleFolder, { recursive: true })
-  for (const file of output) if (file.type === 'chunk') writeFileSync(join(bundleFolder, file.fileName), latin1(file.code))
+  for (const file of output) if (file.type === 'chunk') writeFileSync(join(bundleFolder, file.fileName), ascii(file.code))
   const files = Object.fromEntries(output.flatMap(file => file.type === 'chunk' && file.facadeModuleId?.startsWith(prefix) ? [[file.facadeModuleId.slice(prefix.length), file.fileName]] : []))
   writeFileSync(bundleIndex, JSON.stringify({ stamp, files }))
   process.stdout.write(`${Object.keys(files).length} packages bundled\n`)

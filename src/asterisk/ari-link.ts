@@ -7,7 +7,7 @@ import { ariClient } from './ari-client.ts'
 import { AsteriskAway, meaning } from './ari-errors.ts'
 import { heard } from './ari-events.ts'
 import { AriHttp } from './ari-http.ts'
-import { AriSocket, atOnce, type Answer } from './ari-socket.ts'
+import { AriSocket, atOnce, textFrame, type Answer } from './ari-socket.ts'
 
 export interface AriSite {
   /** e.g. `http://127.0.0.1:8088` */
@@ -19,15 +19,26 @@ export interface AriSite {
 
 /** The parts of ari-client that its types do not name. */
 interface Inside {
-  _ws?: NodeJS.EventEmitter & { terminate(): void, send(data: Buffer, options: { binary: boolean }, done: (error?: Error) => void): void, _socket: Socket }
+  _ws?: NodeJS.EventEmitter & { terminate(): void, _socket: Socket }
   _swagger: { apis: Record<string, { operations: Record<string, Operation>, models?: Record<string, unknown> } | undefined> }
 }
 
-/** One of Asterisk's operations, out of its own description of ARI. `urlify` throws a text when a part of the path is missing. */
+/** One of Asterisk's operations, out of its own description of ARI. `path` is e.g. `/channels/{channelId}/play/{playbackId}`. */
 interface Operation {
   method: string
+  path: string
   parameters: { name: string, paramType: string }[]
-  urlify(params: Record<string, unknown>): string
+}
+
+/** Where it is asked, from `/ari` on. */
+function uriOf({ path, parameters }: Operation, params: Record<string, unknown>): string {
+  const text = (name: string) => encodeURIComponent(String(params[name]))
+  const there = path.replace(/\{(\w+)\}/g, (_, name: string) => {
+    if (!params[name]) throw new TypeError(`${path} is asked without its ${name}`)
+    return text(name)
+  })
+  const query = parameters.flatMap(({ name, paramType }) => paramType === 'query' && params[name] !== undefined ? [`${name}=${text(name)}`] : [])
+  return query.length > 0 ? `${there}?${query.join('&')}` : there
 }
 
 export interface AriLinkOptions {
@@ -66,7 +77,7 @@ let credentials: { of: string, links: number } | undefined
  * - an event without a model throws in the socket's handler, and from each other one it builds objects with all of ARI's
  *   operations, whose listeners leak: here events are read as they came, and one that nobody knows is counted and logged;
  * - a request that cannot be sent never settles, one that is refused loses its HTTP status, and API pages that cannot be
- *   read (an Asterisk that is just starting) end the process: it says what to ask, `AriHttp` asks;
+ *   read (an Asterisk that is just starting) end the process: it says what can be asked, `AriHttp` asks;
  * - it knows no time-outs and no pings: here each request has a limit, and a beat goes round the whole way;
  * - all clients of a process use the last one's password: here a second one with another is refused.
  */
@@ -128,14 +139,14 @@ export class AriLink {
     if (!known) throw new TypeError(`ARI has no ${what}`)
     try {
       const patience = this.#options.patience ?? seconds(3)
-      const url = known.urlify({ ...params })
+      const uri = uriOf(known, params)
       if (this.#socket && atOnce.has(what)) {
-        const answer = await this.#socket.ask({ method: known.method.toUpperCase(), uri: url.slice(url.indexOf('/ari/') + 5), patience })
+        const answer = await this.#socket.ask({ method: known.method.toUpperCase(), uri: uri.slice(1), patience })
         return (answer === '' ? undefined : JSON.parse(answer)) as T
       }
       const body = known.parameters.find(({ name, paramType }) => paramType === 'body' && params[name] !== undefined)
       const answer = await this.#http.ask({
-        method: known.method, url, headers: this.#headers, patience,
+        method: known.method, url: `${this.#site.url}/ari${uri}`, headers: this.#headers, patience,
         ...body ? { body: JSON.stringify(params[body.name]) } : {}
       })
       return (answer === '' ? undefined : JSON.parse(answer)) as T
@@ -184,13 +195,16 @@ export class AriLink {
     client._ws!.on('close', () => lost.abort(new AsteriskAway('the websocket was closed')))
     this.#takeEvents(client)
     await untilAborted(started, time)
-    const { _ws: websocket } = client
+    const { _socket: socket } = client._ws!
     // What is asked in one go (stop the prompt, go on in the dialplan) is one packet: it is the packets that cost, on either side.
+    let frames: Buffer[] = []
     this.#socket = new AriSocket(text => {
-      const { _socket: socket } = websocket!
-      socket.cork()
-      process.nextTick(() => socket.uncork())
-      websocket!.send(Buffer.from(text), { binary: false }, error => { if (error) lost.abort(new AsteriskAway(`websocket: ${error.message}`)) })
+      frames.push(textFrame(text))
+      if (frames.length > 1) return
+      process.nextTick(() => {
+        socket.write(frames.length > 1 ? Buffer.concat(frames) : frames[0]!, error => { if (error) lost.abort(new AsteriskAway(`websocket: ${error.message}`)) })
+        frames = []
+      })
     })
     await this.#ask(client, 'applications', 'filter', {
       applicationName: app, filter: { allowed: [...wanted, answered].map(type => ({ type })) }

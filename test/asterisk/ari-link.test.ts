@@ -88,7 +88,7 @@ test('an answer that breaks off, or is no JSON, is an error and no crash', async
   await expect(it.request('channels', 'list')).rejects.toThrow(AsteriskAway)
   ari.answers.set('/channels', { status: 200, body: '[{"id":' })
   await expect(it.request('channels', 'list')).rejects.toThrow(/channels.list/)
-  await expect(it.request('channels', 'answer', {})).rejects.toThrow(/channelId is a required/)
+  await expect(it.request('channels', 'answer', {})).rejects.toThrow(/asked without its channelId/)
   await expect(it.request('channels', 'sing', channel)).rejects.toThrow(TypeError)
   ari.answers.clear()
   await it.request('channels', 'list')
