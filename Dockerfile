@@ -46,7 +46,7 @@ COPY dialplan dialplan
 RUN install -d -o satunomor -g satunomor .compile-cache && node setup/bundle.mjs
 USER satunomor
 # What is compiled now need not be at a start. (The thread's file complains of being no thread; it is compiled all the same.)
-RUN for file in main watchdog records/sqlite-thread; do node --heap-growing-percent=20 --import ./setup/bundled.mjs --eval "import('./src/$file.ts').catch(() => {}).finally(() => process.exit())"; done
+RUN for file in main watchdog records/sqlite-thread; do node --heap-growing-percent=20 --expose-gc --import ./setup/bundled.mjs --eval "import('./src/$file.ts').catch(() => {}).finally(() => process.exit())"; done
 # Healthy means that a call made now would be served. Only who does not even say that it lives is killed and started again.
 HEALTHCHECK --interval=5s --timeout=10s --start-period=60s CMD alive 3 node setup/docker-health.mjs /healthz && node setup/docker-health.mjs /readyz
-CMD ["node", "--heap-growing-percent=20", "--import", "./setup/bundled.mjs", "src/main.ts"]
+CMD ["node", "--heap-growing-percent=20", "--expose-gc", "--import", "./setup/bundled.mjs", "src/main.ts"]

@@ -21,7 +21,7 @@ export const nodeEnv = {
 }
 
 /** Of programs that run for long: their packages come from the bundle, and their heap is collected before it grows. */
-const flags = ['--heap-growing-percent=20', '--import', join(project, 'setup', 'bundled.mjs')]
+const flags = ['--heap-growing-percent=20', '--expose-gc', '--import', join(project, 'setup', 'bundled.mjs')]
 
 /**
  * The command line of a program that runs for long.
