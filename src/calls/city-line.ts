@@ -60,6 +60,7 @@ export async function cityLine(call: Call, plan: Plan, at: Beginning, { now, swi
       if (!patience.has(agency)) patience.set(agency, performance.now() + (agencyOf(plan, agency).wait?.longest ?? 0))
       const how = await wait(call, plan, agency, room, patience.get(agency)!)
       if (how === 'asked') return promise(call, plan, agency)
+      if (how === 'message') return await call.leaveMessage(plan.followups.mailbox!)
       if (how === 'turn') {
         here = { returned: await call.connect(agency) }
         continue
@@ -89,10 +90,10 @@ const ringTone = 'ring-tone'
 const wrongKeys = 3
 
 /**
- * The caller waits for one of the agency's lines, and is told so, until it is their turn, or they ask to be called back, or it has
- * lasted long enough. Who is first is sent to the lines after each announcement, too: they may be in use by calls that are not ours.
+ * The caller waits for one of the agency's lines, and is told so, until it is their turn, or they ask to be called back or to leave a
+ * message, or it has lasted long enough. Who is first is sent to the lines after each announcement, too: they may be in use by calls that are not ours.
  */
-async function wait(call: Call, plan: Plan, agency: string, room: WaitingRoom, until: number): Promise<'turn' | 'asked' | 'over'> {
+async function wait(call: Call, plan: Plan, agency: string, room: WaitingRoom, until: number): Promise<'turn' | 'asked' | 'message' | 'over'> {
   const every = agencyOf(plan, agency).wait?.every ?? seconds(5)
   const tones = Array.from({ length: Math.ceil(every / seconds(20)) }, () => ringTone)
   const rungBack = canBeRung(call) && outboundTrunk(plan) !== undefined
@@ -105,7 +106,7 @@ async function wait(call: Call, plan: Plan, agency: string, room: WaitingRoom, u
     using time = deadline(every, place.turn)
     digit ??= await call.ask(tones, { patience: every, until: time })
     if (digit === '1' && rungBack) return 'asked'
-    if (digit === '2' && plan.followups.mailbox !== undefined) await call.leaveMessage(plan.followups.mailbox)
+    if (digit === '2' && plan.followups.mailbox !== undefined) return 'message'
     if (digit !== undefined && ++wrong < wrongKeys) continue
     if (digit !== undefined) await call.hold(tones, time)
     wrong = 0

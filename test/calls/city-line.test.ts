@@ -7,6 +7,7 @@ import { expect, test } from 'vitest'
 import type { Step } from '../../src/calls/story.ts'
 import { Switchboard } from '../../src/calls/switchboard.ts'
 import { tell } from '../../src/calls/tell.ts'
+import { WaitingRoom } from '../../src/calls/waiting-room.ts'
 import { readPlan } from '../../src/plan/read.ts'
 import { simulate, type Supposition } from '../../src/plan/simulate.ts'
 import { FakeExchange } from '../fakes/fake-exchange.ts'
@@ -37,7 +38,7 @@ const at = (time: string) => DateTime.fromISO(time, { zone: plan.timezone }).toM
 const [noon, evening, night] = [at('2027-03-15T12:00'), at('2027-03-15T18:00'), at('2027-03-15T23:00')] as const
 
 /** Plays a call on the fake exchange with the real walk, to its end. `cli` is the caller's number; `calledBack` are lines that callbacks ring. */
-async function play({ number, at, press = [], busy = [], dead = [] }: Supposition, { plan: its = plan, cli = '+627215550112', calledBack = [] as string[] } = {}) {
+async function play({ number, at, press = [], busy = [], dead = [] }: Supposition, { plan: its = plan, cli = '+627215550112', calledBack = [] as string[], room = new WaitingRoom(), whileRecording = () => {} } = {}) {
   const plan = its
   const exchange = new FakeExchange(plan)
   for (const id of busy) exchange.lines.get(id)!.behaviour = 'busy'
@@ -45,7 +46,7 @@ async function play({ number, at, press = [], busy = [], dead = [] }: Suppositio
   for (const id of calledBack) exchange.lines.get(id)!.behaviour = 'full'
   let notes = 0
   const switchboard = new Switchboard({
-    plan: () => plan, log: pino({ level: 'silent' }), now: () => at, giveWay,
+    plan: () => plan, log: pino({ level: 'silent' }), now: () => at, giveWay, room,
     noteFor: callId => (kind, facts) => { exchange.steps.push({ callId, key: `service-${++notes}`, at: Date.now(), witness: 'service', kind, facts } as Step) }
   })
   // A line that a callback rings is free again when that gives way.
@@ -60,7 +61,7 @@ async function play({ number, at, press = [], busy = [], dead = [] }: Suppositio
   caller.happened.on('talks', () => caller.hangsUp())
   caller.happened.on('hears', (prompt: string) => {
     heard.push(prompt)
-    if (prompt === 'tinggalkan-pesan') setImmediate(() => caller.leaves(3_000))
+    if (prompt === 'tinggalkan-pesan') setImmediate(() => { whileRecording(); caller.leaves(3_000) })
   })
   switchboard.arrives({ channel: caller, at: { node: plan.numbers.get(number)!.entry } })
   for (const key of press) caller.presses(key)
@@ -151,6 +152,19 @@ test('in the waiting room key 1 is a callback, as simulate says; who cannot be r
   expect(withheld.heard).not.toContain('tawaran-menunggu')
   expect(simulate(withRoom, { ...inUse, withheld: true }).reaches).toEqual({ agency: 'posko', line: 'posko-1' })
 }, 30_000)
+
+test('who leaves a message instead of waiting holds nobody up', async () => {
+  const { plan } = readPlan(townWith(
+    ['    greeting: sambutan\n', '    greeting: sambutan\n    patience: 500 ms\n'],
+    ['  bpbd:\n    name: BPBD\n', '  bpbd:\n    name: BPBD\n    wait: {}\n'],
+    ['prompts:\n', 'mailboxes:\n  pesan: {}\nfollowups:\n  mailbox: pesan\nprompts:\n']), { file: 'plan.yaml' })
+  const inUse = { number: '112', at: noon, press: ['1', '2'], busy: ['bpbd-1', 'bpbd-2'] }
+  const room = new WaitingRoom()
+  const { record } = await play(inUse, { plan, room, whileRecording: () => { expect(room.isWaitedFor('bpbd')).toBe(false) } })
+  expect(record).toMatchObject({ disposition: 'callback', detail: 'message-left', agency: 'bpbd' })
+  expect(simulate(plan, inUse).mailbox).toBe('pesan')
+  expect.assertions(3)
+})
 
 /** The town with an office that is closed at night, and a mailbox. */
 const withOffice = (closed: string) => readPlan(townWith(
