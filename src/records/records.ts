@@ -1,7 +1,7 @@
 /** The store: every step of every call, and the record that each call's steps add up to. SQLite or PostgreSQL, one code. */
 import { CamelCasePlugin, Kysely, Migrator, sql, type Transaction } from 'kysely'
 import type { Logger } from 'pino'
-import type { Disposition, Step } from '../calls/story.ts'
+import type { Disposition, Owner, Step } from '../calls/story.ts'
 import { lines, tell, type LineTry } from '../calls/tell.ts'
 import { stepsOf, storeCalls, storeSteps } from './bulk.ts'
 import { fromCursor, toCursor } from './cursor.ts'
@@ -35,8 +35,9 @@ export interface ListQuery {
 
 /** Dispositions after which somebody is owed a call back. */
 const missed: readonly Disposition[] = ['abandoned', 'unanswered', 'failed', 'callback']
-/** We cut the two off while they talked (Asterisk died): they are owed a call, too. */
-const cutOff = ({ disposition, endedBy }: StoredCall) => disposition === 'answered' && endedBy === 'us'
+/** The two were cut off: by us (Asterisk died), or since the caller's sound stopped, and with it perhaps their telephone. They are owed a call, too. */
+const cutOffBy: readonly (Owner | null)[] = ['us', 'carrier']
+const cutOff = ({ disposition, endedBy }: StoredCall) => disposition === 'answered' && cutOffBy.includes(endedBy)
 
 /** Calls and steps that share a transaction's time: one writer after the other, so that none refolds on half the steps. */
 const writersLock = 112
@@ -156,7 +157,7 @@ export class Records implements AsyncDisposable {
       .leftJoin('outbox', join => join.onRef('outbox.callId', '=', 'calls.callId').on('outbox.topic', '=', 'missed-call').on('outbox.doneAt', 'is', null))
       .select(['calls.callId', 'followups.id', 'followups.state', 'followups.endedAt', 'followups.endedBy', 'outbox.id as owed'])
       .where('calls.arrivedAt', '>=', from).where('calls.arrivedAt', '<', to)
-      .where(({ or, and, eb }) => or([eb('calls.disposition', 'in', missed), and([eb('calls.disposition', '=', 'answered'), eb('calls.endedBy', '=', 'us')])])).execute()
+      .where(({ or, and, eb }) => or([eb('calls.disposition', 'in', missed), and([eb('calls.disposition', '=', 'answered'), eb('calls.endedBy', 'in', cutOffBy)])])).execute()
     const states: Record<string, number> = {}
     for (const { state, owed } of rows) {
       const where = state ?? (owed === null ? 'forgotten' : 'being opened')

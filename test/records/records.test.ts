@@ -2,6 +2,7 @@ import { join } from 'node:path'
 import fc from 'fast-check'
 import { sql } from 'kysely'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import type { Step } from '../../src/calls/story.ts'
 import { Records } from '../../src/records/records.ts'
 import { BadCursor } from '../../src/records/cursor.ts'
 import { postgres } from '../parts/postgres.ts'
@@ -70,13 +71,15 @@ describe.each([['sqlite', onSqlite], ['postgresql', onPostgres]])('the store on 
     for (const ends of ['answered', 'callback', 'blocked-challenge', 'abandoned', 'unanswered', 'failed', null] as const) {
       for (let twice = 0; twice < 2; twice++) await records.append(aCall(`owed-${ends}`, { ends }))
     }
+    const cutOff = (by: 'us' | 'carrier') => aCall(`owed-cut-by-${by}`, { ends: 'answered' }).map(step => step.kind === 'hangup' ? { ...step, facts: { ...step.facts, by } } : step) as Step[]
+    for (const by of ['us', 'carrier'] as const) await records.append(cutOff(by))
     await records.append(aCall('owed-elsewhere'), { outbox: false })
     const owed = await records.pendingOutbox(10)
-    expect(owed.map(item => [item.topic, item.callId])).toEqual(['callback', 'abandoned', 'unanswered', 'failed'].map(ends => ['missed-call', `owed-${ends}`]))
+    expect(owed.map(item => [item.topic, item.callId])).toEqual(['callback', 'abandoned', 'unanswered', 'failed'].map(ends => `owed-${ends}`).concat('owed-cut-by-us', 'owed-cut-by-carrier').map(id => ['missed-call', id]))
     expect(owed[1]!.payload).toEqual({ callId: 'owed-abandoned', disposition: 'abandoned', detail: 'ringing:bpbd-1', agency: 'bpbd', arrivedAt: start })
     await records.outboxDone(owed[1]!.id)
     await records.append(aCall('owed-abandoned'))
-    expect((await records.pendingOutbox(10)).length).toBe(3)
+    expect((await records.pendingOutbox(10)).length).toBe(5)
   })
 
   test('whatever a caller sends is stored as text and nothing else', async () => {
