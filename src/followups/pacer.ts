@@ -103,16 +103,18 @@ export class Pacer {
     return (plan.trunks.get(outboundTrunk(plan)!)!.channels ?? Infinity) - plan.followups.outbound.reserve - calls.length - callbacks
   }
 
-  /** How much may be begun now. */
+  /** How much may be begun now. Who calls an agency finds a place there that no callback has, wherever it has more than one: what is accepted is never withdrawn. */
   #room(going: Map<string, number>, calls: StoredCall[]): { allowance: number, free: Map<string, number>, busy: Set<string> } {
     const plan = this.#options.plan()
+    const { channels, agencyReserve } = plan.followups.outbound
     const free = new Map(agencies(plan).map(({ id, lines }) => {
       const here = calls.filter(({ agency }) => agency === id)
       // Somebody waits for this agency now: they come first.
       if (here.some(({ connectedAt }) => connectedAt === null)) return [id, 0]
-      return [id, lines.reduce((sum, { capacity }) => sum + capacity, 0) - here.length - (going.get(id) ?? 0)]
+      const places = lines.reduce((sum, { capacity }) => sum + capacity, 0)
+      return [id, places - Math.min(agencyReserve, places - 1) - here.length - (going.get(id) ?? 0)]
     }))
-    return { allowance: Math.min(most, plan.followups.outbound.channels - sum(going), this.#onTrunk(sum(going), calls)), free, busy: new Set(calls.flatMap(({ cli }) => cli ?? [])) }
+    return { allowance: Math.min(most, channels - sum(going), this.#onTrunk(sum(going), calls)), free, busy: new Set(calls.flatMap(({ cli }) => cli ?? [])) }
   }
 }
 

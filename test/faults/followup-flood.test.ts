@@ -53,6 +53,9 @@ function insists(call: Pick<IncomingCall, 'press' | 'ended'>, key: string) {
 const citizen = (n: number) => `+6272155501${String(n).padStart(3, '0')}`
 /** Those who call meanwhile, one after the other. */
 const callers = Array.from({ length: 10 }, (_, n) => `+62721555019${n}`)
+/** Those who call while one of the others talks: the place that is kept free is taken. */
+const besides = callers.map(cli => cli.replace('5019', '5018'))
+const isLive = (cli: string) => callers.includes(cli) || besides.includes(cli)
 
 /** A call that nobody answered, or that was our fault (every fifth): it came in `n` × 5 ms after the first, and all have ended now. */
 function missed(n: number, ended: number): Step[] {
@@ -69,7 +72,7 @@ test(`${count} callbacks are worked off in order, no more at once than there are
   const [citizens, ...places] = [new AtOnce(), new AtOnce(), new AtOnce()]
   const liveLegs = new Map<string, IncomingCall>()
   city.carrier.onCall(async call => {
-    rings.set(call.line, (rings.get(call.line) ?? 0) + 1)
+    if (!isLive(call.line)) rings.set(call.line, (rings.get(call.line) ?? 0) + 1)
     citizens.begins(call)
     call.ring()
     if (!await call.answer()) return
@@ -80,7 +83,7 @@ test(`${count} callbacks are worked off in order, no more at once than there are
   })
   for (const [at, id] of ['bpbd-1', 'bpbd-2'].entries()) city.line(id, async call => {
     places[at]!.begins(call)
-    if (callers.includes(call.from)) {
+    if (isLive(call.from)) {
       liveLegs.set(call.from, call)
       return call.answer()
     }
@@ -91,15 +94,16 @@ test(`${count} callbacks are worked off in order, no more at once than there are
 
   const ended = Date.now()
   for (let n = 0; n < count; n += 100) await records.append(Array.from({ length: Math.min(100, count - n) }, (_, at) => missed(n + at, ended)).flat())
-  const theirs = () => records.db.selectFrom('followups').where('cli', 'not in', callers)
+  const theirs = () => records.db.selectFrom('followups').where('cli', 'not in', [...callers, ...besides])
   await eventually('all are known', async () => (await theirs().select('id').execute()).length === count, 30_000)
   expect(Date.now(), 'nothing was due before all were known').toBeLessThan(ended + delay * 1000)
 
-  // One live caller after the other while the flood lasts; how long each waits from the key until the agency is there is noted.
+  // One live caller after the other while the flood lasts; how long each waits from the key until the agency is there is noted. Beside every third one calls a second.
   const undone = () => theirs().select('id').where('state', 'not in', ['done', 'closed', 'person']).limit(1).executeTakeFirst()
   const waits: number[] = []
   const unheard: string[] = []
-  const live = async (from: string) => {
+  const turnedAway = new Set<string>()
+  const live = async (from: string, { heard, unheard }: { heard: (ms: number) => unknown, unheard: (why: string) => unknown }) => {
     const call = city.dial({ from })
     await call.answered
     const pressed = performance.now()
@@ -107,18 +111,26 @@ test(`${count} callbacks are worked off in order, no more at once than there are
     const enough = insists(call, '2')
     try {
       await eventually(`the agency is there for ${from}`, async () => liveLegs.get(from)?.answered.then(() => true), 20_000)
-      waits.push(performance.now() - pressed)
+      await heard(performance.now() - pressed)
       enough()
       await pause(1_000)
     } catch (error) {
-      unheard.push((error as Error).message)
+      unheard((error as Error).message)
     }
     await call.hangUp()
   }
   await eventually('the flood has begun', async () => citizens.most > 0, 120_000)
-  let calls = 0
+  let [calls, besidesHeard] = [0, 0]
   while (await undone()) {
-    await live(callers[calls++ % callers.length]!)
+    const [at, another] = [calls % callers.length, calls % 3 === 2]
+    await live(callers[at]!, {
+      heard: async ms => {
+        waits.push(ms)
+        if (another) await live(besides[at]!, { heard: () => besidesHeard++, unheard: () => turnedAway.add(besides[at]!) })
+      },
+      unheard: why => unheard.push(why)
+    })
+    calls++
     await pause(500)
   }
 
@@ -131,20 +143,24 @@ test(`${count} callbacks are worked off in order, no more at once than there are
   for (const { most } of places) expect(most).toBeLessThanOrEqual(onEachLine)
 
   // In order: those who were let down by us first, then who called first. What gave way to a caller comes again at its turn.
-  const attempts = await records.db.selectFrom('attempts').select(['cli', 'attempt', 'outcome', 'begunAt', 'endedAt']).execute()
+  const attempts = await records.db.selectFrom('attempts').select(['cli', 'attempt', 'outcome', 'begunAt', 'endedAt']).where('cli', 'not in', [...callers, ...besides]).execute()
   const begins = await records.db.selectFrom('followupEvents').innerJoin('followups', 'followups.id', 'followupEvents.followupId').select(['cli', 'facts'])
-    .where('what', '=', 'begins').orderBy('followupEvents.id').execute()
+    .where('what', '=', 'begins').where('cli', 'not in', [...callers, ...besides]).orderBy('followupEvents.id').execute()
   const all = Array.from({ length: count }, (_, n) => n)
   const turn = [...all.filter(n => n % 5 === 4), ...all.filter(n => n % 5 !== 4)].map(citizen)
   expect(begins.filter(({ facts }) => (JSON.parse(String(facts)) as { attempt: number }).attempt === 1).map(({ cli }) => cli)).toEqual(turn)
   expect(new Set(attempts.map(({ outcome }) => outcome)).difference(new Set(['spoken', 'gave-way']))).toEqual(new Set())
   const gaveWay = attempts.filter(({ outcome }) => outcome === 'gave-way').length
 
-  // Live callers first: callbacks hold all the lines most of the time, and yet nobody was turned away.
+  // Live callers first: callbacks hold all other places, and yet whoever called was there at once. A second one at the same time, too, if a callback rang
+  // that nobody had accepted; who found only people who talk is followed up.
   expect(unheard).toEqual([])
   expect(gaveWay).toBeGreaterThan(0)
+  expect(besidesHeard).toBeGreaterThan(0)
+  const owed = await records.db.selectFrom('followups').select('cli').distinct().where('cli', 'in', besides).execute()
+  expect(new Set(owed.map(({ cli }) => cli))).toEqual(turnedAway)
   expect(Math.max(...waits)).toBeLessThan(5_000)
   const took = (Math.max(...attempts.map(({ endedAt }) => endedAt!)) - Math.min(...attempts.map(({ begunAt }) => begunAt!))) / 1000
-  process.stdout.write(`${JSON.stringify({ count, seconds: Math.round(took), most: citizens.most, gaveWay, calls, waits: { median: Math.round(waits.toSorted((a, b) => a - b)[waits.length >> 1]!), highest: Math.round(Math.max(...waits)) } })}\n`)
+  process.stdout.write(`${JSON.stringify({ count, seconds: Math.round(took), most: citizens.most, gaveWay, calls, besides: { heard: besidesHeard, turnedAway: turnedAway.size }, waits: { median: Math.round(waits.toSorted((a, b) => a - b)[waits.length >> 1]!), highest: Math.round(Math.max(...waits)) } })}\n`)
   await city.quiet()
 }, 1_200_000)

@@ -4,6 +4,7 @@ import { afterEach, beforeEach, expect, test } from 'vitest'
 import { attemptId } from '../../src/followups/attempt.ts'
 import { Book, type Claim } from '../../src/followups/book.ts'
 import { Pacer } from '../../src/followups/pacer.ts'
+import type { Plan } from '../../src/plan/plan.ts'
 import { readPlan } from '../../src/plan/read.ts'
 import { Records } from '../../src/records/records.ts'
 import { aCall, aLog, tempFolder } from '../records/stories.ts'
@@ -11,19 +12,21 @@ import { townWith } from '../plan/town.ts'
 import { citizen, missedAt, missedCall } from './town.ts'
 
 // BPBD has three places on its lines, the trunk six, and two of these stay free.
-const { plan } = readPlan(`${townWith(['{ role: carrier, address: 127.0.0.2 }', '{ role: carrier, address: 127.0.0.2, channels: 6 }'])}
-followups: { policy: { delay: 0 s }, outbound: { channels: 10, reserve: 2 } }\n`, { file: 'plan.yaml' })
+const planWith = (outbound: string) => readPlan(`${townWith(['{ role: carrier, address: 127.0.0.2 }', '{ role: carrier, address: 127.0.0.2, channels: 6 }'])}
+followups: { policy: { delay: 0 s }, outbound: { channels: 10, ${outbound} } }\n`, { file: 'plan.yaml' }).plan
 const now = missedAt + 1_000
 
 let open: AsyncDisposableStack
 let records: Records
 let book: Book
 let pacer: Pacer
+let plan: Plan
 /** What rings, the last one at the end. */
 let rings: string[]
 beforeEach(async () => {
   open = new AsyncDisposableStack()
   const { log } = aLog()
+  plan = planWith('reserve: 2, agencyReserve: 0')
   records = open.use(await Records.open({ file: join(open.use(await tempFolder()).path, 'records.sqlite') }, log))
   book = new Book(records, () => plan)
   rings = []
@@ -49,6 +52,24 @@ test('as many ring as the agency has free lines; none while somebody waits for i
   await calls('waits', 'posko')
   await look()
   expect(rings).toHaveLength(2)
+})
+
+test('who calls finds a place that no callback has, wherever the agency has more than one', async () => {
+  plan = planWith('reserve: 0')
+  for (let n = 0; n < 4; n++) await missed(n)
+  await look()
+  expect(rings).toHaveLength(2)
+  for (let n = 4; n < 6; n++) await missed(n, 'kantor')                // which has a single place
+  await look()
+  expect(rings).toHaveLength(3)
+})
+
+test('no callback begins on the place that a live caller has left free', async () => {
+  plan = planWith('reserve: 0')
+  for (const n of [1, 2]) await talks(`live-${n}`, 'bpbd')
+  await missed(0)
+  await look()
+  expect(rings).toHaveLength(0)
 })
 
 test('of the trunk\'s channels the reserve stays free beside the calls that have come in', async () => {

@@ -8,7 +8,8 @@ import type { FollowUp } from '../../src/records/follow-up.ts'
 import { eventually, openCity, type City } from '../parts/city.ts'
 import { hearsBytes, voice } from './stage.ts'
 
-const policy = 'followups: { policy: { delay: 0 s, spacing: [5 s], attempts: 2, agencyTries: 2, ringTime: 5 s, spoken: 2 s, kinds: { asked: { first: citizen } } } }\n'
+// Callbacks may take both of BPBD's lines here.
+const policy = 'followups: { outbound: { agencyReserve: 0 }, policy: { delay: 0 s, spacing: [5 s], attempts: 2, agencyTries: 2, ringTime: 5 s, spoken: 2 s, kinds: { asked: { first: citizen } } } }\n'
 
 let city: City
 /** What rang at the citizens' telephones. */
