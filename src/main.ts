@@ -118,7 +118,7 @@ export async function serve(settings: Settings, log: Logger): Promise<Service> {
   const refusals = new Refusals()
   const metrics: Metrics = new Metrics({
     figures: async () => ({
-      ...await local.totals(), followUps: await book.figures(), deliveries: [...await messages.figures(), ...await webhooks.figures()],
+      ...await local.totals(), followUps: await book.figures(Date.now()), deliveries: [...await messages.figures(), ...await webhooks.figures()],
       busyLines: (await local.live()).flatMap(({ agency, line }) => agency && line ? [{ agency, line }] : []),
       lines: agencies(plan.now).flatMap(({ id, lines }) => lines.map(line => ({ agency: id, line: line.id })))
     }),

@@ -331,8 +331,8 @@ export class Book {
   }
 
   /** @see figures */
-  figures() {
-    return figures(this.#records.db)
+  figures(now: number) {
+    return figures(this.#records.db, now)
   }
 
   /** A change of what stands beside the follow-ups (messages, answers), in one transaction with the lines of history that it tells. */

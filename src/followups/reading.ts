@@ -49,14 +49,24 @@ export async function page(db: Db, { state, agency, list, kind, claimedBy, overd
   return { followUps, next: found.length > limit && last ? toCursor({ arrivedAt: last[column], callId: last.id }) : null }
 }
 
-/** For the metrics: what is open, by kind and state, with the oldest call; how those ended that have; attempts that it took. */
-export async function figures(db: Db) {
-  const open = await db.selectFrom('followups').select(['kind', 'state']).select(({ fn }) => [fn.countAll<number>().as('count'), fn.min('arrivedAt').as('oldest')]).where('endedAt', 'is', null).groupBy(['kind', 'state']).execute()
+/** How long ago a citizen called, in words of the metrics; the last is open to above. */
+const ages = [['under-5m', 300_000], ['under-30m', 1_800_000], ['under-2h', 7_200_000], ['under-1d', 86_400_000]] as const
+
+/**
+ * For the metrics, at a time (Unix ms): what is open, by kind, state and age, with the oldest call and how many are past their deadline; how those ended that
+ * have; attempts that it took.
+ */
+export async function figures(db: Db, now: number) {
+  const open = await db.selectFrom('followups').select(['kind', 'state']).select(({ eb, fn }) => {
+    const [[first, within], ...others] = ages
+    const age = others.reduce((cases, [name, ms]) => cases.when('arrivedAt', '>', now - ms).then(name), eb.case().when('arrivedAt', '>', now - within).then<string>(first)).else('older').end()
+    return [age.as('age'), fn.countAll<number>().as('count'), fn.min('arrivedAt').as('oldest'), fn.sum<number>(eb.case().when('deadlineAt', '<=', now).then(1).else(0).end()).as('overdue')]
+  }).where('endedAt', 'is', null).groupBy(['kind', 'state', 'age']).orderBy('oldest', 'desc').execute()
   const ended = await db.selectFrom('followups').select(['state']).select(({ fn }) => fn.countAll<number>().as('count'))
     .select(({ eb, ref }) => eb('endedAt', '<=', ref('deadlineAt')).as('inTime')).where('endedAt', 'is not', null).groupBy(['state', 'inTime']).execute()
   const attempts = await db.selectFrom('followups').select('attempt').select(({ fn }) => fn.countAll<number>().as('count')).where('state', '=', 'done').where('why', '=', 'spoken').groupBy('attempt').execute()
   return {
-    open: open.map(row => ({ ...row, count: Number(row.count), oldest: Number(row.oldest) })),
+    open: open.map(row => ({ ...row, count: Number(row.count), oldest: Number(row.oldest), overdue: Number(row.overdue) })),
     ended: ended.map(row => ({ state: row.state, inTime: Boolean(row.inTime), count: Number(row.count) })),
     attempts: attempts.map(row => ({ attempts: row.attempt, count: Number(row.count) }))
   }

@@ -91,7 +91,8 @@ export class Metrics {
     const calls = new Gauge({ name: 'satunomor_calls_total', help: 'Calls on record that have ended, by disposition.', labelNames: ['disposition'], registers })
     const owed = new Gauge({ name: 'satunomor_outbox_depth', help: 'Follow-ups that are owed and not made yet.', registers })
     const busy = new Gauge({ name: 'satunomor_line_busy', help: '1 while the line is rung or talks.', labelNames: ['agency', 'line'], registers })
-    const open = new Gauge({ name: 'satunomor_followups_open', help: 'Follow-ups that have not ended, by kind and state.', labelNames: ['kind', 'state'], registers })
+    const open = new Gauge({ name: 'satunomor_followups_open', help: 'Follow-ups that have not ended, by kind, state, and how long ago the citizen called.', labelNames: ['kind', 'state', 'age'], registers })
+    const overdue = new Gauge({ name: 'satunomor_followups_overdue', help: 'Of these, those whose deadline is over.', labelNames: ['kind', 'state'], registers })
     const oldest = new Gauge({ name: 'satunomor_followups_oldest_seconds', help: 'How long ago the citizen called whose follow-up has been open for the longest, by kind and state.', labelNames: ['kind', 'state'], registers })
     const ended = new Gauge({ name: 'satunomor_followups_ended_total', help: 'Follow-ups that have ended, how, and whether before their deadline.', labelNames: ['state', 'in_time'], registers })
     const attempts = new Gauge({ name: 'satunomor_followups_attempts_total', help: 'Follow-ups that ended with both having spoken, by the number of attempts that it took.', labelNames: ['attempts'], registers })
@@ -104,11 +105,12 @@ export class Metrics {
       busy.reset()
       for (const line of seen.lines) busy.set({ ...line }, 0)
       for (const line of seen.busyLines) busy.inc({ ...line })
-      for (const gauge of [open, oldest, ended, attempts, deliveries]) gauge.reset()
+      for (const gauge of [open, overdue, oldest, ended, attempts, deliveries]) gauge.reset()
       for (const { what, state, count } of seen.deliveries) deliveries.set({ what, state }, count)
-      for (const { kind, state, count, oldest: since } of seen.followUps.open) {
-        open.set({ kind, state }, count)
-        oldest.set({ kind, state }, Math.max(0, (Date.now() - since) / 1000))
+      for (const { kind, state, age, count, overdue: late, oldest: since } of seen.followUps.open) {
+        open.set({ kind, state, age }, count)
+        overdue.inc({ kind, state }, late)
+        oldest.set({ kind, state }, Math.max(0, (Date.now() - since) / 1000))        // the oldest is the last of them
       }
       for (const { state, inTime, count } of seen.followUps.ended) ended.set({ state, in_time: inTime ? 'yes' : 'no' }, count)
       for (const { attempts: number, count } of seen.followUps.attempts) attempts.set({ attempts: number }, count)

@@ -4,6 +4,7 @@ import type { Outcome, Result } from '../../src/followups/attempt.ts'
 import { Book, NotNow, type Changed } from '../../src/followups/book.ts'
 import type { Step } from '../../src/calls/story.ts'
 import type { Plan } from '../../src/plan/plan.ts'
+import { Metrics } from '../../src/http/metrics.ts'
 import { readPlan } from '../../src/plan/read.ts'
 import type { FollowUp } from '../../src/records/follow-up.ts'
 import { Records } from '../../src/records/records.ts'
@@ -347,6 +348,33 @@ describe.each([['sqlite', onSqlite], ['postgresql', onPostgres]])('the book on %
       await book.act((await all())[1]!.id, 'dewi', () => ({ happening: 'closed', what: 'closed', set: { why: 'a prank' } }), now)
       expect(await book.escalate(missedAt + 60 * minute)).toBe(0)
     })
+  })
+
+  test('what Prometheus reads of them: what is open by its age, what is past its deadline, what ended in time, and attempts to success', async () => {
+    for (const [n, at] of [0, 3 * minute, 18 * minute, 19 * minute].entries()) {
+      await records.append(missedCall(`call-${n}`, { cli: citizen(n), at }))
+      await takeAll(missedAt + at)
+    }
+    await claim(now, { allowance: 1 })
+    const { id } = (await all())[0]!
+    await book.begin({ followUp: id, attempt: 1 }, now)
+    await book.settle([{ followUp: id, attempt: 1, result: result('spoken') }], now + minute)
+    await book.act((await all())[3]!.id, 'dewi', () => ({ happening: 'closed', what: 'closed', set: { why: 'a prank' } }), now + 60 * minute)
+    const metrics = new Metrics({
+      figures: async () => ({ dispositions: [], owed: 0, busyLines: [], lines: [], deliveries: [], followUps: await book.figures(missedAt + 35 * minute) }),
+      instant: () => ({ refused: {}, sipReplies: {}, waiting: [] }) as never
+    })
+    const page = (await metrics.page()).split('\n').filter(line => /^satunomor_followups_(open|overdue|ended|attempts)/.test(line))
+    expect(page.toSorted()).toEqual([
+      'satunomor_followups_attempts_total{attempts="1"} 1',
+      'satunomor_followups_ended_total{state="closed",in_time="no"} 1',
+      'satunomor_followups_ended_total{state="done",in_time="yes"} 1',
+      'satunomor_followups_open{kind="unanswered",state="open",age="under-2h"} 1',
+      'satunomor_followups_open{kind="unanswered",state="open",age="under-30m"} 1',
+      'satunomor_followups_overdue{kind="unanswered",state="open"} 1'
+    ])
+    const oldest = /^satunomor_followups_oldest_seconds\{kind="unanswered",state="open"\} (.+)$/m.exec(await metrics.page())
+    expect(Math.abs(Date.now() / 1000 - Number(oldest![1]) - (start + 3 * minute) / 1000)).toBeLessThan(60)
   })
 
   describe('what a person does', () => {
