@@ -16,7 +16,7 @@ import { noSwitches, type Switches } from '../plan/switches.ts'
 import type { Attempt, FollowUp, FollowUpEvent } from '../records/follow-up.ts'
 import { anyOf, beginAttempts, claimAttempts, endAttempts, leaveCalling, storeEvents, storeFollowUps, storeLinks, type AttemptKey } from '../records/bulk-followups.ts'
 import type { StoreKind } from '../records/migrations.ts'
-import type { Records } from '../records/records.ts'
+import { cutOff, type Records } from '../records/records.ts'
 import type { Tables } from '../records/tables.ts'
 
 export type Db = Transaction<Tables>
@@ -111,19 +111,22 @@ export class Book {
 
   /** They reached the agency, or the desk, or anybody where they had chosen none: nothing is owed any more. */
   async #spokenWith(db: Db, tell: Tell, callId: string, now: number) {
-    const { kind } = this.#records
     const call = await db.selectFrom('calls').selectAll().where('callId', '=', callId).executeTakeFirst()
-    if (!call?.cli || call.connectedAt === null) return
-    const desk = deskOf(this.#plan())
+    if (!call?.cli || call.connectedAt === null || cutOff(call)) return
     const steps = await db.selectFrom('steps').select('facts').where('callId', '=', callId).where('kind', '=', 'agency').execute()
     const passed = new Set([call.agency, ...steps.map(({ facts }) => (JSON.parse(facts) as { agency: string }).agency)])
     const open = await db.selectFrom('followups').selectAll().where('cli', '=', call.cli).where('endedAt', 'is', null).where('arrivedAt', '<=', call.connectedAt).execute()
-    const later = await calledSince(db, kind, callId, open)
-    for (const followUp of open) {
-      if (later.has(followUp.id)) continue
-      if (followUp.agency !== null && !passed.has(followUp.agency) && call.agency !== desk) continue
+    const settled = this.#settledBy({ agency: call.agency, passed }, open)
+    const since = await calledSince(db, this.#records.kind, settled.map(({ id }) => ({ followUp: id, callId })))
+    for (const followUp of settled) {
+      if (since.has(followUp.id)) continue
       await move(db, tell, followUp, 'spoke', { why: 'already-spoken-with', endedAt: now, endedBy: `call ${callId}` }, 'citizen', { callId, agency: call.agency })
     }
+  }
+
+  /** Of these, those that are settled when an agency has spoken with the citizen: about itself, about those that the call had passed, or about none; about any, if it is the desk. */
+  #settledBy({ agency, passed }: { agency: string | null, passed: ReadonlySet<string | null> }, followUps: readonly FollowUp[]): FollowUp[] {
+    return followUps.filter(one => one.agency === null || passed.has(one.agency) || agency === deskOf(this.#plan()))
   }
 
   /** Opens one that somebody asks for. The number must have called us, and the same key makes the same one. Throws `NotNow`. */
@@ -267,19 +270,41 @@ export class Book {
       const results = new Map(ended.map(({ followUp, attempt, result }) => [attemptId(followUp, attempt), result]))
       const rows = await endAttempts(db, kind, ended.map(({ followUp, attempt, result: { outcome, line, joinedAt } }) => ({ followUp, attempt, outcome, line, joinedAt })), now)
       const followUps = await byId(db, kind, rows.map(({ followupId }) => followupId))
+      const resultFor = ({ followupId, attempt }: { followupId: string, attempt: number }) => results.get(attemptId(followupId, attempt))!
+      const settling = rows.filter(row => settles.includes(resultFor(row).outcome))
+      const since = await calledSince(db, kind, settling.map(({ followupId, attempt }) => ({ followUp: followupId, callId: attemptId(followupId, attempt) })))
       const becomes: { is: FollowUp, next: Next, attempt: number, outcome: Outcome }[] = []
-      for (const { followupId, attempt, by } of rows) {
-        const result = results.get(attemptId(followupId, attempt))!
+      for (const row of rows) {
+        const { followupId, attempt, by } = row
+        const result = resultFor(row)
         const { outcome, line, rung } = result
         const followUp = followUps.get(followupId)!
         tell(followUp, by, 'attempt-ended', { attempt, outcome, line, rung, seconds: secondsOf(result) })
         if (followUp.state !== 'calling') continue
-        const next = afterAttempt(this.#plan(), followUp, { by }, outcome, now)
+        const next = afterAttempt(this.#plan(), followUp, { by, calledSince: since.has(followupId) }, outcome, now)
         becomes.push({ is: { ...followUp, ...next.set, state: from(next.happening).to }, next, attempt, outcome })
       }
       const moved = await leaveCalling(db, kind, becomes.map(({ is }) => is))
       for (const { is, next: { happening, who }, attempt, outcome } of becomes) if (moved.has(is.id)) tell(is, who, happening, { attempt, outcome, why: is.why })
+      await this.#settleOthers(db, tell, settling.map(row => ({ ...row, result: resultFor(row), followUp: followUps.get(row.followupId)! })), now)
     })
+  }
+
+  /** What a callback has settled besides its own follow-up: others of the citizen's, as a call of theirs would have. Nobody is rung again for what was just said. */
+  async #settleOthers(db: Db, tell: Tell, talks: readonly { followUp: FollowUp, attempt: number, agency: string, result: Result }[], now: number) {
+    if (talks.length === 0) return
+    const { kind } = this.#records
+    const open = Map.groupBy(await db.selectFrom('followups').selectAll().where('cli', 'in', anyOf(kind, numbersOf(talks.map(({ followUp }) => followUp)))).where('endedAt', 'is', null).execute(), ({ cli }) => cli)
+    const others = talks.flatMap(({ followUp, attempt, agency, result }) =>
+      this.#settledBy({ agency, passed: new Set([agency, followUp.agency]) }, open.get(followUp.cli) ?? [])
+        .filter(one => one.id !== followUp.id && one.arrivedAt <= (result.joinedAt ?? result.endedAt ?? now))
+        .map(other => ({ other, callId: attemptId(followUp.id, attempt), outcome: result.outcome })))
+    const since = await calledSince(db, kind, others.map(({ other, callId }) => ({ followUp: other.id, callId })))
+    for (const { other, callId, outcome } of others) {
+      if (since.has(other.id)) continue
+      if (outcome === 'spoken') await move(db, tell, other, 'spoke', { why: 'already-spoken-with', endedAt: now, endedBy: `call ${callId}` }, 'citizen', { callId })
+      else await move(db, tell, other, 'closed', { why: outcome, endedAt: now, endedBy: 'citizen' }, 'citizen', { callId })
+    }
   }
 
   /** Those whose deadline is over go to the next one of the plan's `escalate`; they are a person's then. How many. */
@@ -395,13 +420,19 @@ async function whoAreOwed(db: Db, kind: StoreKind, callIds: string[]): Promise<s
   return rows.map(({ callId }) => callId)
 }
 
-/** Of these, those whose first call the ledger tells of after it has told that `callId` was connected: by their times it may be before, where the clock was put back. */
-async function calledSince(db: Db, kind: StoreKind, callId: string, followUps: readonly FollowUp[]): Promise<Set<string>> {
-  if (followUps.length === 0) return new Set()
-  const { connected } = await db.selectFrom('steps').select(({ fn }) => fn.min('seq').as('connected')).where('callId', '=', callId).where('kind', '=', 'connected').executeTakeFirstOrThrow()
-  const first = await db.selectFrom('followupCalls').innerJoin('steps', 'steps.callId', 'followupCalls.callId').select('followupId').select(({ fn }) => fn.min('seq').as('seq'))
-    .where('followupId', 'in', anyOf(kind, followUps.map(({ id }) => id))).groupBy('followupId').execute()
-  return new Set(first.filter(({ seq }) => Number(seq) > Number(connected ?? Infinity)).map(({ followupId }) => followupId))
+/**
+ * Of these follow-ups (each with the talk that might settle it: a call's id), those whose citizen has called again since. The ledger's order tells it: by their
+ * times a call after the talk may be one before it, where the clock was put back.
+ */
+async function calledSince(db: Db, kind: StoreKind, talks: readonly { followUp: string, callId: string }[]): Promise<Set<string>> {
+  if (talks.length === 0) return new Set()
+  const heard = await db.selectFrom('steps').select('callId').select(({ fn }) => fn.max('seq').as('seq'))
+    .where('callId', 'in', anyOf(kind, talks.map(({ callId }) => callId))).where('kind', 'in', ['connected', 'citizen-key']).groupBy('callId').execute()
+  const talked = new Map(heard.map(({ callId, seq }) => [callId, Number(seq)]))
+  const calls = await db.selectFrom('followupCalls').innerJoin('steps', 'steps.callId', 'followupCalls.callId').select('followupId').select(({ fn }) => fn.min('seq').as('seq'))
+    .where('followupId', 'in', anyOf(kind, talks.map(({ followUp }) => followUp))).groupBy(['followupId', 'followupCalls.callId']).execute()
+  const called = Map.groupBy(calls, ({ followupId }) => followupId)
+  return new Set(talks.filter(({ followUp, callId }) => called.get(followUp)?.some(({ seq }) => Number(seq) > (talked.get(callId) ?? Infinity))).map(({ followUp }) => followUp))
 }
 
 async function hasCalled(db: Db, cli: string): Promise<boolean> {
@@ -420,6 +451,9 @@ const counts = ({ or, eb }: ExpressionBuilder<Tables, 'attempts'>) => or([eb('ou
 
 /** How long the two talked; null: they did not, or the clock was put back meanwhile. */
 const secondsOf = ({ joinedAt, endedAt }: Result) => joinedAt === null || endedAt === null || endedAt < joinedAt ? null : Math.round((endedAt - joinedAt) / 1000)
+
+/** What a citizen has said in one callback holds for all that they were owed by that agency. */
+const settles: readonly Outcome[] = ['spoken', 'not-needed']
 
 const numbersOf = (all: readonly { cli: string | null }[]) => [...new Set(all.flatMap(({ cli }) => cli ?? []))]
 

@@ -10,14 +10,15 @@ const soon = 5_000
 
 export interface Next { happening: Happening, set: Partial<FollowUp>, who: string }
 
-/** @param now Unix ms */
-export function afterAttempt(plan: Plan, followUp: FollowUp, { by }: Pick<Attempt, 'by'>, outcome: Outcome, now: number): Next {
+/** @param calledSince whether the citizen has called again, in vain, after they had said what came of the attempt; @param now Unix ms */
+export function afterAttempt(plan: Plan, followUp: FollowUp, { by, calledSince = false }: Pick<Attempt, 'by'> & { calledSince?: boolean }, outcome: Outcome, now: number): Next {
   const policy = policyOf(plan, followUp.agency, followUp.kind)
   const person = (why: string, set: Partial<FollowUp> = {}, who = 'policy'): Next => ({ happening: 'handed', set: { why, list: deskOf(plan), priority: policy.priority, ...set }, who })
   const again = (wait: number, set: Partial<FollowUp> = {}): Next =>
     ({ happening: 'again', set: { dueAt: nextHour(plan, policy.hours, now + wait), priority: policy.priority, ...set }, who: 'policy' })
   const pause = (failures: number) => policy.spacing[Math.min(failures, policy.spacing.length) - 1]!
 
+  if (calledSince) return again(policy.delay, { why: 'called-again', tried: 0, agencyFailed: 0 })
   switch (outcome) {
     case 'spoken': return { happening: 'spoke', set: { why: 'spoken', endedAt: now, endedBy: by === 'policy' ? 'callback' : by }, who: by }
     case 'not-needed': return { happening: 'closed', set: { why: 'not-needed', endedAt: now, endedBy: 'citizen' }, who: 'citizen' }

@@ -65,11 +65,11 @@ export async function beginAttempts(db: Db, kind: StoreKind, attempts: readonly 
 export type AttemptEnd = AttemptKey & Pick<Attempt, 'outcome' | 'line' | 'joinedAt'>
 
 /** Ends attempts that have not ended: only those, and says which. */
-export async function endAttempts(db: Db, kind: StoreKind, ends: readonly AttemptEnd[], now: number): Promise<Pick<Attempt, 'followupId' | 'attempt' | 'by'>[]> {
+export async function endAttempts(db: Db, kind: StoreKind, ends: readonly AttemptEnd[], now: number): Promise<Pick<Attempt, 'followupId' | 'attempt' | 'by' | 'agency'>[]> {
   const values = ends.map(({ followUp, attempt, outcome, line, joinedAt }) => [followUp, attempt, outcome, line, joinedAt])
-  const { rows } = await sql<Pick<Attempt, 'followupId' | 'attempt' | 'by'>>`update attempts set state = 'ended', ended_at = ${now}, outcome = value->>2, line = value->>3, joined_at = cast(value->>4 as bigint)
+  const { rows } = await sql<Pick<Attempt, 'followupId' | 'attempt' | 'by' | 'agency'>>`update attempts set state = 'ended', ended_at = ${now}, outcome = value->>2, line = value->>3, joined_at = cast(value->>4 as bigint)
     from ${each(kind, values)}
-    where state <> 'ended' and followup_id = value->>0 and attempt = cast(value->>1 as integer) returning followup_id, attempt, by`.execute(db)
+    where state <> 'ended' and followup_id = value->>0 and attempt = cast(value->>1 as integer) returning followup_id, attempt, by, agency`.execute(db)
   return rows
 }
 

@@ -37,7 +37,7 @@ export interface ListQuery {
 const missed: readonly Disposition[] = ['abandoned', 'unanswered', 'failed', 'callback']
 /** The two were cut off: by us (Asterisk died), or since the caller's sound stopped, and with it perhaps their telephone. They are owed a call, too. */
 const cutOffBy: readonly (Owner | null)[] = ['us', 'carrier']
-const cutOff = ({ disposition, endedBy }: StoredCall) => disposition === 'answered' && cutOffBy.includes(endedBy)
+export const cutOff = ({ disposition, endedBy }: StoredCall) => disposition === 'answered' && cutOffBy.includes(endedBy)
 
 /** Calls and steps that share a transaction's time: one writer after the other, so that none refolds on half the steps. */
 const writersLock = 112

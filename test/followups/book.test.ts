@@ -1,7 +1,7 @@
 /** The book of follow-ups, on both stores. */
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import type { Outcome, Result } from '../../src/followups/attempt.ts'
-import { Book, NotNow, type Changed } from '../../src/followups/book.ts'
+import { Book, NotNow, type Changed, type Claim } from '../../src/followups/book.ts'
 import type { Step } from '../../src/calls/story.ts'
 import type { Plan } from '../../src/plan/plan.ts'
 import { Metrics } from '../../src/http/metrics.ts'
@@ -177,6 +177,24 @@ describe.each([['sqlite', onSqlite], ['postgresql', onPostgres]])('the book on %
       await takeAll()
       expect(await only()).toMatchObject({ state: 'open' })
     })
+    test('who called again after the talk, in vain, is owed that call, though all of it is learned of at once', async () => {
+      await misses('a')
+      await records.append([...aCall('b', { cli: citizen(12), at: minute, ends: 'answered' }), ...missedCall('c', { at: 5 * minute })])
+      await takeAll(now + 6 * minute)
+      const followUp = await only()
+      expect(followUp).toMatchObject({ state: 'open' })
+      expect((await book.get(followUp.id))!.calls.toSorted()).toEqual(['a', 'c'])
+      await reaches('d', { at: 7 * minute })
+      expect(await only()).toMatchObject({ state: 'done', endedBy: 'call d' })
+    })
+    test.each(['us', 'carrier'] as const)('who was cut off (by %s) was not spoken with', async by => {
+      const talk = aCall('b', { cli: citizen(12), at: minute, ends: 'answered' }).map(step => step.kind === 'hangup' ? { ...step, facts: { by, q850: 41 } } as Step : step)
+      await records.append([...missedCall('a'), ...talk])
+      await takeAll(now + 2 * minute)
+      const followUp = await only()
+      expect(followUp).toMatchObject({ state: 'open' })
+      expect((await book.get(followUp.id))!.calls.toSorted()).toEqual(['a', 'b'])
+    })
     test('a claim that has not begun is then not begun any more', async () => {
       await misses('a')
       const [claimed] = await claim()
@@ -347,6 +365,50 @@ describe.each([['sqlite', onSqlite], ['postgresql', onPostgres]])('the book on %
       await claim(now, { allowance: 1 })
       await book.act((await all())[1]!.id, 'dewi', () => ({ happening: 'closed', what: 'closed', set: { why: 'a prank' } }), now)
       expect(await book.escalate(missedAt + 60 * minute)).toBe(0)
+    })
+  })
+
+  describe('what a callback has settled', () => {
+    const hour = 60 * minute
+    /** A callback of this number's first follow-up is under way, the agency and the citizen have been joined, and this was said by key. */
+    const talks = async (key: '1' | '3' = '1') => {
+      const [{ followUp: { id }, attempt }] = await claim(now + hour, { allowance: 1 }) as [Claim]
+      await book.begin({ followUp: id, attempt }, now + hour)
+      const seen = (n: number) => ({ callId: `followup-${id}-${attempt}`, key: `${n}`, at: now + hour + n, witness: 'ledger' }) as const
+      await records.append([
+        { ...seen(1), kind: 'connected', facts: { agency: 'bpbd', line: 'bpbd-1' } }, { ...seen(2), kind: 'connected', facts: { agency: 'citizen', line: 'citizen' } },
+        { ...seen(3), kind: 'citizen-key', facts: { key } }
+      ])
+      return { followUp: id, attempt }
+    }
+    const settle = (attempt: { followUp: string, attempt: number }, outcome: Outcome = 'spoken') =>
+      book.settle([{ ...attempt, result: { ...result(outcome), joinedAt: now + hour + 2, endedAt: now + hour + 5 } }], now + hour + 10)
+    const states = async () => (await all()).map(({ agency, state, why }) => [agency, state, why])
+
+    test('who called again while the talk was not written down yet is owed that call', async () => {
+      await misses('a')
+      const attempt = await talks()
+      await records.append(missedCall('b', { at: 10 * minute }))          // its clock is behind: the ledger's order tells
+      await takeAll(now + hour)
+      await settle(attempt)
+      expect(await only()).toMatchObject({ state: 'open', why: 'called-again', tried: 0 })
+      expect(await words(attempt.followUp)).toEqual(['opened', 'begins', 'called-again', 'attempt-ended', 'again'])
+    })
+    test.each([['spoken', '1', 'done', 'already-spoken-with'], ['not-needed', '3', 'closed', 'not-needed']] as const)('%s holds for all that they were owed by this agency, and by none', async (outcome, key, state, why) => {
+      await misses('a')
+      await misses('b', { at: 40 * minute })
+      await misses('c', { at: 41 * minute, agency: 'posko' })
+      await misses('d', { at: 42 * minute, cli: citizen(13) })
+      await settle(await talks(key), outcome)
+      expect(await states()).toEqual([['bpbd', state, outcome], ['bpbd', state, why], ['posko', 'open', 'unanswered'], ['bpbd', 'open', expect.any(String)]])
+    })
+    test('but not for a call that came after it', async () => {
+      await misses('a')
+      const attempt = await talks()
+      await records.append(missedCall('b', { at: 50 * minute }))
+      await takeAll(now + hour)
+      await settle(attempt)
+      expect(await states()).toEqual([['bpbd', 'done', 'spoken'], ['bpbd', 'open', expect.any(String)]])
     })
   })
 

@@ -46,6 +46,13 @@ describe('after an attempt of the policy\'s', () => {
   })
 })
 
+test('who has called again since, in vain, is owed another', () => {
+  for (const outcome of ['spoken', 'not-needed'] as const) {
+    expect(afterAttempt(plan, followUp({ tried: 2, agencyFailed: 1 }), { by: 'policy', calledSince: true }, outcome, now))
+      .toEqual({ happening: 'again', set: { dueAt: now + 20_000, why: 'called-again', priority: 3, tried: 0, agencyFailed: 0 }, who: 'policy' })
+  }
+})
+
 test('whoever asked for this one call decides what is next', () => {
   for (const outcome of ['busy', 'no-answer', 'silent', 'agency-unreached', 'cut-off', 'void'] as const) {
     expect(after(outcome, { priority: 0 }, 'dewi')).toMatchObject({ happening: 'handed', set: { why: outcome, priority: 3 } })

@@ -59,7 +59,7 @@ test('who calls finds a place that no callback has, wherever the agency has more
   for (let n = 0; n < 4; n++) await missed(n)
   await look()
   expect(rings).toHaveLength(2)
-  for (let n = 4; n < 6; n++) await missed(n, 'kantor')                // which has a single place
+  for (let n = 4; n < 6; n++) await missed(n, 'posko')                 // which has a single place
   await look()
   expect(rings).toHaveLength(3)
 })
