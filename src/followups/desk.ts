@@ -1,6 +1,7 @@
 /** What people do with a follow-up: each makes an `Act` of it, or throws `NotNow` with a sentence for them. */
 import { NotNow, type Act } from './book.ts'
 import type { Plan } from '../plan/plan.ts'
+import { mayBeRungBack } from '../plan/telephone.ts'
 import type { FollowUp } from '../records/follow-up.ts'
 
 /** After this long without an end, a claim is shown as stale, ms. */
@@ -32,7 +33,7 @@ export const callNow = (plan: Plan, who: string, agency: string | undefined, now
   ongoing(followUp)
   if (followUp.state === 'calling') throw new NotNow('an attempt is under way')
   if (followUp.claimedBy !== null && followUp.claimedBy !== who) throw new NotNow(`${followUp.claimedBy} has it: take it over first, with a reason`)
-  if (followUp.cli === null || followUp.why === 'no-number') throw new NotNow('there is no number that can be rung back')
+  if (followUp.cli === null || !mayBeRungBack(followUp.cli)) throw new NotNow('there is no number that can be rung back')
   if (plan.followups.outbound.channels === 0) throw new NotNow('the plan has nobody rung back (followups.outbound.channels is 0)')
   if (agency !== undefined && plan.nodes.get(agency)?.kind !== 'agency') throw new NotNow(`the plan has no agency "${agency}"`)
   return { happening: 'call-now', what: 'call-now', set: { dueAt: now, priority: 0, claimedBy: who, claimedAt: now, why: 'call-now', ...agency === undefined ? {} : { rings: agency } }, facts: agency === undefined ? {} : { agency } }

@@ -3,6 +3,8 @@ import { move, type Book } from './book.ts'
 import { e164 } from '../calls/tell.ts'
 import { deskOf, outboundTrunk } from '../plan/follow-up-policy.ts'
 import type { Plan } from '../plan/plan.ts'
+import { mayBeRungBack } from '../plan/telephone.ts'
+import type { MessageState } from '../records/message.ts'
 import { text as storable } from '../records/tables.ts'
 
 export interface Reply {
@@ -14,6 +16,9 @@ export interface Reply {
 }
 
 export type Meaning = 'need-help' | 'mistake' | 'cannot-speak' | 'words'
+
+/** States of messages that the citizen may have got. */
+const reached: readonly MessageState[] = ['sending', 'sent', 'recorded', 'delivered']
 
 /** The most of an answer that is kept. */
 const longest = 500
@@ -28,7 +33,8 @@ export function meaningOf(text: string): Meaning {
 export const readable = (text: string) => storable(text).replace(/[\p{C}\p{Z}\s]+/gu, ' ').trim().slice(0, longest).toWellFormed()
 
 /**
- * Does what the answer asks for, once. Its follow-up is the one whose message this number got last, else its newest.
+ * Does what the answer asks for, once. It is about the follow-up whose message this number got last; where that one has ended (or this number got none), it is about
+ * the newest, but then closes nothing.
  * Undefined: no follow-up of this number is open, and nothing of the answer is kept.
  */
 export async function takeReply(book: Book, plan: Plan, { id, from, text }: Reply, now: number): Promise<{ followUp: string, meaning: Meaning } | undefined> {
@@ -39,8 +45,9 @@ export async function takeReply(book: Book, plan: Plan, { id, from, text }: Repl
     if (known) return { followUp: known.followupId, meaning: known.meaning as Meaning }
     const open = await db.selectFrom('followups').selectAll().where('cli', '=', cli).where('endedAt', 'is', null).orderBy('arrivedAt', 'desc').execute()
     if (open.length === 0) return undefined
-    const last = await db.selectFrom('messages').select('followupId').where('followupId', 'in', open.map(one => one.id)).where('claimedAt', 'is not', null).orderBy('claimedAt', 'desc').limit(1).executeTakeFirst()
-    const followUp = open.find(one => one.id === last?.followupId) ?? open[0]!
+    const last = await db.selectFrom('messages').select('followupId').where('cli', '=', cli).where('state', 'in', reached).where('claimedAt', 'is not', null).orderBy('claimedAt', 'desc').limit(1).executeTakeFirst()
+    const meant = open.find(one => one.id === last?.followupId)
+    const followUp = meant ?? open[0]!
     const meaning = meaningOf(text)
     await db.insertInto('replies').values({ id: storable(id), followupId: followUp.id, at: now, meaning }).execute()
     await tell(followUp, 'citizen', 'replied', { meaning, ...meaning === 'words' ? { text: readable(text) } : {} })
@@ -48,15 +55,17 @@ export async function takeReply(book: Book, plan: Plan, { id, from, text }: Repl
     const first = { priority: 0 }
     const person = (why: string) => move(db, tell, followUp, 'handed', { ...first, why, list: deskOf(plan) }, 'citizen')
     switch (meaning) {
-      case 'mistake': await move(db, tell, followUp, 'closed', { why: 'mistake', endedAt: now, endedBy: 'citizen' }, 'citizen'); break
+      case 'mistake':
+        if (meant) await move(db, tell, followUp, 'closed', { why: 'mistake', endedAt: now, endedBy: 'citizen' }, 'citizen')
+        break                                              // else it was said of another call: this one goes on
       case 'cannot-speak': await person('cannot-speak'); break
       case 'words': await person('replied'); break
       case 'need-help': {
         const soon = { ...first, why: 'need-help', dueAt: now }
-        // A person who has taken it in hand sees it on top; where nobody has, it is rung at once.
-        const rung = outboundTrunk(plan) !== undefined && (followUp.state === 'open' || followUp.claimedBy === null)
-        if (rung && await move(db, tell, followUp, 'call-now', soon, 'citizen')) break
-        await db.updateTable('followups').set(soon).where('id', '=', followUp.id).execute()
+        // A person who has taken it in hand sees it on top, as whoever looks at one that cannot be rung; where nobody has, it is rung at once.
+        const mayRing = outboundTrunk(plan) !== undefined && mayBeRungBack(cli)
+        if (mayRing && (followUp.state === 'open' || followUp.claimedBy === null) && await move(db, tell, followUp, 'call-now', soon, 'citizen')) break
+        await db.updateTable('followups').set(mayRing ? soon : { ...first, why: 'need-help' }).where('id', '=', followUp.id).execute()
         await tell({ ...followUp, ...soon }, 'citizen', 'hurried', { why: soon.why })
       }
     }

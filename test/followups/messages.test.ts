@@ -149,6 +149,12 @@ describe('what citizens answer', () => {
 
   const reply = (text: string, id = text, from = '07215550112') => takeReply(it.book, it.plan, { id, from, text }, Date.now())
   const now = async (id: string) => (await it.book.get(id))!.followUp
+  /** The message that is due is sent. */
+  const told = async () => {
+    const messages = messagesBy(recorder)
+    await messages.look(Date.now())
+    await messages.send(queued.at(-1)!)
+  }
 
   test('1: due now, and before others', async () => {
     const { id } = await it.missed('c1')
@@ -160,8 +166,36 @@ describe('what citizens answer', () => {
     expect(await now(id)).toMatchObject({ state: 'open', priority: 0 })
   })
 
+  test('1, while it is being rung: the next try is as much in a hurry', async () => {
+    const { id } = await it.missed('c1')
+    const [claim] = await it.book.claim(Date.now() + 3_600_000, { allowance: 9, free: new Map([['bpbd', 9]]), busy: new Set() })
+    await it.book.begin({ followUp: id, attempt: claim!.attempt }, Date.now())
+    await reply('1')
+    const now_ = Date.now()
+    await it.book.settle([{ followUp: id, attempt: 1, result: { outcome: 'agency-unreached', rung: false, line: null, joinedAt: null, endedAt: now_ } }], now_)
+    expect(await now(id)).toMatchObject({ state: 'open', priority: 0, dueAt: now_ + 30_000 })
+  })
+
+  test('1, of a number that cannot be rung: on top of a person\'s list, and nobody tries to ring it', async () => {
+    const { id } = await it.missed('c1', { cli: '+14155550112' })
+    expect(await now(id)).toMatchObject({ state: 'person', why: 'no-number' })
+    await reply('1', 'abroad', '+14155550112')
+    expect(await now(id)).toMatchObject({ state: 'person', priority: 0, why: 'need-help' })
+  })
+
+  test('2, said of a call that is settled: what is owed since goes on', async () => {
+    const first = await it.missed('c1')
+    await told()
+    await it.book.act(first.id, 'dewi', () => ({ happening: 'closed', what: 'closed', set: { why: 'a prank' } }), Date.now())
+    const second = await it.missed('c2')
+    expect(await reply('2')).toEqual({ followUp: second.id, meaning: 'mistake' })
+    expect(await now(second.id)).toMatchObject({ state: 'open', why: 'unanswered' })
+    expect(await words(second.id)).toContain('replied')
+  })
+
   test('2: closed by the citizen; 3 and words: a person', async () => {
     const { id } = await it.missed('c1')
+    await told()
     await reply('3')
     expect(await now(id)).toMatchObject({ state: 'person', why: 'cannot-speak', list: 'posko' })
     await reply('Tolong\u0000 \u202eapi\r\nX: y ' + 'x'.repeat(2_000), 'words')

@@ -53,6 +53,20 @@ test('who has called again since, in vain, is owed another', () => {
   }
 })
 
+describe('who has asked for help by a message', () => {
+  test('is tried again soon, before others, also at night, and is a person\'s after two tries', () => {
+    const office = planWith('{ policy: { spacing: [5 min], hours: kantor } }', 'hours:\n  kantor:\n    - { days: [mon, tue, wed, thu, fri, sat, sun], from: 08:00, to: 16:00 }\n')
+    const evening = Date.UTC(2026, 0, 31, 12)
+    for (const [outcome, count] of [['agency-unreached', 'agencyFailed'], ['no-answer', 'tried']] as const) {
+      expect(afterAttempt(office, followUp({ priority: 0 }), { by: 'policy' }, outcome, evening)).toMatchObject({ happening: 'again', set: { dueAt: evening + 30_000, priority: 0, [count]: 1 } })
+      expect(afterAttempt(office, followUp({ priority: 0, [count]: 1 }), { by: 'policy' }, outcome, evening)).toMatchObject({ happening: 'handed', set: { priority: 0, list: 'posko', [count]: 2 } })
+    }
+  })
+  test('unless they say later', () => {
+    expect(after('later', { priority: 0 })).toMatchObject({ happening: 'again', set: { dueAt: now + 40 * minute, priority: 3 } })
+  })
+})
+
 test('whoever asked for this one call decides what is next', () => {
   for (const outcome of ['busy', 'no-answer', 'silent', 'agency-unreached', 'cut-off', 'void'] as const) {
     expect(after(outcome, { priority: 0 }, 'dewi')).toMatchObject({ happening: 'handed', set: { why: outcome, priority: 3 } })
