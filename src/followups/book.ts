@@ -10,8 +10,8 @@ import { agencyIn, closed, followUpOf, make, openingFor, type MissedCall, type R
 import { afterAttempt, type Next } from './next.ts'
 import { figures, page, whole, type FollowUpQuery } from './reading.ts'
 import { from, type Happening } from './states.ts'
-import { deskOf } from '../plan/follow-up-policy.ts'
-import type { Plan } from '../plan/plan.ts'
+import { asleep, deskOf } from '../plan/follow-up-policy.ts'
+import { agencies, type Plan } from '../plan/plan.ts'
 import { noSwitches, type Switches } from '../plan/switches.ts'
 import type { Attempt, FollowUp, FollowUpEvent } from '../records/follow-up.ts'
 import { anyOf, beginAttempts, claimAttempts, endAttempts, leaveCalling, storeEvents, storeFollowUps, storeLinks, type AttemptKey } from '../records/bulk-followups.ts'
@@ -38,6 +38,8 @@ export class Book {
   /** Attempts that are about to begin. */
   readonly #waiting: { attempt: AttemptKey, now: number, done: PromiseWithResolvers<FollowUp | undefined> }[] = []
   #beginning = false
+  /** Whom nobody is rung for in this minute. */
+  #asleep: { plan?: Plan, minute?: number, them: ReturnType<typeof asleep> } = { them: [] }
   readonly #told = new EventEmitter<{ changed: [Changed] }>().setMaxListeners(0)
 
   /** @param switches what admins have set by hand; nothing if left out */
@@ -165,6 +167,7 @@ export class Book {
       const { made } = await db.selectFrom('attempts').select(({ fn }) => fn.countAll<number>().as('made')).where('begunAt', '>', hourAgo).where(counts).executeTakeFirstOrThrow()
       const left = Math.min(allowance, cityHourly - Number(made))
       if (left <= 0) return []
+      await this.#putOff(db, now)
       const due = await firstDue(db, kind, now, free, left, busy)
       const taken = new Set<string>()
       const numbers = anyOf(kind, numbersOf(due))
@@ -181,7 +184,7 @@ export class Book {
           continue
         }
         const by = claimedBy !== null && priority === 0 ? claimedBy : 'policy'
-        attempts.push({ of, followupId: id, attempt: attempt + 1, state: 'claimed', agency: rings, cli: cli!, by, madeAt: now, begunAt: null, endedAt: null, outcome: null, line: null, joinedAt: null })
+        attempts.push({ of, followupId: id, attempt: attempt + 1, state: 'claimed', agency: rings, cli: cli!, by, madeAt: now, begunAt: null, endedAt: null, outcome: null, rung: null, line: null, joinedAt: null })
         taken.add(cli!)
       }
       const moved = await claimAttempts(db, kind, attempts)
@@ -190,6 +193,17 @@ export class Book {
       for (const { of, attempt, by } of claimed) tell({ ...of, state: to, attempt }, by, 'begins', { attempt, why: of.why })
       return claimed.map(({ of, attempt }) => ({ followUp: of, attempt }))
     })
+  }
+
+  /** It has become an hour at which the policy has nobody rung: what is due waits for the next. What somebody has asked for now does not. */
+  async #putOff(db: Db, now: number) {
+    const plan = this.#plan()
+    const minute = Math.floor(now / 60_000)
+    if (this.#asleep.plan !== plan || this.#asleep.minute !== minute) this.#asleep = { plan, minute, them: asleep(plan, now) }
+    for (const { agency, kinds, until } of this.#asleep.them) {
+      await db.updateTable('followups').set({ dueAt: until }).where('state', '=', 'open').where('dueAt', '<=', now).where('priority', '>', 0).where('kind', 'in', kinds)
+        .where(({ eb, or }) => agency === null ? or([eb('agency', 'is', null), eb('agency', 'not in', anyOf(this.#records.kind, agencies(plan).map(({ id }) => id)))]) : eb('agency', '=', agency)).execute()
+    }
   }
 
   /** How many attempts have not ended, by the agency whose lines they are for. */
@@ -256,9 +270,9 @@ export class Book {
       if (begun.length === 0) return new Map()
       const followUps = await byId(db, kind, begun.map(({ followUp }) => followUp))
       // Spoken with, or closed, since it was claimed.
-      const idle = begun.filter(({ followUp }) => followUps.get(followUp)!.state !== 'calling')
-      if (idle.length > 0) await endAttempts(db, kind, idle.map(key => ({ ...key, outcome: 'void', line: null, joinedAt: null })), now)
-      return new Map(begun.filter(key => !idle.includes(key)).map(({ followUp, attempt }) => [attemptId(followUp, attempt), followUps.get(followUp)!]))
+      const needless = begun.filter(({ followUp }) => followUps.get(followUp)!.state !== 'calling')
+      if (needless.length > 0) await endAttempts(db, kind, needless.map(key => ({ ...key, outcome: 'void', rung: 0, line: null, joinedAt: null })), now)
+      return new Map(begun.filter(key => !needless.includes(key)).map(({ followUp, attempt }) => [attemptId(followUp, attempt), followUps.get(followUp)!]))
     })
   }
 
@@ -268,7 +282,7 @@ export class Book {
     const { kind } = this.#records
     await this.#change(async (db, tell) => {
       const results = new Map(ended.map(({ followUp, attempt, result }) => [attemptId(followUp, attempt), result]))
-      const rows = await endAttempts(db, kind, ended.map(({ followUp, attempt, result: { outcome, line, joinedAt } }) => ({ followUp, attempt, outcome, line, joinedAt })), now)
+      const rows = await endAttempts(db, kind, ended.map(({ followUp, attempt, result: { outcome, line, joinedAt, rung } }) => ({ followUp, attempt, outcome, line, joinedAt, rung: rung || !idle.includes(outcome) ? 1 : 0 })), now)
       const followUps = await byId(db, kind, rows.map(({ followupId }) => followupId))
       const resultFor = ({ followupId, attempt }: { followupId: string, attempt: number }) => results.get(attemptId(followupId, attempt))!
       const settling = rows.filter(row => settles.includes(resultFor(row).outcome))
@@ -307,12 +321,21 @@ export class Book {
     }
   }
 
-  /** Those whose deadline is over go to the next one of the plan's `escalate`; they are a person's then. How many. */
+  /**
+   * Those whose deadline is over go to the next one of the plan's `escalate`; they are a person's then. So are those that somebody has asked to be rung now, and
+   * that are not. How many.
+   */
   async escalate(now: number): Promise<number> {
     const plan = this.#plan()
+    const desk = deskOf(plan)
     const steps = plan.followups.escalate ?? []
+    const names = anyOf(this.#records.kind, agencies(plan).map(({ id }) => id))
     return this.#change(async (db, tell) => {
-      let moved = 0
+      const unrung = await db.selectFrom('followups').selectAll().where('state', '=', 'open').where('rings', 'in', names).where('priority', '=', 0).where('dueAt', '<=', now - atOnce).limit(200).execute()
+      const unbegun = (await unbegunOf(db)).filter(({ madeAt, deadlineAt, escalated }) =>
+        Math.abs(now - madeAt) >= atOnce || Math.abs(now - madeAt) >= soonBegun && escalated === 0 && deadlineAt <= now)
+      for (const followUp of unrung) await move(db, tell, followUp, 'handed', { why: 'not-rung', list: desk }, 'policy', { waited: now - followUp.dueAt })
+      let moved = unrung.length + await this.#takeBack(db, tell, unbegun, 'not-rung', now)
       // 0: the deadline itself; then one step of the plan after the other. Those who wait for their next step hold up nobody's first.
       for (const gone of [0, ...steps.keys().map(index => index + 1)]) {
         const step = steps[gone - 1]
@@ -320,12 +343,49 @@ export class Book {
         const overdue = await db.selectFrom('followups').selectAll().where('endedAt', 'is', null).where('escalated', '=', gone).where('deadlineAt', '<=', since)
           .where('state', '<>', 'calling').orderBy('deadlineAt').limit(200).execute()
         for (const followUp of overdue) {
-          const list = step?.to ?? (followUp.state === 'open' ? deskOf(plan) : followUp.list)
+          const list = step?.to ?? (followUp.state === 'open' ? desk : followUp.list)
           await move(db, tell, followUp, 'handed', { why: 'overdue', list, escalated: gone + 1 }, 'policy', { overdue: now - followUp.deadlineAt, to: list })
           moved++
         }
       }
       return moved
+    })
+  }
+
+  /** Attempts that are claimed and have not begun (as Redis is away, say) do not begin any more; their follow-ups are a person's. How many. */
+  async #takeBack(db: Db, tell: Tell, unbegun: readonly Unbegun[], why: string, now: number): Promise<number> {
+    if (unbegun.length === 0) return 0
+    const { kind } = this.#records
+    await endAttempts(db, kind, unbegun.map(({ followupId, attempt }) => ({ followUp: followupId, attempt, outcome: 'void', rung: 0, line: null, joinedAt: null })), now)
+    const followUps = await byId(db, kind, unbegun.map(({ followupId }) => followupId))
+    for (const { followupId, attempt } of unbegun) await move(db, tell, followUps.get(followupId)!, 'handed', { why, list: deskOf(this.#plan()) }, 'policy', { attempt })
+    return unbegun.length
+  }
+
+  /** The plan has nobody rung: what waits for it is a person's, some hundreds at a time. How many. */
+  async handAll(now: number): Promise<number> {
+    return this.#change(async (db, tell) => {
+      const open = await db.selectFrom('followups').selectAll().where('state', '=', 'open').orderBy('dueAt').limit(200).execute()
+      for (const followUp of open) await move(db, tell, followUp, 'handed', { why: 'by-policy', list: deskOf(this.#plan()) }, 'policy')
+      return open.length + await this.#takeBack(db, tell, await unbegunOf(db), 'by-policy', now)
+    })
+  }
+
+  /** The plan has changed: whose agency it has no more is rung by the desk's lines, and stands on its list. How many. */
+  async followPlan(): Promise<number> {
+    const plan = this.#plan()
+    const desk = deskOf(plan)
+    const ids = agencies(plan).map(({ id }) => id)
+    const names = anyOf(this.#records.kind, ids)
+    const is = (agency: string) => ids.includes(agency) ? agency : desk
+    return this.#change(async (db, tell) => {
+      const lost = await db.selectFrom('followups').selectAll().where('endedAt', 'is', null).where(({ or, eb }) => or([eb('rings', 'not in', names), eb('list', 'not in', names)])).limit(500).execute()
+      for (const followUp of lost) {
+        const set = { rings: is(followUp.rings), list: is(followUp.list) }
+        await db.updateTable('followups').set(set).where('id', '=', followUp.id).execute()
+        tell({ ...followUp, ...set }, 'policy', 'agency-gone', { rings: followUp.rings, list: followUp.list, to: desk })
+      }
+      return lost.length
     })
   }
 
@@ -435,6 +495,14 @@ async function calledSince(db: Db, kind: StoreKind, talks: readonly { followUp: 
   return new Set(talks.filter(({ followUp, callId }) => called.get(followUp)?.some(({ seq }) => Number(seq) > (talked.get(callId) ?? Infinity))).map(({ followUp }) => followUp))
 }
 
+interface Unbegun extends Pick<Attempt, 'followupId' | 'attempt' | 'madeAt'>, Pick<FollowUp, 'deadlineAt' | 'escalated'> {}
+
+/** Attempts that are claimed and have not begun. */
+async function unbegunOf(db: Db): Promise<Unbegun[]> {
+  return db.selectFrom('attempts').innerJoin('followups', 'followups.id', 'attempts.followupId').select(['followupId', 'attempts.attempt', 'attempts.madeAt', 'deadlineAt', 'escalated'])
+    .where('attempts.state', '=', 'claimed').where('attempts.state', '<>', 'ended').limit(200).execute()
+}
+
 async function hasCalled(db: Db, cli: string): Promise<boolean> {
   return await db.selectFrom('calls').select('callId').where('cli', '=', cli).limit(1).executeTakeFirst() !== undefined
 }
@@ -446,8 +514,11 @@ async function byId(db: Kysely<Tables>, kind: StoreKind, ids: readonly string[])
 /** Whether a callback that was asked for has yet to begin, as the agency was closed at this call, too. */
 const waits = ({ kind, state, attempt, dueAt }: FollowUp, { arrivedAt, endedAt }: MissedCall) => kind === 'asked' && state === 'open' && attempt === 0 && dueAt > (endedAt ?? arrivedAt)
 
-/** Whose attempt gave way was not rung: it counts for no hour. */
-const counts = ({ or, eb }: ExpressionBuilder<Tables, 'attempts'>) => or([eb('outcome', 'is', null), eb('outcome', '<>', 'gave-way' satisfies Outcome)])
+/** Attempts that end so have rung nobody, unless the ledger says so; of others that cannot be known. */
+const idle: readonly Outcome[] = ['gave-way', 'agency-unreached', 'agency-left']
+
+/** What counts for the hour: whoever was rung, and who may have been. */
+const counts = ({ or, eb }: ExpressionBuilder<Tables, 'attempts'>) => or([eb('rung', 'is', null), eb('rung', '=', 1)])
 
 /** How long the two talked; null: they did not, or the clock was put back meanwhile. */
 const secondsOf = ({ joinedAt, endedAt }: Result) => joinedAt === null || endedAt === null || endedAt < joinedAt ? null : Math.round((endedAt - joinedAt) / 1000)
@@ -456,6 +527,11 @@ const secondsOf = ({ joinedAt, endedAt }: Result) => joinedAt === null || endedA
 const settles: readonly Outcome[] = ['spoken', 'not-needed']
 
 const numbersOf = (all: readonly { cli: string | null }[]) => [...new Set(all.flatMap(({ cli }) => cli ?? []))]
+
+/** What is to be rung now, and is not after so long, is a person's, ms. */
+const atOnce = 10 * 60_000
+/** A claim begins within some hundredths of a second; after this long it has not, ms. */
+const soonBegun = 5_000
 
 /** So many that are due at once are many. */
 const many = 1_000

@@ -37,6 +37,8 @@ export class Pacer {
   #queueing: Promise<void> | undefined
   #escalatedAt = 0
   #remindedAt = 0
+  /** The plan that the follow-ups have been brought into. */
+  #followed: Plan | undefined
   /** Those that were withdrawn, and whose end is not read yet. */
   #withdrawn = new Set<string>()
 
@@ -66,7 +68,13 @@ export class Pacer {
       this.#escalatedAt = now
       await book.escalate(now)
     }
-    if (!ready() || outboundTrunk(plan()) === undefined) return false
+    if (this.#followed !== plan()) {
+      const following = plan()
+      while (await book.followPlan() > 0 && !this.#rounds.closing.aborted);
+      this.#followed = following
+    }
+    if (outboundTrunk(plan()) === undefined) return (agenda.nextDue !== null || agenda.going) && await book.handAll(now) > 0
+    if (!ready()) return false
     if (Math.abs(now - this.#remindedAt) >= 1_000) {
       this.#remindedAt = now
       const stuck = await book.unbegun(now - forgotten, now + forgotten, most)

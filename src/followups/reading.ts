@@ -1,7 +1,7 @@
 /** The follow-ups as they are read: one whole, a page of them, and figures. */
-import type { Kysely } from 'kysely'
+import { sql, type Kysely } from 'kysely'
 import { fromCursor, toCursor } from '../records/cursor.ts'
-import type { Attempt, FollowUp, FollowUpEvent } from '../records/follow-up.ts'
+import { urgency, urgencyOf, type Attempt, type FollowUp, type FollowUpEvent } from '../records/follow-up.ts'
 import type { Tables } from '../records/tables.ts'
 
 type Db = Kysely<Tables>
@@ -29,10 +29,11 @@ export async function whole(db: Db, id: string): Promise<{ followUp: FollowUp, c
   return { followUp, attempts, calls: calls.map(({ callId }) => callId), history: history.map(event => ({ ...event, facts: JSON.parse(event.facts) as Record<string, unknown> })) }
 }
 
-/** A page of them: the most urgent first (by deadline), or the newest. Throws `BadCursor`. */
+/** A page of them: the most urgent first (whom somebody has asked to reach now, then by deadline), or the newest. Throws `BadCursor`. */
 export async function page(db: Db, { state, agency, list, kind, claimedBy, overdueAt, order, cursor, limit }: FollowUpQuery): Promise<{ followUps: FollowUp[], next: string | null }> {
-  const [column, way] = order === 'deadline' ? ['deadlineAt', 'asc'] as const : ['arrivedAt', 'desc'] as const
-  let query = db.selectFrom('followups').selectAll().orderBy(column, way).orderBy('id', way).limit(limit + 1)
+  const [place, of, way] = order === 'deadline' ? [urgency, urgencyOf, 'asc'] as const : [sql<number>`arrived_at`, ({ arrivedAt }: FollowUp) => arrivedAt, 'desc'] as const
+  let query = db.selectFrom('followups').selectAll().orderBy(place, way).orderBy('id', way).limit(limit + 1)
+  if (state?.every(one => one !== 'done' && one !== 'closed')) query = query.where('endedAt', 'is', null)          // by the index of these
   if (state !== undefined) query = query.where('state', 'in', state)
   if (agency !== undefined) query = query.where('agency', '=', agency)
   if (list !== undefined) query = query.where('list', '=', list)
@@ -41,12 +42,12 @@ export async function page(db: Db, { state, agency, list, kind, claimedBy, overd
   if (overdueAt !== undefined) query = query.where('endedAt', 'is', null).where('deadlineAt', '<=', overdueAt)
   if (cursor !== undefined) {
     const { arrivedAt: at, callId: id } = fromCursor(cursor)
-    query = query.where(({ eb, refTuple, tuple }) => eb(refTuple(column, 'id'), way === 'asc' ? '>' : '<', tuple(at, id)))
+    query = query.where(sql<boolean>`(${place}, id) ${sql.raw(way === 'asc' ? '>' : '<')} (${at}, ${id})`)
   }
   const found = await query.execute()
   const followUps = found.slice(0, limit)
   const last = followUps.at(-1)
-  return { followUps, next: found.length > limit && last ? toCursor({ arrivedAt: last[column], callId: last.id }) : null }
+  return { followUps, next: found.length > limit && last ? toCursor({ arrivedAt: of(last), callId: last.id }) : null }
 }
 
 /** How long ago a citizen called, in words of the metrics; the last is open to above. */

@@ -66,7 +66,7 @@ const Query = Type.Object({
   agency: Type.Optional(name('Only of this agency.')), list: Type.Optional(name('Only what stands on this list.')),
   kind: Type.Optional(words('Only this kind.', ...kinds)), claimedBy: Type.Optional(Type.String({ maxLength: 100, description: 'Only what this person has.' })),
   overdue: Type.Optional(Type.Boolean({ description: 'Only what is overdue.' })),
-  order: Type.Optional(words('Most urgent first (by deadline; so if left out), or newest first.', 'deadline', 'newest')),
+  order: Type.Optional(words('Most urgent first (who is to be reached now, then by deadline; so if left out), or newest first.', 'deadline', 'newest')),
   cursor: Type.Optional(Type.String({ maxLength: 2_000, pattern: '^[\\w-]+$', description: '`next` of the page before. Keep the other keys the same.' })),
   limit: Type.Integer({ minimum: 1, maximum: 200, default: 50 })
 }, { additionalProperties: false })

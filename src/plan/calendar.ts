@@ -46,16 +46,20 @@ export function nextOpening(plan: Plan, agency: AgencyNode, at: number, switches
 
 /** Every moment at which something could change: midnights, the ends of the day's periods and of those of its eve, and of a switch. */
 function moments(plan: Plan, agency: AgencyNode, from: number, to: number, { closed }: Switches): number[] {
-  const moments = new Set<number>()
   const shut = closed.get(agency.id)
-  if (shut) moments.add(shut.until)
-  const last = DateTime.fromMillis(to, { zone: plan.timezone })
-  let midnight = DateTime.fromMillis(from, { zone: plan.timezone }).startOf('day')
+  return edges(plan.timezone, date => dayOf(plan, agency, date).periods, from, to, shut ? [shut.until] : [])
+}
+
+/** The moments after `from` until `to` (Unix ms) at which a day's periods (in minutes since midnight) begin or end, midnights, and what else is told. */
+export function edges(timezone: string, periodsOf: (date: DateTime) => readonly { from: number, to: number }[], from: number, to: number, more: readonly number[] = []): number[] {
+  const moments = new Set(more)
+  const last = DateTime.fromMillis(to, { zone: timezone })
+  let midnight = DateTime.fromMillis(from, { zone: timezone }).startOf('day')
   while (midnight <= last) {
     const next = midnight.plus({ days: 1 }).startOf('day')           // in Santiago, 00:00 is skipped once a year
     const date = DateTime.utc(midnight.year, midnight.month, midnight.day)
-    const minutes = dayOf(plan, agency, date).periods.flatMap(({ from, to }) => [from, to])
-    const eve = dayOf(plan, agency, date.minus({ days: 1 })).periods.map(({ to }) => to - 1440)
+    const minutes = periodsOf(date).flatMap(({ from, to }) => [from, to])
+    const eve = periodsOf(date.minus({ days: 1 })).map(({ to }) => to - 1440)
     // On the day on which the clock is set, what it shows does not tell the moment: any minute could be the one.
     const clockIsSet = next.diff(midnight).as('hours') !== 24
     if (clockIsSet) for (let at = midnight.toMillis(); at < next.toMillis(); at += 60_000) moments.add(at)

@@ -1,7 +1,8 @@
 /** What holds for a follow-up: ours, unless the city says otherwise, unless the agency does; for all kinds, unless for one. */
-import { openAt } from './hours.ts'
-import { onward, type Plan } from './plan.ts'
-import type { FollowUpKind, FollowUpRule } from './schema-followups.ts'
+import { edges } from './calendar.ts'
+import { openAt, periodsOn } from './hours.ts'
+import { agencies, onward, type Plan } from './plan.ts'
+import { kinds, type FollowUpKind, type FollowUpRule } from './schema-followups.ts'
 import { milliseconds, seconds } from './duration.ts'
 
 export type FollowUpPolicy = Required<Omit<FollowUpRule, 'hours' | 'message' | 'unreached'>> & Pick<FollowUpRule, 'hours' | 'message' | 'unreached'>
@@ -46,11 +47,17 @@ export function outboundTrunk({ followups: { outbound }, trunks }: Plan): string
 export const callsBack = (plan: Plan, agency: string) => outboundTrunk(plan) !== undefined && policyOf(plan, agency, 'asked').attempts > 0
 
 /** The first moment from `at` on (Unix ms) at which the policy's hours let citizens be rung; `at` itself where it has none. */
-export function nextHour(plan: Plan, hours: string | undefined, at: number): number {
-  const periods = hours === undefined ? undefined : plan.hours.get(hours)
-  if (!periods) return at
-  for (let when = at, end = at + 8 * 86_400_000; when < end; when = nextMinute(when)) if (openAt(periods, plan.timezone, when)) return when
-  return at
+export function nextHour({ hours: timetables, timezone }: Plan, hours: string | undefined, at: number): number {
+  const periods = hours === undefined ? undefined : timetables.get(hours)
+  if (!periods || openAt(periods, timezone, at)) return at
+  const opens = (moment: number) => openAt(periods, timezone, moment)
+  return edges(timezone, date => periodsOn(periods, date), at, at + 8 * 86_400_000).find(opens) ?? at
 }
 
-const nextMinute = (at: number) => (Math.floor(at / 60_000) + 1) * 60_000
+/** Whom nobody is rung for at this time: of an agency (null: none was chosen, or one that the plan does not have) these kinds, until then (Unix ms). */
+export function asleep(plan: Plan, at: number): { agency: string | null, kinds: FollowUpKind[], until: number }[] {
+  const opens = new Map([...plan.hours.keys()].map(hours => [hours, nextHour(plan, hours, at)]))
+  const until = (agency: string | null, kind: FollowUpKind) => opens.get(policyOf(plan, agency, kind).hours ?? '') ?? at
+  return [null, ...agencies(plan).map(({ id }) => id)].flatMap(agency =>
+    [...Map.groupBy(kinds, kind => until(agency, kind))].filter(([until]) => until > at).map(([until, kinds]) => ({ agency, kinds, until })))
+}

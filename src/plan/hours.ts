@@ -57,6 +57,9 @@ export function minutes({ from, to }: Pick<Period, 'from' | 'to'>): { from: numb
 
 export const minuteOf = (time: string) => Number(time.slice(0, 2)) * 60 + Number(time.slice(3))
 
+/** A timetable's periods of a day. */
+export const periodsOn = (periods: readonly Period[], date: DateTime) => periods.filter(({ days }) => days.includes(weekdays[date.weekday - 1]!)).map(minutes)
+
 /** The day's own periods, and what they come from. */
 export function dayOf(plan: Plan, agency: AgencyNode, date: DateTime): Omit<Opening, 'open'> & { periods: { from: number, to: number }[] } {
   const day = date.toISODate()!
@@ -69,6 +72,5 @@ export function dayOf(plan: Plan, agency: AgencyNode, date: DateTime): Omit<Open
   const holiday = agency.holidays && plan.holidays.get(agency.holidays)!.get(day)
   if (holiday) return { periods: [], because: 'holiday', what: holiday }
   if (!agency.hours) return { periods: [{ from: 0, to: 1440 }], because: 'always', what: '' }
-  const periods = plan.hours.get(agency.hours)!.filter(({ days }) => days.includes(weekdays[date.weekday - 1]!)).map(minutes)
-  return { periods, because: 'hours', what: agency.hours }
+  return { periods: periodsOn(plan.hours.get(agency.hours)!, date), because: 'hours', what: agency.hours }
 }

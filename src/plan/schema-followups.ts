@@ -43,8 +43,8 @@ const Outbound = Type.Object({
   channels: Type.Integer({ minimum: 0, maximum: 1000, default: 4, description: 'The most callbacks at once; 0: none is made, a person does them; 4 if left out' }),
   reserve: Type.Integer({ minimum: 0, maximum: 1000, default: 2, description: 'Of the trunk\'s `channels` (where it says how many): so many stay free for calls that come in; 2 if left out' }),
   agencyReserve: Type.Integer({ minimum: 0, maximum: 1000, default: 1, description: 'Of each agency\'s places (the `capacity` of its lines): so many stay free of callbacks, for calls that come in, but one is always left to callbacks; 1 if left out' }),
-  hourly: Type.Integer({ minimum: 1, maximum: 60, default: 6, description: 'The most attempts to ring one number within an hour; 6 if left out' }),
-  cityHourly: Type.Integer({ minimum: 1, maximum: 100000, default: 300, description: 'The most attempts to ring anybody within an hour; 300 if left out' })
+  hourly: Type.Integer({ minimum: 1, maximum: 60, default: 6, description: 'The most attempts within an hour that ring one number; 6 if left out' }),
+  cityHourly: Type.Integer({ minimum: 1, maximum: 100000, default: 300, description: 'The most attempts within an hour that ring anybody; 300 if left out' })
 }, { default: { channels: 4, reserve: 2, agencyReserve: 1, hourly: 6, cityHourly: 300 }, description: 'How citizens are rung; 4 at once if left out' })
 
 export const FollowUps = Type.Object({

@@ -62,12 +62,13 @@ export async function beginAttempts(db: Db, kind: StoreKind, attempts: readonly 
   return rows.map(({ followupId, attempt }) => ({ followUp: followupId, attempt }))
 }
 
-export type AttemptEnd = AttemptKey & Pick<Attempt, 'outcome' | 'line' | 'joinedAt'>
+export type AttemptEnd = AttemptKey & Pick<Attempt, 'outcome' | 'rung' | 'line' | 'joinedAt'>
 
 /** Ends attempts that have not ended: only those, and says which. */
 export async function endAttempts(db: Db, kind: StoreKind, ends: readonly AttemptEnd[], now: number): Promise<Pick<Attempt, 'followupId' | 'attempt' | 'by' | 'agency'>[]> {
-  const values = ends.map(({ followUp, attempt, outcome, line, joinedAt }) => [followUp, attempt, outcome, line, joinedAt])
-  const { rows } = await sql<Pick<Attempt, 'followupId' | 'attempt' | 'by' | 'agency'>>`update attempts set state = 'ended', ended_at = ${now}, outcome = value->>2, line = value->>3, joined_at = cast(value->>4 as bigint)
+  const values = ends.map(({ followUp, attempt, outcome, line, joinedAt, rung }) => [followUp, attempt, outcome, line, joinedAt, rung])
+  const { rows } = await sql<Pick<Attempt, 'followupId' | 'attempt' | 'by' | 'agency'>>`update attempts set state = 'ended', ended_at = ${now}, outcome = value->>2, line = value->>3, joined_at = cast(value->>4 as bigint),
+      rung = cast(value->>5 as integer)
     from ${each(kind, values)}
     where state <> 'ended' and followup_id = value->>0 and attempt = cast(value->>1 as integer) returning followup_id, attempt, by, agency`.execute(db)
   return rows

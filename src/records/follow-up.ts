@@ -1,4 +1,5 @@
 /** A follow-up and its attempts, as they are stored. What may happen to one: followups/states.ts. Times are Unix ms. */
+import { sql } from 'kysely'
 import type { FollowUpKind } from '../plan/schema-followups.ts'
 
 export type FollowUpState = 'open' | 'calling' | 'person' | 'done' | 'closed'
@@ -58,6 +59,8 @@ export interface Attempt {
   begunAt: number | null
   endedAt: number | null
   outcome: string | null
+  /** 0: the citizen's telephone did not ring; 1: it did, or may have; null: not known yet. */
+  rung: number | null
   line: string | null
   joinedAt: number | null
 }
@@ -72,3 +75,10 @@ export interface FollowUpEvent {
   what: string
   facts: Record<string, unknown>
 }
+
+/**
+ * Where a follow-up stands in a list, lowest first: by its deadline, but before all others where somebody is to be reached now. An index is made of just these
+ * words: others need a migration.
+ */
+export const urgency = sql<number>`case when priority = 0 then deadline_at - 10000000000000 else deadline_at end`
+export const urgencyOf = ({ priority, deadlineAt }: Pick<FollowUp, 'priority' | 'deadlineAt'>) => priority === 0 ? deadlineAt - 10_000_000_000_000 : deadlineAt

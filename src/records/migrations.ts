@@ -1,5 +1,6 @@
 /** The store's shape, version by version. A migration that has been released is never edited: add the next one. */
 import { sql, type Kysely, type Migration } from 'kysely'
+import { urgency } from './follow-up.ts'
 
 export type StoreKind = 'sqlite' | 'postgres'
 
@@ -12,7 +13,8 @@ export function migrations(store: StoreKind): Record<string, Migration> {
     '004-messages': { up: messages },
     '005-webhooks': { up: webhooks },
     '006-signed-by': { up: signedBy },
-    '007-counted-by-index': { up: countedByIndex }
+    '007-counted-by-index': { up: countedByIndex },
+    '008-urgent-first': { up: urgentFirst }
   }
 }
 
@@ -167,6 +169,19 @@ async function countedByIndex(db: Kysely<any>) {
   await db.schema.createIndex('attempts_going_on').on('attempts').columns(['state', 'made_at', 'agency']).where(sql<boolean>`state <> 'ended'`).execute()
   await db.schema.dropIndex('attempts_by_time').execute()
   await db.schema.createIndex('attempts_by_time').on('attempts').columns(['begun_at', 'outcome']).execute()
+}
+
+/** Lists begin with whom it is urgent to reach, what is overdue is found by its step, and only what may have rung a citizen counts for the hour. */
+async function urgentFirst(db: Kysely<any>) {
+  const unended = sql<boolean>`ended_at is null`
+  await db.schema.createIndex('followups_by_urgency').on('followups').expression(sql`(${urgency}), id`).where(unended).execute()
+  await db.schema.dropIndex('followups_overdue').execute()
+  await db.schema.createIndex('followups_overdue').on('followups').columns(['escalated', 'deadline_at']).where(unended).execute()
+
+  await db.schema.alterTable('attempts').addColumn('rung', 'integer').execute()
+  await db.updateTable('attempts').set({ rung: sql`case when outcome = 'gave-way' then 0 else 1 end` }).where('outcome', 'is not', null).execute()
+  await db.schema.dropIndex('attempts_by_time').execute()
+  await db.schema.createIndex('attempts_by_time').on('attempts').columns(['begun_at', 'rung']).execute()
 }
 
 async function calls(db: Kysely<any>, store: StoreKind) {

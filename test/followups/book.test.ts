@@ -251,15 +251,33 @@ describe.each([['sqlite', onSqlite], ['postgresql', onPostgres]])('the book on %
       expect(await claim(now + 6 * minute)).toEqual([])
       expect(await only()).toMatchObject({ state: 'person', why: 'rung-too-often', list: 'posko' })
     })
-    test('what gave way to a live caller rang nobody: it counts for no hour', async () => {
-      plan = planWith('{ policy: { delay: 0 s, spacing: [1 min], attempts: 9 }, outbound: { channels: 10, hourly: 1, cityHourly: 1 } }')
+    test.each(['gave-way', 'agency-unreached'] as const)('%s rang nobody: it counts for no hour', async outcome => {
+      plan = planWith('{ policy: { delay: 0 s, spacing: [1 min], attempts: 9, agencyTries: 9 }, outbound: { channels: 10, hourly: 1, cityHourly: 1 } }')
       await misses('a')
       for (let n = 1; n <= 3; n++) {
         const [claimed] = await claim(now + n * minute)
         await book.begin({ followUp: claimed!.followUp.id, attempt: n }, now + n * minute)
-        await book.settle([{ followUp: claimed!.followUp.id, attempt: n, result: result('gave-way') }], now + n * minute)
+        await book.settle([{ followUp: claimed!.followUp.id, attempt: n, result: { ...result(outcome), rung: false } }], now + n * minute)
       }
-      expect(await only()).toMatchObject({ state: 'open', why: 'gave-way', attempt: 3, tried: 0, agencyFailed: 0, dueAt: now + 3 * minute + 5_000 })
+      expect(await only()).toMatchObject({ state: 'open', why: outcome, attempt: 3, tried: 0 })
+    })
+    test('an agency that did not accept, after the citizen had been rung, counts', async () => {
+      plan = planWith('{ policy: { delay: 0 s, spacing: [1 min], attempts: 9 }, outbound: { channels: 10, hourly: 1 } }')
+      await misses('a')
+      const [claimed] = await claim()
+      await book.begin({ followUp: claimed!.followUp.id, attempt: 1 }, now)
+      await book.settle([{ followUp: claimed!.followUp.id, attempt: 1, result: result('agency-unreached') }], now)
+      expect(await claim(now + 2 * minute)).toEqual([])
+      expect(await only()).toMatchObject({ state: 'person', why: 'rung-too-often' })
+    })
+    test('at an hour at which the policy has nobody rung, what is due waits; not what somebody asked for, nor other agencies\'', async () => {
+      plan = planWith('{ policy: { delay: 0 s, kinds: { asked: { hours: pagi } } }, agencies: { bpbd: { hours: pagi } }, outbound: { channels: 10 } }', 'hours:\n  pagi: [{ days: [mon, tue, wed, thu, fri, sat, sun], from: 06:00, to: 08:00 }]\n')
+      for (let n = 0; n < 3; n++) await misses(`call-${n}`, { cli: citizen(n), at: n, agency: n === 2 ? 'posko' : 'bpbd' })
+      await records.db.updateTable('followups').set({ dueAt: now }).execute()               // 07:00: due before the hour came
+      await records.db.updateTable('followups').set({ priority: 0 }).where('cli', '=', citizen(1)).execute()
+      const at = start + 60 * minute                                                         // 08:00
+      expect((await claim(at)).length).toBe(2)
+      expect(await all()).toMatchObject([{ state: 'open', dueAt: start + 23 * 60 * minute }, { state: 'calling' }, { state: 'calling' }])
     })
     test('the city has an hourly budget: beyond it all wait', async () => {
       plan = planWith('{ policy: { delay: 0 s }, outbound: { channels: 10, cityHourly: 2 } }')
@@ -362,9 +380,48 @@ describe.each([['sqlite', onSqlite], ['postgresql', onPostgres]])('the book on %
     test('not while it is being rung, and not after its end', async () => {
       await misses('a')
       await misses('b', { cli: citizen(13), at: 1 })
-      await claim(now, { allowance: 1 })
+      const [claimed] = await claim(now, { allowance: 1 })
+      await book.begin({ followUp: claimed!.followUp.id, attempt: 1 }, now)
       await book.act((await all())[1]!.id, 'dewi', () => ({ happening: 'closed', what: 'closed', set: { why: 'a prank' } }), now)
       expect(await book.escalate(missedAt + 60 * minute)).toBe(0)
+    })
+    test('an attempt that is decided and does not begin holds up no deadline, and does not begin later', async () => {
+      await misses('a')
+      const [claimed] = await claim(now + 20 * minute)
+      expect(await book.escalate(now + 20 * minute + 4_000)).toBe(0)           // it has only just been decided
+      expect(await book.escalate(now + 20 * minute + 6_000)).toBeGreaterThan(0)
+      expect(await only()).toMatchObject({ state: 'person', why: 'overdue', list: 'posko', escalated: 1 })
+      expect(await book.begin({ followUp: claimed!.followUp.id, attempt: 1 }, now + 21 * minute)).toBeUndefined()
+      expect((await book.get(claimed!.followUp.id))!.attempts).toMatchObject([{ state: 'ended', outcome: 'void', rung: 0 }])
+    })
+    test('what is to be rung now, and is not within ten minutes, is a person\'s again', async () => {
+      await misses('a')
+      const { id } = await only()
+      await records.db.updateTable('followups').set({ state: 'person', escalated: 9 }).execute()
+      await book.act(id, 'dewi', () => ({ happening: 'call-now', what: 'call-now', set: { priority: 0, dueAt: now, claimedBy: 'dewi', claimedAt: now } }), now)
+      expect(await book.escalate(now + 10 * minute - 1)).toBe(0)
+      expect(await book.escalate(now + 10 * minute)).toBe(1)
+      expect(await only()).toMatchObject({ state: 'person', why: 'not-rung', priority: 0, claimedBy: 'dewi' })
+    })
+  })
+
+  describe('when the plan changes', () => {
+    test('whose agency it has no more is rung by the desk\'s lines, and stands on its list', async () => {
+      await misses('a')
+      await misses('b', { cli: citizen(13), at: 1 })
+      await records.db.updateTable('followups').set({ rings: 'gone', list: 'gone' }).where('cli', '=', citizen(12)).execute()
+      expect([await book.followPlan(), await book.followPlan()]).toEqual([1, 0])
+      expect(await all()).toMatchObject([{ rings: 'posko', list: 'posko', state: 'open' }, { rings: 'bpbd', list: 'bpbd' }])
+      expect(await words((await all())[0]!.id)).toEqual(['opened', 'agency-gone'])
+      expect((await claim()).length).toBe(2)
+    })
+    test('where it has nobody rung any more, what waits is a person\'s, and what was decided does not begin', async () => {
+      await misses('a')
+      const [claimed] = await claim()
+      await misses('b', { cli: citizen(13), at: 1 })
+      expect([await book.handAll(now), await book.handAll(now)]).toEqual([2, 0])
+      expect(await all()).toMatchObject([{ state: 'person', why: 'by-policy', list: 'posko' }, { state: 'person', why: 'by-policy', list: 'posko' }])
+      expect(await book.begin({ followUp: claimed!.followUp.id, attempt: 1 }, now)).toBeUndefined()
     })
   })
 
@@ -410,6 +467,18 @@ describe.each([['sqlite', onSqlite], ['postgresql', onPostgres]])('the book on %
       await settle(attempt)
       expect(await states()).toEqual([['bpbd', 'done', 'spoken'], ['bpbd', 'open', expect.any(String)]])
     })
+  })
+
+  test('lists begin with whom somebody has asked to reach now, and go on where the page before ended', async () => {
+    for (let n = 0; n < 5; n++) await misses(`call-${n}`, { cli: citizen(n), at: n })
+    await records.db.updateTable('followups').set({ priority: 0 }).where('cli', 'in', [citizen(2), citizen(4)]).execute()
+    const numbers: (string | null)[] = []
+    for (let cursor: string | null | undefined; cursor !== null;) {
+      const { followUps, next } = await book.list({ state: ['open', 'person'], order: 'deadline', limit: 2, ...cursor ? { cursor } : {} })
+      numbers.push(...followUps.map(({ cli }) => cli))
+      cursor = next
+    }
+    expect(numbers).toEqual([2, 4, 0, 1, 3].map(citizen))
   })
 
   test('what Prometheus reads of them: what is open by its age, what is past its deadline, what ended in time, and attempts to success', async () => {

@@ -189,7 +189,7 @@ describe('what citizens answer', () => {
     await it.book.act(first.id, 'dewi', () => ({ happening: 'closed', what: 'closed', set: { why: 'a prank' } }), Date.now())
     const second = await it.missed('c2')
     expect(await reply('2')).toEqual({ followUp: second.id, meaning: 'mistake' })
-    expect(await now(second.id)).toMatchObject({ state: 'open', why: 'unanswered' })
+    expect(await now(second.id)).toMatchObject({ state: 'open', endedAt: null })
     expect(await words(second.id)).toContain('replied')
   })
 

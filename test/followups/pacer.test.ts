@@ -91,3 +91,22 @@ test('calls that come in on the reserve make callbacks give way that nobody has 
   await look()                                       // the ends of the two are not read yet: that does not cost a third
   expect(rings).toEqual([first])
 })
+
+test('where the plan has nobody rung any more, what waits is a person\'s', async () => {
+  for (let n = 0; n < 3; n++) await missed(n)
+  await book.takeOutbox(now)
+  plan = { ...plan, followups: { ...plan.followups, outbound: { ...plan.followups.outbound, channels: 0 } } }
+  await look()
+  expect(rings).toEqual([])
+  expect((await book.list({ order: 'newest', limit: 9 })).followUps.map(({ state, why }) => [state, why])).toEqual(Array(3).fill(['person', 'by-policy']))
+})
+
+test('whose agency the plan has no more is rung by the desk\'s lines', async () => {
+  await missed(0)
+  await look()
+  await missed(1)
+  await records.db.updateTable('followups').set({ rings: 'gone' }).where('state', '=', 'open').execute()
+  plan = { ...plan }
+  await look()
+  expect(rings).toHaveLength(2)
+})
