@@ -1,7 +1,7 @@
 /** A queue of deliveries, by id: what is owed stands in the store, BullMQ tries it again and again, with longer and longer pauses. */
 import { Queue, Worker, type ConnectionOptions } from 'bullmq'
-import { Redis } from 'ioredis'
 import type { Logger } from 'pino'
+import { QueueLink } from './queue-link.ts'
 
 /** How often one is tried, and the first pause between two tries, ms; each is twice the one before. */
 export interface Retry { tries: number, pause: number }
@@ -23,35 +23,29 @@ export interface CourierOptions {
 export class Courier {
   readonly #name: string
   readonly #log: Logger
-  readonly #queueLink: Redis
-  readonly #workerLink: Redis
+  readonly #link: QueueLink
   readonly #queue: Queue
   readonly #worker: Worker
-  #away = false
   #closing = false
 
   constructor({ name, redis, concurrency, retry, deliver, log }: CourierOptions) {
     this.#name = name
     this.#log = log
-    const retryStrategy = (tries: number) => Math.min(tries * 100, 2000)
-    this.#queueLink = new Redis(redis, { enableOfflineQueue: false, maxRetriesPerRequest: 1, retryStrategy })
-    this.#workerLink = new Redis(redis, { maxRetriesPerRequest: null, retryStrategy })
-    this.#queueLink.on('ready', () => this.#back())
-    for (const link of [this.#queueLink, this.#workerLink]) link.on('error', error => this.#sayOnce(error))
+    this.#link = new QueueLink({ redis, away: `Redis is away: ${name}s wait in the store`, back: `Redis is back: ${name}s go on`, log })
     this.#queue = new Queue(`${name}s`, {
-      connection: this.#queueLink as ConnectionOptions,
+      connection: this.#link.redis as ConnectionOptions,
       defaultJobOptions: { removeOnComplete: true, removeOnFail: true, attempts: retry.tries, backoff: { type: 'exponential', delay: retry.pause } }
     })
     this.#worker = new Worker(`${name}s`, async job => deliver((job.data as { id: string }).id), {
-      connection: this.#workerLink as ConnectionOptions, autorun: false, concurrency, lockDuration: 30_000, stalledInterval: 10_000
+      connection: this.#link.forWorker as ConnectionOptions, autorun: false, concurrency, lockDuration: 30_000, stalledInterval: 10_000
     })
-    this.#queue.on('error', error => this.#sayOnce(error))
-    this.#worker.on('error', error => this.#sayOnce(error))
+    this.#queue.on('error', error => this.#link.sayOnce(error))
+    this.#worker.on('error', error => this.#link.sayOnce(error))
     this.#worker.on('failed', (job, error) => log.info({ [name]: (job?.data as { id?: string })?.id, tries: job?.attemptsMade, reason: error.message }, `a ${name} was not delivered; trying again`))
   }
 
   /** Redis takes jobs. */
-  get up() { return this.#queueLink.status === 'ready' }
+  get up() { return this.#link.up }
 
   /** To be looked at. */
   get queues(): readonly Queue[] { return [this.#queue] }
@@ -62,25 +56,15 @@ export class Courier {
 
   /** Queues deliveries. One that is queued, or waits for its next try, is not queued twice. Rejects where Redis is away. */
   async queue(ids: readonly string[]) {
-    await this.#queue.addBulk(ids.map(id => ({ name: this.#name, data: { id }, opts: { jobId: `${this.#name}-${id}` } })))
+    await this.#link.ask(() => this.#queue.addBulk(ids.map(id => ({ name: this.#name, data: { id }, opts: { jobId: `${this.#name}-${id}` } }))))
+    this.#link.sayBack()
   }
 
   async close() {
     this.#closing = true
-    await this.#worker.close(!this.up)
+    const orderly = await this.#link.beginClosing()
+    await this.#worker.close(!orderly)
     await this.#queue.close()
-    this.#queueLink.disconnect()
-    this.#workerLink.disconnect()
-  }
-
-  #back() {
-    if (this.#away) this.#log.warn({ queue: `${this.#name}s` }, 'Redis is back: deliveries go on')
-    this.#away = false
-  }
-
-  #sayOnce(error: Error) {
-    if (this.#away || this.#closing) return
-    this.#away = true
-    this.#log.warn({ reason: error.message, queue: `${this.#name}s` }, 'Redis is away: deliveries wait in the store')
+    this.#link.close()
   }
 }

@@ -1,7 +1,7 @@
 import { Queue, Worker, type ConnectionOptions } from 'bullmq'
-import { Redis } from 'ioredis'
 import type { Logger } from 'pino'
 import { pause } from '../calls/time.ts'
+import { QueueLink } from '../delivery/queue-link.ts'
 import { seconds } from '../plan/duration.ts'
 import type { AuditReport } from '../audit.ts'
 import { attemptId } from './attempt.ts'
@@ -43,12 +43,10 @@ export class Jobs {
   readonly #timezone: string
   readonly #log: Logger
   readonly #closing = new AbortController()
-  readonly #queueLink: Redis
-  readonly #workerLink: Redis
+  readonly #link: QueueLink
   readonly #queue: Queue
   readonly #worker: Worker
   #running: Promise<void> | undefined
-  #away = false
 
   constructor({ callback, redis, timezone, audit, retention, log }: JobsOptions) {
     this.#callback = callback
@@ -56,17 +54,13 @@ export class Jobs {
     this.#retention = retention
     this.#timezone = timezone
     this.#log = log
-    const retryStrategy = (tries: number) => Math.min(tries * 100, 2000)
-    // The one that adds fails fast when Redis is away; the one that waits for work waits for ever.
-    this.#queueLink = new Redis(redis, { enableOfflineQueue: false, maxRetriesPerRequest: 1, retryStrategy })
-    this.#workerLink = new Redis(redis, { maxRetriesPerRequest: null, retryStrategy })
-    for (const link of [this.#queueLink, this.#workerLink]) link.on('error', error => this.#sayOnce(error))
-    this.#queue = new Queue(queueName, { connection: this.#queueLink as ConnectionOptions, defaultJobOptions: { removeOnComplete: true, removeOnFail: true } })
+    this.#link = new QueueLink({ redis, away: 'Redis is away: calls go on as ever, callbacks wait in the store', back: 'Redis is back: follow-ups go on', log })
+    this.#queue = new Queue(queueName, { connection: this.#link.redis as ConnectionOptions, defaultJobOptions: { removeOnComplete: true, removeOnFail: true } })
     this.#worker = new Worker(queueName, async job => this.#work(job as unknown as Job), {
-      connection: this.#workerLink as ConnectionOptions, autorun: false, concurrency: 250, lockDuration: 10_000, stalledInterval: 5_000
+      connection: this.#link.forWorker as ConnectionOptions, autorun: false, concurrency: 250, lockDuration: 10_000, stalledInterval: 5_000
     })
-    this.#queue.on('error', error => this.#sayOnce(error))
-    this.#worker.on('error', error => this.#sayOnce(error))
+    this.#queue.on('error', error => this.#link.sayOnce(error))
+    this.#worker.on('error', error => this.#link.sayOnce(error))
     this.#worker.on('failed', (job, error) => log.error({ err: error, job: job?.id }, 'a job failed; what is owed is queued again'))
   }
 
@@ -74,7 +68,7 @@ export class Jobs {
   get queues(): readonly Queue[] { return [this.#queue] }
 
   /** Redis takes jobs. */
-  get up() { return this.#queueLink.status === 'ready' }
+  get up() { return this.#link.up }
 
   start() {
     this.#running ??= this.#keepSchedules()
@@ -84,15 +78,16 @@ export class Jobs {
   async close() {
     this.#closing.abort()
     await this.#running
-    await this.#worker.close(!this.up)
+    const orderly = await this.#link.beginClosing()
+    await this.#worker.close(!orderly)
     await this.#queue.close()
-    this.#queueLink.disconnect()
-    this.#workerLink.disconnect()
+    this.#link.close()
   }
 
   /** Queues attempts. One that is queued already is not queued twice: its id says so. Rejects where Redis is away. */
   async queue(claims: readonly Claim[]) {
-    await this.#queue.addBulk(claims.map(({ followUp: { id }, attempt }) => ({ name: 'callback' as const, data: { followUp: id, attempt }, opts: { jobId: attemptId(id, attempt) } })))
+    await this.#link.ask(() => this.#queue.addBulk(claims.map(({ followUp: { id }, attempt }) => ({ name: 'callback' as const, data: { followUp: id, attempt }, opts: { jobId: attemptId(id, attempt) } }))))
+    this.#link.sayBack()
   }
 
   async #keepSchedules() {
@@ -101,14 +96,12 @@ export class Jobs {
       try {
         if (this.up) {
           // Asked each time: a Redis that was flushed, or lost its data, does not say so.
-          scheduled &&= await this.#queue.getJobScheduler('nightly-audit') !== undefined
-          if (!scheduled) for (const [name, pattern] of Object.entries(nightly)) await this.#queue.upsertJobScheduler(name, { pattern, tz: this.#timezone }, { name, data: {} })
+          scheduled &&= await this.#link.ask(() => this.#queue.getJobScheduler('nightly-audit')) !== undefined
+          if (!scheduled) for (const [name, pattern] of Object.entries(nightly)) await this.#link.ask(() => this.#queue.upsertJobScheduler(name, { pattern, tz: this.#timezone }, { name, data: {} }))
           scheduled = true
-          if (this.#away) this.#log.warn('Redis is back: follow-ups go on')
-          this.#away = false
         }
       } catch (error) {
-        this.#sayOnce(error as Error)
+        this.#link.sayOnce(error as Error)
       }
       await pause(seconds(1), this.#closing.signal)
     }
@@ -129,11 +122,5 @@ export class Jobs {
     const { missing, unfinished, orphans, forgotten, unsigned, backfilled, ...sums } = report
     if (report.balanced) this.#log.info({ ...sums, backfilled: backfilled.length }, 'the nightly audit: no call is lost')
     else this.#log.error({ ...sums, missing, unfinished, orphans, forgotten, unsigned }, 'the nightly audit: THE SUMS DIFFER, see docs/operations.md')
-  }
-
-  #sayOnce(error: Error) {
-    if (this.#away || this.#closing.signal.aborted) return
-    this.#away = true
-    this.#log.warn({ reason: error.message }, 'Redis is away: calls go on as ever, callbacks wait in the store')
   }
 }

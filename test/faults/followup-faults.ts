@@ -65,6 +65,7 @@ export function faults(): Fault[] {
       strike: ({ ground }) => ground.killService(), lasts: 8_000, heal: ({ ground }) => ground.startService(), attempts: { 'about to dial': 2 }
     },
     { name: 'Redis is killed, and away for 5 s', short: ['queued'], strike: ({ ground }) => ground.city.redis!.kill(), lasts: 5_000, heal: ({ ground }) => ground.city.startRedis() },
+    { name: 'Redis is frozen for 5 s', short: ['leased'], strike: ({ ground }) => ground.city.redis!.freeze(), lasts: 5_000, heal: ({ ground }) => ground.city.redis!.thaw() },
     { name: 'Redis is flushed', short: ['leased'], strike: ({ ground }) => ground.redisSays('FLUSHALL') },
     {
       name: 'Redis comes back from an old AOF, in which the job still waits', short: ['recorded'],

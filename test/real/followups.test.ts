@@ -263,6 +263,25 @@ test('no more ring at once than the plan allows, and the agency has lines; who c
   expect(order).toEqual(numbers)
 }, 120_000)
 
+test('Redis hangs: who is missed has a follow-up all the same, deadlines hold, and callbacks are made when it answers again', async () => {
+  isBusy('bpbd-1', 'bpbd-2')
+  await city.redis!.freeze()
+  try {
+    await misses('+627215550171')
+    await becomes('+627215550171', { state: 'calling' })                                     // decided in the store; the queue does not take it
+    await misses('+627215550172')
+    const { id } = await eventually('there is a follow-up', () => followUp('+627215550172'), 10_000)
+    await city.service.records.db.updateTable('followups').set({ deadlineAt: Date.now() }).where('id', '=', id).execute()
+    await becomes('+627215550172', { state: 'person', why: 'overdue', list: 'posko' }, 15_000)
+    expect(rings.some(({ line }) => line === '+627215550171')).toBe(false)
+  } finally {
+    await city.redis!.thaw()
+  }
+  for (const id of ['bpbd-1', 'bpbd-2']) city.line(id, accepts)
+  does('+627215550171', answersWith('3', 'telepon-balik'))
+  await becomes('+627215550171', { state: 'closed', why: 'not-needed' })
+})
+
 test('whatever the store or the queue might say, the dialplan rings nobody who may not be rung', async () => {
   const line = new AriCallbackLine(city.service.ari)
   for (const id of ['bpbd-1', 'bpbd-2']) city.line(id, accepts)
