@@ -28,8 +28,6 @@ const jobsCount = 10_000
 const atOnce = 1_000
 /** Where there is a line for everybody. The plan's schema allows no such exchange: it is given to the plan behind it. */
 const wide = part === 'wide'
-/** So many citizens there are; each has called once an hour. */
-const citizens = 10_000
 const free = new Map(['bpbd', 'ambulans', 'wali-kota'].map(agency => [agency, Math.ceil(atOnce / 3)]))
 
 const text = await readFile(join(project, 'dialplan', 'plan.yaml'), 'utf8')
@@ -83,10 +81,10 @@ const parts: Record<string, () => Promise<unknown>> = {
   /** 100,000 missed calls stand in the outbox; of them follow-ups are made. */
   async create() {
     const now = Date.now()
-    const arrived = `${now} - 3600000 * (1 + i / ${citizens}) - 300 * (i % ${citizens})`          // some three a second
+    const arrived = `${now} - 300 * i`          // some three a second
     sql(`with recursive n(i) as (select 0 union all select i + 1 from n where i < ${count - 1})
       insert into calls (call_id, did, trunk, cli_raw, cli, arrived_at, ended_at, agency, ended_by, disposition, detail)
-      select 'satunomor-' || ((${arrived}) / 1000) || '.' || i, '112', 'carrier', '', '+6272155501' || printf('%04d', i % ${citizens}), ${arrived}, ${now}, case i % 3 when 0 then 'bpbd' when 1 then 'ambulans' else 'wali-kota' end, 'caller', 'abandoned', 'greeting' from n`,
+      select 'satunomor-' || ((${arrived}) / 1000) || '.' || i, '112', 'carrier', '', '+627215550' || printf('%05d', i), ${arrived}, ${now}, case i % 3 when 0 then 'bpbd' when 1 then 'ambulans' else 'wali-kota' end, 'caller', 'abandoned', 'greeting' from n`,
     `insert into outbox (topic, call_id, payload, made_at) select 'missed-call', call_id, '{}', ${now} from calls`,
     `insert into steps (call_id, key, at, witness, kind, facts) select call_id, 'taken', arrived_at, 'service', 'taken', '{}' from calls`)
     const before = await memory()
@@ -161,10 +159,9 @@ const parts: Record<string, () => Promise<unknown>> = {
     return { open, first, thousand, all, worked, rss: { before, highest, after } }
   },
 
-  /** The same once more, of as many citizens as follow-ups, and with a line and a channel for each. */
+  /** The same once more, with a line and a channel for each. */
   async wide() {
-    const everybody = `'+627215550' || printf('%05d', rowid % ${count})`
-    sql('delete from attempts', `update calls set cli = ${everybody}`, `update followups set cli = ${everybody}, state = 'open', attempt = 0, ended_at = null, ended_by = null, due_at = 0`)
+    sql('delete from attempts', `update followups set state = 'open', attempt = 0, ended_at = null, ended_by = null, due_at = 0`)
     await flush()
     return parts['restart']!()
   },

@@ -7,12 +7,12 @@ const times = ({ plain, ours }: FollowUpFigures['rates'], what: 'enqueue' | 'pro
 
 export const followUpsText = ({ create, due, restart, wide, rates }: FollowUpFigures): string[] => [
   '## Follow-ups', '',
-  '100,000 missed calls of 10,000 citizens, a real SQLite file (`synchronous=FULL`) and a real Redis; no telephones: the exchange is a stub that takes each callback on at once, and whose citizens have been spoken with 50 ms later.', '',
+  '100,000 missed calls, each of another citizen, a real SQLite file (`synchronous=FULL`) and a real Redis; no telephones: the exchange is a stub that takes each callback on at once, and whose citizens have been spoken with 50 ms later.', '',
   `- Made of the outbox: ${whole(create.perSecond)} a second (missed calls are written into it, steps and all, at ${whole(create.owedPerSecond)} a second). RSS ${one(create.rss.before)} → ${one(create.rss.after)} MB.`,
   `- Of 100,000 open ones 2,000 become due within 20 s: the exchange is asked to ring ${one(due.late.p50)} ms after the due time, p95 ${one(due.late.p95)}, p99 ${one(due.late.p99)}, at most ${one(due.late.max)} ms. RSS ${one(due.rss.before)} → ${one(due.rss.after)} MB.`,
   `- Killed while 1,000 were to be rung, Redis flushed, and all of the ${whole(restart.open)} open ones due: at the next start the first are queued ${one(restart.first)} ms after the store is open, those 1,000 after ${one(restart.thousand)} ms. ` +
   `What has no line yet is not queued: it is due in the store. With 1,000 callbacks at once (the plan's highest) the last one is queued after ${one(restart.all / 1000)} s, and asked for after ${one(restart.worked / 1000)} s. RSS ${one(restart.rss.before)} MB before, ${one(restart.rss.highest)} MB at its highest.`,
-  `- The same with a line and a channel for everybody, and as many citizens as follow-ups: nothing is paced, and all ${whole(wide.open)} that are due are queued after ${one(wide.all / 1000)} s, and asked for after ${one(wide.worked / 1000)} s. RSS ${one(wide.rss.before)} MB before, ${one(wide.rss.highest)} MB at its highest.`,
+  `- The same with a line and a channel for everybody: nothing is paced, and all ${whole(wide.open)} that are due are queued after ${one(wide.all / 1000)} s, and asked for after ${one(wide.worked / 1000)} s. RSS ${one(wide.rss.before)} MB before, ${one(wide.rss.highest)} MB at its highest.`,
   `- Beside plain BullMQ (medians of 5 rounds of 10,000, 250 at once, 1,000 a batch): into the queue, claimed in the store before, ${times(rates, 'enqueue')}; through a worker, begun in the store before, ${times(rates, 'processing')}.`, ''
 ]
 
