@@ -3,23 +3,24 @@
  * a line of history, and is told to whoever listens once it is committed; so it may be asked for twice, or by two at once.
  */
 import { EventEmitter } from 'node:events'
-import { sql, type ExpressionBuilder, type Kysely, type Transaction } from 'kysely'
+import { sql, type ExpressionBuilder } from 'kysely'
 import type { Happenings } from '../calls/story.ts'
 import { attemptId, type Outcome, type Result } from './attempt.ts'
+import { escalate, followPlan, handAll } from './deadlines.ts'
 import { agencyIn, closed, followUpOf, make, openingFor, type MissedCall, type Reason } from './make.ts'
+import { byId, move, numbersOf, type Db, type Tell } from './move.ts'
 import { afterAttempt, type Next } from './next.ts'
 import { figures, page, whole, type FollowUpQuery } from './reading.ts'
 import { from, type Happening } from './states.ts'
+import { calledSince, settleOthers, settles, spokenWith } from './talks.ts'
 import { asleep, deskOf } from '../plan/follow-up-policy.ts'
 import { agencies, type Plan } from '../plan/plan.ts'
 import { noSwitches, type Switches } from '../plan/switches.ts'
 import type { Attempt, FollowUp, FollowUpEvent } from '../records/follow-up.ts'
 import { anyOf, beginAttempts, claimAttempts, endAttempts, leaveCalling, storeEvents, storeFollowUps, storeLinks, type AttemptKey } from '../records/bulk-followups.ts'
 import type { StoreKind } from '../records/migrations.ts'
-import { cutOff, type Records } from '../records/records.ts'
+import type { Records } from '../records/records.ts'
 import type { Tables } from '../records/tables.ts'
-
-export type Db = Transaction<Tables>
 
 /** A change, once it is committed. */
 export interface Changed { followUp: FollowUp, event: Omit<FollowUpEvent, 'id'> }
@@ -63,7 +64,7 @@ export class Book {
       const missed = owed.filter(({ topic }) => topic === 'missed-call').map(({ callId }) => callId)
       await this.#make(db, tell, await callsOf(db, this.#records.kind, missed), now)
       const answered = owed.filter(({ topic }) => topic === 'answered-call').map(({ callId }) => callId)
-      for (const callId of await whoAreOwed(db, this.#records.kind, answered)) await this.#spokenWith(db, tell, callId, now)
+      for (const callId of await whoAreOwed(db, this.#records.kind, answered)) await spokenWith({ db, tell, kind: this.#records.kind }, this.#plan(), callId, now)
       await db.updateTable('outbox').set({ doneAt: now }).where('id', 'in', owed.map(({ id }) => id)).execute()
       return owed.length
     })
@@ -108,27 +109,7 @@ export class Book {
     // Found late: they may have reached somebody since.
     const first = new Map(made.toReversed().map(({ cli, arrivedAt }) => [cli, arrivedAt]))
     const reached = await db.selectFrom('calls').select(['callId', 'cli', 'arrivedAt']).where('cli', 'in', anyOf(kind, numbersOf(made))).where('arrivedAt', '>', Math.min(...first.values())).where('connectedAt', 'is not', null).execute()
-    for (const { callId, cli, arrivedAt } of reached) if (arrivedAt > first.get(cli)!) await this.#spokenWith(db, tell, callId, now)
-  }
-
-  /** They reached the agency, or the desk, or anybody where they had chosen none: nothing is owed any more. */
-  async #spokenWith(db: Db, tell: Tell, callId: string, now: number) {
-    const call = await db.selectFrom('calls').selectAll().where('callId', '=', callId).executeTakeFirst()
-    if (!call?.cli || call.connectedAt === null || cutOff(call)) return
-    const steps = await db.selectFrom('steps').select('facts').where('callId', '=', callId).where('kind', '=', 'agency').execute()
-    const passed = new Set([call.agency, ...steps.map(({ facts }) => (JSON.parse(facts) as { agency: string }).agency)])
-    const open = await db.selectFrom('followups').selectAll().where('cli', '=', call.cli).where('endedAt', 'is', null).where('arrivedAt', '<=', call.connectedAt).execute()
-    const settled = this.#settledBy({ agency: call.agency, passed }, open)
-    const since = await calledSince(db, this.#records.kind, settled.map(({ id }) => ({ followUp: id, callId })))
-    for (const followUp of settled) {
-      if (since.has(followUp.id)) continue
-      await move(db, tell, followUp, 'spoke', { why: 'already-spoken-with', endedAt: now, endedBy: `call ${callId}` }, 'citizen', { callId, agency: call.agency })
-    }
-  }
-
-  /** Of these, those that are settled when an agency has spoken with the citizen: about itself, about those that the call had passed, or about none; about any, if it is the desk. */
-  #settledBy({ agency, passed }: { agency: string | null, passed: ReadonlySet<string | null> }, followUps: readonly FollowUp[]): FollowUp[] {
-    return followUps.filter(one => one.agency === null || passed.has(one.agency) || agency === deskOf(this.#plan()))
+    for (const { callId, cli, arrivedAt } of reached) if (arrivedAt > first.get(cli)!) await spokenWith({ db, tell, kind: this.#records.kind }, this.#plan(), callId, now)
   }
 
   /** Opens one that somebody asks for. The number must have called us, and the same key makes the same one. Throws `NotNow`. */
@@ -300,93 +281,23 @@ export class Book {
       }
       const moved = await leaveCalling(db, kind, becomes.map(({ is }) => is))
       for (const { is, next: { happening, who }, attempt, outcome } of becomes) if (moved.has(is.id)) tell(is, who, happening, { attempt, outcome, why: is.why })
-      await this.#settleOthers(db, tell, settling.map(row => ({ ...row, result: resultFor(row), followUp: followUps.get(row.followupId)! })), now)
+      await settleOthers({ db, tell, kind }, this.#plan(), settling.map(row => ({ ...row, result: resultFor(row), followUp: followUps.get(row.followupId)! })), now)
     })
   }
 
-  /** What a callback has settled besides its own follow-up: others of the citizen's, as a call of theirs would have. Nobody is rung again for what was just said. */
-  async #settleOthers(db: Db, tell: Tell, talks: readonly { followUp: FollowUp, attempt: number, agency: string, result: Result }[], now: number) {
-    if (talks.length === 0) return
-    const { kind } = this.#records
-    const open = Map.groupBy(await db.selectFrom('followups').selectAll().where('cli', 'in', anyOf(kind, numbersOf(talks.map(({ followUp }) => followUp)))).where('endedAt', 'is', null).execute(), ({ cli }) => cli)
-    const others = talks.flatMap(({ followUp, attempt, agency, result }) =>
-      this.#settledBy({ agency, passed: new Set([agency, followUp.agency]) }, open.get(followUp.cli) ?? [])
-        .filter(one => one.id !== followUp.id && one.arrivedAt <= (result.joinedAt ?? result.endedAt ?? now))
-        .map(other => ({ other, callId: attemptId(followUp.id, attempt), outcome: result.outcome })))
-    const since = await calledSince(db, kind, others.map(({ other, callId }) => ({ followUp: other.id, callId })))
-    for (const { other, callId, outcome } of others) {
-      if (since.has(other.id)) continue
-      if (outcome === 'spoken') await move(db, tell, other, 'spoke', { why: 'already-spoken-with', endedAt: now, endedBy: `call ${callId}` }, 'citizen', { callId })
-      else await move(db, tell, other, 'closed', { why: outcome, endedAt: now, endedBy: 'citizen' }, 'citizen', { callId })
-    }
+  /** @see escalate */
+  escalate(now: number): Promise<number> {
+    return this.#change((db, tell) => escalate({ db, tell, kind: this.#records.kind }, this.#plan(), now))
   }
 
-  /**
-   * Those whose deadline is over go to the next one of the plan's `escalate`; they are a person's then. So are those that somebody has asked to be rung now, and
-   * that are not. How many.
-   */
-  async escalate(now: number): Promise<number> {
-    const plan = this.#plan()
-    const desk = deskOf(plan)
-    const steps = plan.followups.escalate ?? []
-    const names = anyOf(this.#records.kind, agencies(plan).map(({ id }) => id))
-    return this.#change(async (db, tell) => {
-      const unrung = await db.selectFrom('followups').selectAll().where('state', '=', 'open').where('rings', 'in', names).where('priority', '=', 0).where('dueAt', '<=', now - atOnce).limit(200).execute()
-      const unbegun = (await unbegunOf(db)).filter(({ madeAt, deadlineAt, escalated }) =>
-        Math.abs(now - madeAt) >= atOnce || Math.abs(now - madeAt) >= soonBegun && escalated === 0 && deadlineAt <= now)
-      for (const followUp of unrung) await move(db, tell, followUp, 'handed', { why: 'not-rung', list: desk }, 'policy', { waited: now - followUp.dueAt })
-      let moved = unrung.length + await this.#takeBack(db, tell, unbegun, 'not-rung', now)
-      // 0: the deadline itself; then one step of the plan after the other. Those who wait for their next step hold up nobody's first.
-      for (const gone of [0, ...steps.keys().map(index => index + 1)]) {
-        const step = steps[gone - 1]
-        const since = now - steps.slice(0, gone).reduce((sum, { after }) => sum + after, 0)
-        const overdue = await db.selectFrom('followups').selectAll().where('endedAt', 'is', null).where('escalated', '=', gone).where('deadlineAt', '<=', since)
-          .where('state', '<>', 'calling').orderBy('deadlineAt').limit(200).execute()
-        for (const followUp of overdue) {
-          const list = step?.to ?? (followUp.state === 'open' ? desk : followUp.list)
-          await move(db, tell, followUp, 'handed', { why: 'overdue', list, escalated: gone + 1 }, 'policy', { overdue: now - followUp.deadlineAt, to: list })
-          moved++
-        }
-      }
-      return moved
-    })
+  /** @see handAll */
+  handAll(now: number): Promise<number> {
+    return this.#change((db, tell) => handAll({ db, tell, kind: this.#records.kind }, this.#plan(), now))
   }
 
-  /** Attempts that are claimed and have not begun (as Redis is away, say) do not begin any more; their follow-ups are a person's. How many. */
-  async #takeBack(db: Db, tell: Tell, unbegun: readonly Unbegun[], why: string, now: number): Promise<number> {
-    if (unbegun.length === 0) return 0
-    const { kind } = this.#records
-    await endAttempts(db, kind, unbegun.map(({ followupId, attempt }) => ({ followUp: followupId, attempt, outcome: 'void', rung: 0, line: null, joinedAt: null })), now)
-    const followUps = await byId(db, kind, unbegun.map(({ followupId }) => followupId))
-    for (const { followupId, attempt } of unbegun) await move(db, tell, followUps.get(followupId)!, 'handed', { why, list: deskOf(this.#plan()) }, 'policy', { attempt })
-    return unbegun.length
-  }
-
-  /** The plan has nobody rung: what waits for it is a person's, some hundreds at a time. How many. */
-  async handAll(now: number): Promise<number> {
-    return this.#change(async (db, tell) => {
-      const open = await db.selectFrom('followups').selectAll().where('state', '=', 'open').orderBy('dueAt').limit(200).execute()
-      for (const followUp of open) await move(db, tell, followUp, 'handed', { why: 'by-policy', list: deskOf(this.#plan()) }, 'policy')
-      return open.length + await this.#takeBack(db, tell, await unbegunOf(db), 'by-policy', now)
-    })
-  }
-
-  /** The plan has changed: whose agency it has no more is rung by the desk's lines, and stands on its list. How many. */
-  async followPlan(): Promise<number> {
-    const plan = this.#plan()
-    const desk = deskOf(plan)
-    const ids = agencies(plan).map(({ id }) => id)
-    const names = anyOf(this.#records.kind, ids)
-    const is = (agency: string) => ids.includes(agency) ? agency : desk
-    return this.#change(async (db, tell) => {
-      const lost = await db.selectFrom('followups').selectAll().where('endedAt', 'is', null).where(({ or, eb }) => or([eb('rings', 'not in', names), eb('list', 'not in', names)])).limit(500).execute()
-      for (const followUp of lost) {
-        const set = { rings: is(followUp.rings), list: is(followUp.list) }
-        await db.updateTable('followups').set(set).where('id', '=', followUp.id).execute()
-        tell({ ...followUp, ...set }, 'policy', 'agency-gone', { rings: followUp.rings, list: followUp.list, to: desk })
-      }
-      return lost.length
-    })
+  /** @see followPlan */
+  followPlan(): Promise<number> {
+    return this.#change((db, tell) => followPlan({ db, tell, kind: this.#records.kind }, this.#plan()))
   }
 
   /** What a person does. Throws `NotNow` where it cannot be done. Undefined: there is no such follow-up. */
@@ -437,9 +348,6 @@ export class Book {
   }
 }
 
-/** Writes a line of history: the follow-up as it is then, who, what, and the facts. */
-export type Tell = (followUp: FollowUp, who: string, what: string, facts: Record<string, unknown>) => void
-
 /** What a person does: a happening of states.ts, or only a note or a claim. */
 export interface Act {
   happening?: Happening
@@ -447,15 +355,6 @@ export interface Act {
   what: string
   set?: Partial<FollowUp>
   facts?: Record<string, unknown>
-}
-
-/** Takes a follow-up from the state that it is in to the next; false where it cannot go there. */
-export async function move(db: Db, tell: Tell, followUp: FollowUp, happening: Happening, set: Partial<FollowUp>, who: string, facts: Record<string, unknown> = {}, what: string = happening): Promise<boolean> {
-  const { states, to } = from(happening)
-  const { numUpdatedRows } = await db.updateTable('followups').set({ ...set, state: to }).where('id', '=', followUp.id).where('state', 'in', states).executeTakeFirst()
-  if (numUpdatedRows !== 1n) return false
-  tell({ ...followUp, ...set, state: to }, who, what, { ...facts, why: set.why ?? followUp.why })
-  return true
 }
 
 async function callsOf(db: Db, kind: StoreKind, callIds: string[]): Promise<MissedCall[]> {
@@ -480,35 +379,8 @@ async function whoAreOwed(db: Db, kind: StoreKind, callIds: string[]): Promise<s
   return rows.map(({ callId }) => callId)
 }
 
-/**
- * Of these follow-ups (each with the talk that might settle it: a call's id), those whose citizen has called again since. The ledger's order tells it: by their
- * times a call after the talk may be one before it, where the clock was put back.
- */
-async function calledSince(db: Db, kind: StoreKind, talks: readonly { followUp: string, callId: string }[]): Promise<Set<string>> {
-  if (talks.length === 0) return new Set()
-  const heard = await db.selectFrom('steps').select('callId').select(({ fn }) => fn.max('seq').as('seq'))
-    .where('callId', 'in', anyOf(kind, talks.map(({ callId }) => callId))).where('kind', 'in', ['connected', 'citizen-key']).groupBy('callId').execute()
-  const talked = new Map(heard.map(({ callId, seq }) => [callId, Number(seq)]))
-  const calls = await db.selectFrom('followupCalls').innerJoin('steps', 'steps.callId', 'followupCalls.callId').select('followupId').select(({ fn }) => fn.min('seq').as('seq'))
-    .where('followupId', 'in', anyOf(kind, talks.map(({ followUp }) => followUp))).groupBy(['followupId', 'followupCalls.callId']).execute()
-  const called = Map.groupBy(calls, ({ followupId }) => followupId)
-  return new Set(talks.filter(({ followUp, callId }) => called.get(followUp)?.some(({ seq }) => Number(seq) > (talked.get(callId) ?? Infinity))).map(({ followUp }) => followUp))
-}
-
-interface Unbegun extends Pick<Attempt, 'followupId' | 'attempt' | 'madeAt'>, Pick<FollowUp, 'deadlineAt' | 'escalated'> {}
-
-/** Attempts that are claimed and have not begun. */
-async function unbegunOf(db: Db): Promise<Unbegun[]> {
-  return db.selectFrom('attempts').innerJoin('followups', 'followups.id', 'attempts.followupId').select(['followupId', 'attempts.attempt', 'attempts.madeAt', 'deadlineAt', 'escalated'])
-    .where('attempts.state', '=', 'claimed').where('attempts.state', '<>', 'ended').limit(200).execute()
-}
-
 async function hasCalled(db: Db, cli: string): Promise<boolean> {
   return await db.selectFrom('calls').select('callId').where('cli', '=', cli).limit(1).executeTakeFirst() !== undefined
-}
-
-async function byId(db: Kysely<Tables>, kind: StoreKind, ids: readonly string[]): Promise<Map<string, FollowUp>> {
-  return new Map((await db.selectFrom('followups').selectAll().where('id', 'in', anyOf(kind, ids)).execute()).map(followUp => [followUp.id, followUp]))
 }
 
 /** Whether a callback that was asked for has yet to begin, as the agency was closed at this call, too. */
@@ -522,16 +394,6 @@ const counts = ({ or, eb }: ExpressionBuilder<Tables, 'attempts'>) => or([eb('ru
 
 /** How long the two talked; null: they did not, or the clock was put back meanwhile. */
 const secondsOf = ({ joinedAt, endedAt }: Result) => joinedAt === null || endedAt === null || endedAt < joinedAt ? null : Math.round((endedAt - joinedAt) / 1000)
-
-/** What a citizen has said in one callback holds for all that they were owed by that agency. */
-const settles: readonly Outcome[] = ['spoken', 'not-needed']
-
-const numbersOf = (all: readonly { cli: string | null }[]) => [...new Set(all.flatMap(({ cli }) => cli ?? []))]
-
-/** What is to be rung now, and is not after so long, is a person's, ms. */
-const atOnce = 10 * 60_000
-/** A claim begins within some hundredths of a second; after this long it has not, ms. */
-const soonBegun = 5_000
 
 /** So many that are due at once are many. */
 const many = 1_000

@@ -6,7 +6,8 @@
  */
 import { createHash } from 'node:crypto'
 import type { Logger } from 'pino'
-import type { Book, Db, Tell } from './book.ts'
+import type { Book } from './book.ts'
+import type { Db, Tell } from './move.ts'
 import { NotSent, type Gateway } from './gateways.ts'
 import { Rounds } from '../calls/rounds.ts'
 import { pauseAfter, type Retry } from '../delivery/courier.ts'

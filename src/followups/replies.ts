@@ -1,5 +1,6 @@
 /** What a citizen answers to a message, and what becomes of the follow-up: 1 need help, 2 mistake, 3 cannot speak. */
-import { move, type Book } from './book.ts'
+import type { Book } from './book.ts'
+import { move } from './move.ts'
 import { e164 } from '../calls/tell.ts'
 import { deskOf, outboundTrunk } from '../plan/follow-up-policy.ts'
 import type { Plan } from '../plan/plan.ts'
