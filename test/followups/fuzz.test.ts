@@ -27,12 +27,12 @@ const deeds: Record<string, (who: string, now: number) => (followUp: FollowUp) =
 
 const pick = fc.nat(1_000)
 const happening = fc.oneof(
-  fc.record({ does: fc.constant('misses' as const), number: fc.nat(2), agency: fc.constantFrom('bpbd', 'posko', 'damkar') }),
-  fc.record({ does: fc.constant('reaches' as const), number: fc.nat(2), agency: fc.constantFrom('bpbd', 'posko') }),
+  fc.record({ does: fc.constant('misses' as const), number: fc.nat(2), agency: fc.constantFrom('bpbd', 'posko', 'damkar'), late: fc.boolean() }),
+  fc.record({ does: fc.constant('reaches' as const), number: fc.nat(2), agency: fc.constantFrom('bpbd', 'posko'), late: fc.boolean() }),
   fc.record({ does: fc.constant('claims' as const), lines: fc.nat(3) }),
   fc.record({ does: fc.constantFrom('begins' as const, 'begins-twice' as const), pick }),
   fc.record({ does: fc.constant('settles' as const), pick, outcome: fc.constantFrom(...outcomes) }),
-  fc.record({ does: fc.constant('escalates' as const) }),
+  fc.record({ does: fc.constantFrom('escalates' as const, 'hands-all' as const, 'follows-plan' as const) }),
   fc.record({ does: fc.constant('waits' as const), ms: fc.constantFrom(1_000, minute, 15 * minute, 61 * minute, -61 * minute) }),
   fc.record({ does: fc.constant('acts' as const), deed: fc.constantFrom(...Object.keys(deeds)), who: fc.constantFrom('dewi', 'budi'), pick }))
 type Happening = typeof happening extends fc.Arbitrary<infer T> ? T : never
@@ -58,18 +58,23 @@ async function happen(book: Book, it: Happening, now: number): Promise<void> {
       break
     }
     case 'escalates': await book.escalate(now); break
+    case 'hands-all': await book.handAll(now); break
+    case 'follows-plan': await book.followPlan(); break
     case 'acts': {
       const followUp = nth(await records.db.selectFrom('followups').selectAll().orderBy('id').execute(), it.pick)
       if (followUp) await book.act(followUp.id, it.who, deeds[it.deed]!(it.who, now), now).catch(error => { if (!(error instanceof NotNow)) throw error })
     }
   }
-  while (await book.takeOutbox(now) > 0);
+  // Late: it is learned of together with what comes after it.
+  if (!('late' in it && it.late)) await learn(book, now)
 }
+
+const learn = async (book: Book, now: number) => { while (await book.takeOutbox(now) > 0); }
 
 async function allIsWell(book: Book) {
   const followUps = await records.db.selectFrom('followups').selectAll().execute()
   for (const { id } of followUps) {
-    const { followUp, attempts, history } = (await book.get(id))!
+    const { followUp, attempts, history, calls } = (await book.get(id))!
     const { state, endedAt, endedBy, attempt } = followUp
     let walked: FollowUp['state'] | undefined
     for (const { what } of history) {
@@ -80,6 +85,9 @@ async function allIsWell(book: Book) {
     expect(walked).toBe(state)
     expect([endedAt !== null, endedBy !== null]).toEqual(Array(2).fill(state === 'done' || state === 'closed'))
     expect(attempts.map(it => it.attempt)).toEqual(Array.from({ length: attempt }, (_, index) => index + 1))
+    // A talk settles what came before it, and nothing that came after.
+    const [, talk] = /^call (call-\d+)$/.exec(endedBy ?? '') ?? []
+    if (talk !== undefined) for (const call of calls) expect(Number(call.slice(5)), `${call} in ${id}`).toBeLessThan(Number(talk.slice(5)))
     // Whoever is being called has an attempt under way: nothing waits for what will never come.
     if (state === 'calling') expect(attempts.at(-1)!.state).not.toBe('ended')
   }
@@ -98,6 +106,7 @@ test('never leave the states, whatever happens', async () => {
       if (it.does === 'waits') now += it.ms
       else await happen(book, it, now)
     }
+    await learn(book, now)
     await allIsWell(book)
   }), { numRuns: 60 })
 }, 60_000)
