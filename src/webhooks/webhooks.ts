@@ -137,8 +137,8 @@ export class Webhooks {
   async #queueDue(now: number) {
     const { db } = this.#options.records
     for (const agency of this.#receivers().keys()) {
-      // While nobody answers there, the few that are tried are enough: the rest waits here, in order.
-      const tried = this.#away.has(agency) ? await db.selectFrom('deliveries').select('id').where('state', '=', 'waiting').where('agency', '=', agency).where('tries', '>', 0).limit(atOnce).execute() : []
+      // While nobody answers there, the few that are tried are enough: the rest waits here, in order. What is due again is tried by nobody: the queue has lost it.
+      const tried = this.#away.has(agency) ? await db.selectFrom('deliveries').select('id').where('state', '=', 'waiting').where('agency', '=', agency).where('tries', '>', 0).where('dueAt', '>', now).limit(atOnce).execute() : []
       const due = await db.selectFrom('deliveries').select('id').where('state', '=', 'waiting').where('agency', '=', agency).where('dueAt', '<=', now).orderBy('sequence').limit(atOnce - tried.length).execute()
       if (due.length > 0) await this.#options.queue(due.map(({ id }) => id))
     }

@@ -154,6 +154,22 @@ describe('nothing is lost, nothing is told twice', () => {
     expect(taken).toEqual([1, 2, 3, 4, 5, 6, 7, 8, 9])
   })
 
+  test('what a queue has lost that was emptied while nobody was there is tried again, also where no heartbeat finds out who is back', async () => {
+    there.answers(() => ({ status: 503 }))
+    for (let n = 0; n < 6; n++) await it.records.append(fresh(`c${n}`, { agency: 'posko', at: n }).slice(0, 3))
+    await webhooks.look(Date.now())
+    const lost = queued.splice(0)
+    for (const id of lost) await expect(webhooks.deliver(id)).rejects.toThrow('HTTP 503')
+    await webhooks.look(Date.now() + 59_000)
+    expect(queued).toEqual([])                          // each waits for its next try
+    await webhooks.look(Date.now() + 61_000)
+    expect(queued).toEqual(lost)
+    there.answers(() => ({}))
+    for (const id of queued) await webhooks.deliver(id)
+    await work()
+    expect(bodies().filter(({ agency }) => agency === 'posko').slice(5).map(({ type, sequence }) => [sequence, type])).toEqual([1, 2, 3, 4, 5, 6].map(sequence => [sequence, 'call.ringing']))
+  })
+
   test('what is refused to the end is dead, is shown without what it said, and is delivered when an admin says so', async () => {
     const token = 'a'.repeat(43)
     await using app = await httpServer({ records: it.records, token, log: it.log, ready: async () => ({ ready: true, missing: [] }), version: '0', webhooks })
