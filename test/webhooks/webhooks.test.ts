@@ -7,8 +7,11 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { e164 } from '../../src/calls/tell.ts'
 import type { Kind, Step } from '../../src/calls/story.ts'
 import { refusalOf } from '../../src/delivery/signed.ts'
+import type { Act } from '../../src/followups/book.ts'
+import { callNow, close } from '../../src/followups/desk.ts'
 import { httpServer } from '../../src/http/server.ts'
 import { webhookEvents } from '../../src/plan/schema-webhook.ts'
+import type { FollowUp } from '../../src/records/follow-up.ts'
 import { WebhookSecrets } from '../../src/webhooks/secrets.ts'
 import { Webhooks } from '../../src/webhooks/webhooks.ts'
 import { receiver } from '../delivery/receiver.ts'
@@ -30,7 +33,7 @@ beforeEach(async () => {
   const hook = (events: string) => `webhook: { url: "${there.url}"${events} }`
   it = open.use(await ground(
     ['    name: BPBD\n', `    name: BPBD\n    ${hook('')}\n`],
-    ['    name: Posko (desk)\n', `    name: Posko (desk)\n    ${hook(', events: [call.ringing, followup.opened]')}\n`]))
+    ['    name: Posko (desk)\n', `    name: Posko (desk)\n    ${hook(', events: [call.ringing, followup.opened, followup.closed]')}\n`]))
   folder = join(open.use(await tempFolder()).path, 'webhooks')
   secrets = new WebhookSecrets(folder)
   queued = []
@@ -84,6 +87,32 @@ describe('what is told', () => {
     // Who chose no agency is the desk's to ring.
     expect(bodies().map(({ agency, type, data }) => [agency, type, data['number']])).toEqual([
       ['posko', 'call.ringing', e164('07215550190')], ['posko', 'followup.opened', e164('07215550190')], ['posko', 'followup.opened', e164('07215550191')]])
+  })
+
+  test('of a follow-up that another agency is rung for, both are told: that it is open, and that it is closed, also days later', async () => {
+    const plan = it.plan
+    const does = (act: (followUp: FollowUp) => Act) => it.book.act(id, 'Siti', act, Date.now())
+    const { id } = await it.missed('c1')
+    await work()
+    await does(callNow(plan, 'Siti', 'posko', Date.now()))
+    await does(callNow(plan, 'Siti', 'posko', Date.now()))
+    await work()
+    await does(callNow(plan, 'Siti', 'bpbd', Date.now()))            // who has been told already is not told again
+    await work()
+    await it.records.db.deleteFrom('deliveries').execute()           // as after a day
+    await does(close('Siti', 'salah sambung'))
+    await work()
+    const told = bodies().filter(({ type }) => type.startsWith('followup.')).map(({ agency, type, data }) => [agency, type, data['state']])
+    expect(told).toEqual([['bpbd', 'followup.opened', 'open'], ['posko', 'followup.opened', 'open'], ['bpbd', 'followup.closed', 'closed'], ['posko', 'followup.closed', 'closed']])
+  })
+
+  test('of one whose caller chose no agency the desk is told, also when another is rung for it before anybody was told', async () => {
+    await it.records.append(story('c1', ['arrived', { did: '112', trunk: 'carrier', cli: '07215550191' }], ['menu', { node: 'utama' }], ['hangup', { by: 'caller', q850: 16 }], ['ended']))
+    await it.book.takeOutbox(Date.now())
+    const { id } = await it.records.db.selectFrom('followups').select('id').executeTakeFirstOrThrow()
+    await it.book.act(id, 'Siti', callNow(it.plan, 'Siti', 'bpbd', Date.now()), Date.now())
+    await work()
+    expect(bodies().map(({ agency, type }) => [agency, type]).sort()).toEqual([['bpbd', 'followup.opened'], ['posko', 'followup.opened']])
   })
 
   test('of a call that rang two agencies each hears its own part', async () => {
