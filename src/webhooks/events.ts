@@ -80,10 +80,15 @@ export interface Change { id: number, what: string, at: number }
 export function ofFollowUp(followUp: FollowUp, { id, what, at }: Change, rung: readonly { id: number, agency: string }[], desk: string): Event[] {
   const first = followUp.agency ?? (rung.length === 0 ? followUp.rings : desk)
   const told = new Set([first, ...rung.filter(one => one.id < id).map(({ agency }) => agency)])
-  const tell = (type: WebhookEvent, key: string, whom: Iterable<string> = told) => [...whom].map((agency): Event => ({ agency, type, key: `${followUp.id} ${key}`, at, data: shown(followUp) }))
-  if (what === 'opened' || what === 'reopened') return tell('followup.opened', String(id))
-  if (what === 'call-now') return tell('followup.opened', String(id), rung.filter(one => one.id === id && !told.has(one.agency)).map(({ agency }) => agency))
-  return followUp.endedAt === null ? [] : tell('followup.closed', String(followUp.endedAt))
+  const { endedAt } = followUp
+  const tell = (type: WebhookEvent, key: number, at: number, whom: Iterable<string> = told) => [...whom].map((agency): Event => ({ agency, type, key: `${followUp.id} ${key}`, at, data: shown(followUp) }))
+  switch (what) {
+    case 'opened': case 'reopened': return tell('followup.opened', id, at)
+    case 'call-now': return tell('followup.opened', id, at, rung.filter(one => one.id === id && !told.has(one.agency)).map(({ agency }) => agency))
+    // After its opening, also where both came in one moment; after its reopening, where it has been reopened, and ended again, since (null: not ended).
+    case 'spoke': case 'closed': return endedAt === null ? [] : tell('followup.closed', endedAt, Math.max(at, endedAt))
+    default: return []          // what is written of it after its end ends it no second time
+  }
 }
 
 const shown = ({ id, kind, cli, did, language, state, why, priority, arrivedAt, deadlineAt, endedAt }: FollowUp) => ({

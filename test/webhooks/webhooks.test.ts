@@ -8,7 +8,7 @@ import { e164 } from '../../src/calls/tell.ts'
 import type { Kind, Step } from '../../src/calls/story.ts'
 import { refusalOf } from '../../src/delivery/signed.ts'
 import type { Act } from '../../src/followups/book.ts'
-import { callNow, close } from '../../src/followups/desk.ts'
+import { callNow, close, note, reopen } from '../../src/followups/desk.ts'
 import { httpServer } from '../../src/http/server.ts'
 import { webhookEvents } from '../../src/plan/schema-webhook.ts'
 import type { FollowUp } from '../../src/records/follow-up.ts'
@@ -104,6 +104,31 @@ describe('what is told', () => {
     await work()
     const told = bodies().filter(({ type }) => type.startsWith('followup.')).map(({ agency, type, data }) => [agency, type, data['state']])
     expect(told).toEqual([['bpbd', 'followup.opened', 'open'], ['posko', 'followup.opened', 'open'], ['bpbd', 'followup.closed', 'closed'], ['posko', 'followup.closed', 'closed']])
+  })
+
+  test('the end of a follow-up is told once, whatever is written of it later', async () => {
+    const { id } = await it.missed('c1')
+    await it.book.act(id, 'Siti', close('Siti', 'salah sambung'), Date.now())
+    await work()
+    expect(bodies().filter(({ type }) => type === 'followup.closed').length).toBe(1)
+    await it.records.db.deleteFrom('deliveries').execute()           // as after a day
+    await it.book.act(id, 'Siti', note('sudah'), Date.now())
+    await it.book.alter(async (db, tell) => tell(await db.selectFrom('followups').selectAll().where('id', '=', id).executeTakeFirstOrThrow(), 'gateway', 'message-delivered', {}))
+    await work()
+    expect(bodies().filter(({ type }) => type === 'followup.closed').length).toBe(1)
+  })
+
+  test('the end comes after the opening, also where both were found in one look; and after a reopening that nobody was told yet', async () => {
+    await it.records.append([...fresh('c1'), ...fresh('c2', { at: 2_000, ends: 'answered' })])
+    const before = Date.now() - 100
+    await it.book.takeOutbox(before)
+    await work()
+    const told = () => bodies().filter(({ type }) => type.startsWith('followup.')).map(({ type, data }) => [type, data['endedAt']])
+    expect(told().map(([type]) => type)).toEqual(['followup.opened', 'followup.closed'])
+    const { id } = await it.records.db.selectFrom('followups').select('id').executeTakeFirstOrThrow()
+    for (const [n, act] of [reopen('posko', 'belum'), close('Siti', 'sudah'), reopen('posko', 'belum'), close('Siti', 'sudah')].entries()) await it.book.act(id, 'Siti', act, Date.now() + n * 1_000)
+    await work()
+    expect(told().at(-1)).toEqual(['followup.closed', expect.any(String)])
   })
 
   test('of one whose caller chose no agency the desk is told, also when another is rung for it before anybody was told', async () => {
