@@ -143,7 +143,7 @@ export async function serve(settings: Settings, log: Logger): Promise<Service> {
   // Follow-ups: their truth is in the store, what is to be done now in the queue, what came of it in the ledger.
   const callbacks: AriCallbackLine = new AriCallbackLine(ari)
   const settler: Settler = new Settler({
-    book, line: callbacks, plan: () => plan.now, log, steps: callIds => local.stepsOf(callIds),
+    book, line: callbacks, plan: () => plan.now, log, steps: callIds => local.stepsOf(callIds), note: step => local.append([step]),
     caughtUp: () => ari.up && bookkeeper.caughtUp
   })
   const jobs: Jobs = new Jobs({
