@@ -124,7 +124,7 @@ export async function serve(settings: Settings, log: Logger): Promise<Service> {
     }),
     instant: () => ({
       heartbeatAge: heartbeat.beatAt === undefined ? undefined : (performance.now() - heartbeat.beatAt) / 1000,
-      ledgerLag: bookkeeper.lag, pendingSteps: scribe.pending, calls: switchboard.size, waiting: room.figures, linksLost: ari.counts.lost, refused: refusals.counts, sipReplies: sipReplies?.counts ?? {}
+      ledgerLag: bookkeeper.lag, pendingSteps: scribe.pending, calls: switchboard.size, waiting: room.figures, linksLost: ari.counts.lost, refused: refusals.counts, queues: { followups: jobs.up, messages: messenger.up, webhooks: porter.up }, sipReplies: sipReplies?.counts ?? {}
     })
   })
   const bookkeeper: Bookkeeper = new Bookkeeper({ heard: step => { metrics.note(step); room.heard(step); settler.heard(step) }, file: asterisk.cel, records: local, scribe, ari, ended: (callId, q850) => trunkLine.ended(callId, q850), log })
