@@ -1,4 +1,6 @@
 /** Agencies' own systems on the real parts: a call, as it happens; Redis killed, the service killed with -9, and nothing is lost. */
+import { readFile } from 'node:fs/promises'
+import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import type { Child } from '../../setup/children.mjs'
 import { receiver } from '../delivery/receiver.ts'
@@ -34,6 +36,25 @@ test('a call that is answered is told as it happens', async () => {
   await call.hangUp()
   await eventually('ended', async () => types(0).length === 4)
   expect(told().at(-1)).toMatchObject({ type: 'call.ended', sequence: 4, data: { number: '+627215550171', disposition: 'answered', talked: expect.any(Number) } })
+})
+
+test('of a caller who finds all lines talking nothing rings: the agency hears of them when they are owed a call', async () => {
+  const before = told().length
+  const talks = [await calls('+627215550174')]
+  await talks[0]!.line.answered
+  const second = city.dial({ from: '+627215550175' })
+  await second.answered
+  await second.press('2')
+  await (await city.rung('bpbd-2', '+627215550175')).answered
+  const third = city.dial({ from: '+627215550176' })
+  await third.answered
+  await third.press('2')
+  await eventually('they have tried every line', async () => (await readFile(join(city.state, 'asterisk', 'log', 'cel-custom', 'calls.csv'), 'utf8')).split('\n').filter(line => /LINE_END.*bpbd-[12] FULL/.test(line)).length >= 3)
+  await third.hangUp()
+  await eventually('they are owed a call', async () => types(before).includes('followup.opened'))
+  expect(told().slice(before).filter(({ data }) => data['number'] === '+627215550176').map(({ type }) => type)).toEqual(['followup.opened'])
+  for (const call of [talks[0]!.call, second]) await call.hangUp()
+  await eventually('both have ended', async () => types(before).filter(type => type === 'call.ended').length === 2)
 })
 
 test('one that is abandoned while Redis is away and the service is killed is told when they are back, in order and once', async () => {
