@@ -35,7 +35,7 @@ export interface AuditReport {
   missing: string[]
   unfinished: string[]
   orphans: string[]
-  /** Missed calls without a follow-up, and none on its way; follow-ups that ended and nobody says by whom. */
+  /** Missed calls without a follow-up, and none has been on its way for less than five minutes; follow-ups that ended and nobody says by whom. */
   forgotten: string[]
   unsigned: string[]
   /** What became of the follow-ups of the period's calls: how many stand where. */

@@ -124,7 +124,7 @@ export async function serve(settings: Settings, log: Logger): Promise<Service> {
     }),
     instant: () => ({
       heartbeatAge: heartbeat.beatAt === undefined ? undefined : (performance.now() - heartbeat.beatAt) / 1000,
-      ledgerLag: bookkeeper.lag, pendingSteps: scribe.pending, calls: switchboard.size, waiting: room.figures, linksLost: ari.counts.lost, refused: refusals.counts, sipReplies: sipReplies?.counts ?? {}
+      ledgerLag: bookkeeper.lag, pendingSteps: scribe.pending, calls: switchboard.size, waiting: room.figures, linksLost: ari.counts.lost, refused: refusals.counts, queues: { followups: jobs.up, messages: messenger.up, webhooks: porter.up }, sipReplies: sipReplies?.counts ?? {}
     })
   })
   const bookkeeper: Bookkeeper = new Bookkeeper({ heard: step => { metrics.note(step); room.heard(step); settler.heard(step) }, file: asterisk.cel, records: local, scribe, ari, ended: (callId, q850) => trunkLine.ended(callId, q850), log })
@@ -143,7 +143,7 @@ export async function serve(settings: Settings, log: Logger): Promise<Service> {
   // Follow-ups: their truth is in the store, what is to be done now in the queue, what came of it in the ledger.
   const callbacks: AriCallbackLine = new AriCallbackLine(ari)
   const settler: Settler = new Settler({
-    book, line: callbacks, plan: () => plan.now, log, steps: callIds => local.stepsOf(callIds),
+    book, line: callbacks, plan: () => plan.now, log, steps: callIds => local.stepsOf(callIds), note: step => local.append([step]),
     caughtUp: () => ari.up && bookkeeper.caughtUp
   })
   const jobs: Jobs = new Jobs({

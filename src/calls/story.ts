@@ -39,7 +39,7 @@ export interface Happenings {
   closed: { agency: string, why: string, to: string | null }
   /** The dialplan began to hunt over an agency's lines. */
   agency: { agency: string }
-  /** A line began to be tried. */
+  /** A line began to be tried. Of one that is full there is only its `line-outcome`: nobody was rung. */
   line: { agency: string, line: string }
   /** How that went. `q850` is the hang-up cause where one was given. */
   'line-outcome': { agency: string, line: string, outcome: LineOutcome, q850: number | null }

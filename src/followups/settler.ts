@@ -1,6 +1,7 @@
 /**
  * Finds out what came of each attempt, from the ledger, whoever began it: this process, or one before it. An attempt whose
  * channel Asterisk no longer has, and whose end the ledger does not tell, is given up: what is not known to have rung did not.
+ * Its end is noted as ours, for whoever was told that it rang.
  */
 import type { Logger } from 'pino'
 import { attemptId, attemptOf, resultOf, type CallbackLine, type Result } from './attempt.ts'
@@ -18,6 +19,8 @@ export interface SettlerOptions {
   plan: () => Plan
   /** The steps of these calls that are stored. */
   steps: (callIds: string[]) => Promise<Step[]>
+  /** Stores a step; one that is stored already changes nothing. */
+  note: (step: Step) => Promise<void>
   /** Whether all that Asterisk has written is stored, and Asterisk can be asked. */
   caughtUp: () => boolean
   log: Logger
@@ -56,7 +59,7 @@ export class Settler {
   }
 
   async look(now: number): Promise<void> {
-    const { line, caughtUp, log } = this.#options
+    const { line, caughtUp, note, log } = this.#options
     const dialling = await this.#results()
     if (dialling.length === 0) return this.#missing.clear()
     await this.#settle(dialling.filter(({ result }) => result.endedAt !== null), now)
@@ -71,7 +74,10 @@ export class Settler {
     if (gone.length === 0) return
     // Asked once more: the end may have been read since.
     const lost = (await this.#results()).filter(({ id }) => gone.some(one => one.id === id))
-    for (const { followUp, attempt, result } of lost) log.warn({ followUp, attempt, rung: result.rung }, 'a callback is gone without an end in the ledger')
+    for (const { id, followUp, attempt, result } of lost.filter(({ result }) => result.endedAt === null)) {
+      log.warn({ followUp, attempt, rung: result.rung }, 'a callback is gone without an end in the ledger')
+      await note({ callId: id, key: 'lost-ended', at: now, witness: 'service', kind: 'ended', facts: {} })          // before it is settled: an attempt that is settled is not looked at again
+    }
     await this.#settle(lost.map(one => ({ ...one, result: withoutEnd(one.result) })), now)
   }
 
@@ -80,7 +86,8 @@ export class Settler {
     const { book, plan, steps } = this.#options
     const dialling = (await book.dialling()).map(({ attempt: { followupId, attempt, begunAt }, followUp: { agency, kind, state } }) =>
       ({ wanted: state === 'calling', id: attemptId(followupId, attempt), followUp: followupId, attempt, begunAt: begunAt!, spoken: policyOf(plan(), agency, kind).spoken }))
-    const told = Map.groupBy(dialling.length === 0 ? [] : await steps(dialling.map(({ id }) => id)), ({ callId }) => callId)
+    // An end that we have noted says nothing of what came of it: whoever was killed then gives it up once more.
+    const told = Map.groupBy(dialling.length === 0 ? [] : (await steps(dialling.map(({ id }) => id))).filter(({ kind, witness }) => kind !== 'ended' || witness === 'ledger'), ({ callId }) => callId)
     return dialling.map(({ spoken, ...one }) => ({ ...one, result: resultOf(told.get(one.id) ?? [], spoken) }))
   }
 

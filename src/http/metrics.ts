@@ -31,6 +31,8 @@ export interface Instant {
   linksLost: number
   /** What Asterisk has refused since the start, by reason: a fixed set of them. */
   refused: Readonly<Record<string, number>>
+  /** Of each queue, whether Redis takes its jobs. */
+  queues: Readonly<Record<string, boolean>>
   /** What became of citizens' answers by SIP since the start; empty where messages do not go that way. */
   sipReplies: Readonly<Record<string, number>>
 }
@@ -77,6 +79,13 @@ export class Metrics {
       collect() {
         this.reset()
         for (const [became, count] of Object.entries(instant().sipReplies)) this.inc({ became }, count)
+      }
+    })
+
+    new Gauge({
+      name: 'satunomor_queue_up', help: '1 while Redis takes jobs of the queue; 0: callbacks, messages or webhooks wait in the store.', labelNames: ['queue'], registers,
+      collect() {
+        for (const [queue, up] of Object.entries(instant().queues)) this.set({ queue }, up ? 1 : 0)
       }
     })
 

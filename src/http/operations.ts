@@ -27,7 +27,7 @@ const Report = Type.Object({
   missing: ids('Calls in the ledger without a record.'),
   unfinished: ids('Calls that ended in the ledger and have no disposition.'),
   orphans: ids('Records without a call in the ledger.'),
-  forgotten: ids('Missed calls without a follow-up, and none on its way.'),
+  forgotten: ids('Missed calls without a follow-up, and none has been on its way for less than five minutes.'),
   unsigned: ids('Follow-ups that ended, and nobody says by whom.'),
   followUps: Type.Record(Type.String(), Type.Integer(), { description: 'What became of those who were missed: how many follow-ups stand where.' }),
   unreadable: Type.Integer({ description: 'Lines of the ledger that cannot be read.' }),

@@ -39,6 +39,9 @@ const missed: readonly Disposition[] = ['abandoned', 'unanswered', 'failed', 'ca
 const cutOffBy: readonly (Owner | null)[] = ['us', 'carrier']
 export const cutOff = ({ disposition, endedBy }: StoredCall) => disposition === 'answered' && cutOffBy.includes(endedBy)
 
+/** How long a follow-up may take to be opened, ms: longer than the service takes to be started again. After that somebody is forgotten. */
+const opening = 5 * 60_000
+
 /** Calls and steps that share a transaction's time: one writer after the other, so that none refolds on half the steps. */
 const writersLock = 112
 
@@ -150,21 +153,19 @@ export class Records implements AsyncDisposable {
     return rows.map(row => ({ ...row, served: Boolean(row.served) }))
   }
 
-  /** What became of those who were missed in a period: by state, and who was forgotten. For the audit. */
-  async followedUp(from: number, to: number): Promise<{ states: Record<string, number>, forgotten: string[], unsigned: string[] }> {
+  /** What became of those who were missed in a period: by state, and who was forgotten. For the audit. @param now Unix ms */
+  async followedUp(from: number, to: number, now = Date.now()): Promise<{ states: Record<string, number>, forgotten: string[], unsigned: string[] }> {
     const rows = await this.db.selectFrom('calls')
       .leftJoin('followupCalls', 'followupCalls.callId', 'calls.callId').leftJoin('followups', 'followups.id', 'followupCalls.followupId')
       .leftJoin('outbox', join => join.onRef('outbox.callId', '=', 'calls.callId').on('outbox.topic', '=', 'missed-call').on('outbox.doneAt', 'is', null))
-      .select(['calls.callId', 'followups.id', 'followups.state', 'followups.endedAt', 'followups.endedBy', 'outbox.id as owed'])
+      .select(['calls.callId', 'followups.id', 'followups.state', 'followups.endedAt', 'followups.endedBy', 'outbox.madeAt as owedSince'])
       .where('calls.arrivedAt', '>=', from).where('calls.arrivedAt', '<', to)
       .where(({ or, and, eb }) => or([eb('calls.disposition', 'in', missed), and([eb('calls.disposition', '=', 'answered'), eb('calls.endedBy', 'in', cutOffBy)])])).execute()
+    const where = ({ state, owedSince }: typeof rows[number]) => state ?? (owedSince !== null && now - owedSince <= opening ? 'being opened' : 'forgotten')
     const states: Record<string, number> = {}
-    for (const { state, owed } of rows) {
-      const where = state ?? (owed === null ? 'forgotten' : 'being opened')
-      states[where] = (states[where] ?? 0) + 1
-    }
+    for (const row of rows) states[where(row)] = (states[where(row)] ?? 0) + 1
     return {
-      states, forgotten: rows.filter(({ state, owed }) => state === null && owed === null).map(({ callId }) => callId),
+      states, forgotten: rows.filter(row => where(row) === 'forgotten').map(({ callId }) => callId),
       unsigned: rows.filter(({ endedAt, endedBy }) => endedAt !== null && !endedBy).map(({ id }) => id!)
     }
   }

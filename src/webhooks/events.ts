@@ -68,12 +68,27 @@ export function ofStep(step: Step, { call, followUp, steps }: Story): Event[] {
   }
 }
 
-/** What a line of a follow-up's history tells: the agency that the citizen chose, and the one whose lines it rings. @param at when it was written, Unix ms */
-export function ofFollowUp(followUp: FollowUp, { id, what, at }: { id: number, what: string, at: number }): Event[] {
-  const whom = [...new Set([followUp.rings, followUp.agency ?? followUp.rings])]
-  const tell = (type: WebhookEvent, key: string) => whom.map((agency): Event => ({ agency, type, key: `${followUp.id} ${key}`, at, data: shown(followUp) }))
-  if (what === 'opened' || what === 'reopened') return tell('followup.opened', String(id))
-  return followUp.endedAt === null ? [] : tell('followup.closed', String(followUp.endedAt))
+/** A line of a follow-up's history. */
+export interface Change { id: number, what: string, at: number }
+
+/**
+ * What a line of a follow-up's history tells, and whom: the agency that the citizen chose (or, where they chose none, the desk), and each
+ * that a person has had rung for it since. The history says who they are: what has been delivered is forgotten after a day.
+ * @param rung of this follow-up, in order: the lines of history by which another agency is rung
+ * @param desk whom who chose no agency is for
+ */
+export function ofFollowUp(followUp: FollowUp, { id, what, at }: Change, rung: readonly { id: number, agency: string }[], desk: string): Event[] {
+  const first = followUp.agency ?? (rung.length === 0 ? followUp.rings : desk)
+  const told = new Set([first, ...rung.filter(one => one.id < id).map(({ agency }) => agency)])
+  const { endedAt } = followUp
+  const tell = (type: WebhookEvent, key: number, at: number, whom: Iterable<string> = told) => [...whom].map((agency): Event => ({ agency, type, key: `${followUp.id} ${key}`, at, data: shown(followUp) }))
+  switch (what) {
+    case 'opened': case 'reopened': return tell('followup.opened', id, at)
+    case 'call-now': return tell('followup.opened', id, at, rung.filter(one => one.id === id && !told.has(one.agency)).map(({ agency }) => agency))
+    // After its opening, also where both came in one moment; after its reopening, where it has been reopened, and ended again, since (null: not ended).
+    case 'spoke': case 'closed': return endedAt === null ? [] : tell('followup.closed', endedAt, Math.max(at, endedAt))
+    default: return []          // what is written of it after its end ends it no second time
+  }
 }
 
 const shown = ({ id, kind, cli, did, language, state, why, priority, arrivedAt, deadlineAt, endedAt }: FollowUp) => ({

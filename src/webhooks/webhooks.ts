@@ -11,12 +11,13 @@ import { pauseAfter, type Retry } from '../delivery/courier.ts'
 import { post } from '../delivery/post.ts'
 import { attemptOf } from '../followups/attempt.ts'
 import { milliseconds } from '../plan/duration.ts'
+import { deskOf } from '../plan/follow-up-policy.ts'
 import { agencies, type Plan } from '../plan/plan.ts'
 import type { WebhookEvent } from '../plan/schema-webhook.ts'
 import type { Delivery } from '../records/delivery.ts'
 import type { Records } from '../records/records.ts'
 import { toStep, type StepRow, type Tables } from '../records/tables.ts'
-import { ofFollowUp, ofStep, telling, type Event } from './events.ts'
+import { ofFollowUp, ofStep, telling, type Change, type Event } from './events.ts'
 
 type Db = Transaction<Tables>
 
@@ -110,7 +111,7 @@ export class Webhooks {
       const rows = await db.selectFrom('steps').selectAll().where('seq', '>', from.steps).orderBy('seq').limit(200).execute()
       const changes = await db.selectFrom('followupEvents').select(['id', 'followupId', 'what', 'at']).where('id', '>', from.followUps).orderBy('id').limit(200).execute()
       if (rows.length + changes.length === 0) return 0
-      const events = [...await eventsOfSteps(db, rows), ...await eventsOfChanges(db, changes)]
+      const events = [...await eventsOfSteps(db, rows), ...await eventsOfChanges(db, changes, deskOf(this.#options.plan()))]
       await this.#keep(db, events.filter(({ agency, type, at }) => receivers.get(agency)?.events.includes(type) && now - at < tooOld).sort((a, b) => a.at - b.at), now)
       await setMark(db, marks.steps, rows.at(-1)?.seq ?? from.steps, from.steps)
       await setMark(db, marks.followUps, changes.at(-1)?.id ?? from.followUps, from.followUps)
@@ -137,8 +138,8 @@ export class Webhooks {
   async #queueDue(now: number) {
     const { db } = this.#options.records
     for (const agency of this.#receivers().keys()) {
-      // While nobody answers there, the few that are tried are enough: the rest waits here, in order.
-      const tried = this.#away.has(agency) ? await db.selectFrom('deliveries').select('id').where('state', '=', 'waiting').where('agency', '=', agency).where('tries', '>', 0).limit(atOnce).execute() : []
+      // While nobody answers there, the few that are tried are enough: the rest waits here, in order. What is due again is tried by nobody: the queue has lost it.
+      const tried = this.#away.has(agency) ? await db.selectFrom('deliveries').select('id').where('state', '=', 'waiting').where('agency', '=', agency).where('tries', '>', 0).where('dueAt', '>', now).limit(atOnce).execute() : []
       const due = await db.selectFrom('deliveries').select('id').where('state', '=', 'waiting').where('agency', '=', agency).where('dueAt', '<=', now).orderBy('sequence').limit(atOnce - tried.length).execute()
       if (due.length > 0) await this.#options.queue(due.map(({ id }) => id))
     }
@@ -245,10 +246,16 @@ async function eventsOfSteps(db: Db, rows: StepRow[]): Promise<Event[]> {
   }))
 }
 
-async function eventsOfChanges(db: Db, changes: { id: number, followupId: string, what: string, at: number }[]): Promise<Event[]> {
+async function eventsOfChanges(db: Db, changes: (Change & { followupId: string })[], desk: string): Promise<Event[]> {
   if (changes.length === 0) return []
-  const followUps = await db.selectFrom('followups').selectAll().where('id', 'in', [...new Set(changes.map(({ followupId }) => followupId))]).execute()
-  return changes.flatMap(change => followUps.filter(({ id }) => id === change.followupId).flatMap(followUp => ofFollowUp(followUp, change)))
+  const ids = [...new Set(changes.map(({ followupId }) => followupId))]
+  const followUps = await db.selectFrom('followups').selectAll().where('id', 'in', ids).execute()
+  const calls = await db.selectFrom('followupEvents').select(['id', 'followupId', 'facts']).where('followupId', 'in', ids).where('what', '=', 'call-now').orderBy('id').execute()
+  const rung = Map.groupBy(calls.flatMap(({ id, followupId, facts }) => {
+    const { agency } = JSON.parse(facts) as { agency?: string }
+    return agency === undefined ? [] : [{ id, followupId, agency }]
+  }), ({ followupId }) => followupId)
+  return changes.flatMap(change => followUps.filter(({ id }) => id === change.followupId).flatMap(followUp => ofFollowUp(followUp, change, rung.get(followUp.id) ?? [], desk)))
 }
 
 async function markOf(db: Db, name: string): Promise<number | undefined> {

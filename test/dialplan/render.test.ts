@@ -168,7 +168,7 @@ describe('our own templates, for lines', async () => {
     expect(context('line-bpbd-1')).toEqual([
       'exten => s,1,MSet(CHANNEL(accountcode)=bpbd/bpbd-1,SN_LINE=bpbd bpbd-1,SN_CAUSE=17,GROUP(line)=bpbd-1)',
       'same => n,Set(SN_STATUS=${IF($[${GROUP_COUNT(bpbd-1@line)} > 1]?FULL:CHANUNAVAIL)})',
-      'same => n,CELGenUserEvent(LINE,bpbd bpbd-1)',
+      'same => n,ExecIf($["${SN_STATUS}" != "FULL"]?CELGenUserEvent(LINE,bpbd bpbd-1))',
       'same => n,Gosub(ring,s,1(bpbd,bpbd-1,PJSIP/bpbd-1@gateway,20,gateway,4,${ARG1}${ARG2}))',
       'same => n,Gosub(ring,s,1(bpbd,bpbd-1,PJSIP/bpbd-1@carrier,20,carrier,0,${ARG1}${ARG2}))',
       'same => n,Goto(tried,s,1)'

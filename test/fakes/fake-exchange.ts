@@ -134,7 +134,7 @@ export class FakeChannel implements Channel {
     let status = ''
     for (const { id, ringTime } of groups(node).flatMap(({ lines }) => lines)) {
       const line = this.#exchange.lines.get(id)!
-      this.writes('line', { agency, line: id })
+      if (!line.busyWith && line.behaviour !== 'full') this.writes('line', { agency, line: id })
       this.hears(node.connecting)
       const outcome = await this.#ring(line, ringTime)
       if (this.hungUp.aborted) return

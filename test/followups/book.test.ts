@@ -493,7 +493,7 @@ describe.each([['sqlite', onSqlite], ['postgresql', onPostgres]])('the book on %
     await book.act((await all())[3]!.id, 'dewi', () => ({ happening: 'closed', what: 'closed', set: { why: 'a prank' } }), now + 60 * minute)
     const metrics = new Metrics({
       figures: async () => ({ dispositions: [], owed: 0, busyLines: [], lines: [], deliveries: [], followUps: await book.figures(missedAt + 35 * minute) }),
-      instant: () => ({ refused: {}, sipReplies: {}, waiting: [] }) as never
+      instant: () => ({ refused: {}, queues: {}, sipReplies: {}, waiting: [] }) as never
     })
     const page = (await metrics.page()).split('\n').filter(line => /^satunomor_followups_(open|overdue|ended|attempts)/.test(line))
     expect(page.toSorted()).toEqual([

@@ -145,6 +145,17 @@ test('every change is told as it happens, the number masked', async () => {
   expect(JSON.parse(data!)).toMatchObject({ who: 'Ani', what: 'claimed', followUp: { id, claimedBy: 'Ani', cli: `+62721•••${number.slice(-4)}` } })
 })
 
+test('the audit finds whose follow-up has been on its way for too long', async () => {
+  await records.append(aCall('stuck', { cli: '+627215550189', ends: 'abandoned', at: Date.now() - 60_000 - start }))
+  const { madeAt } = await records.db.selectFrom('outbox').select('madeAt').where('callId', '=', 'stuck').executeTakeFirstOrThrow()
+  const after = (minutes: number) => records.followedUp(Date.now() - 3_600_000, Date.now() + 1_000, madeAt + minutes * 60_000)
+  expect(await after(5)).toMatchObject({ forgotten: [], states: { 'being opened': 1 } })
+  const late = await after(5.1)
+  expect([late.forgotten, late.states['forgotten'], late.states['being opened']]).toEqual([['stuck'], 1, undefined])
+  await book.takeOutbox(Date.now())
+  expect((await after(5.1)).forgotten).toEqual([])
+})
+
 test('the audit finds whom nobody has followed up, and who is not named', async () => {
   const period = [Date.now() - 3_600_000, Date.now() + 1_000] as const
   expect(await records.followedUp(...period)).toMatchObject({ forgotten: [], unsigned: [] })

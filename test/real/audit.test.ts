@@ -65,3 +65,12 @@ test('the figures for Prometheus', async () => {
   for (const name of ['ledger_lag_bytes', 'outbox_depth', 'store_pending_steps', 'nodejs_eventloop_lag_p99_seconds']) expect(text).toMatch(new RegExp(`^satunomor_${name} `, 'm'))
   expect(text).not.toContain('62721')
 })
+
+test('that Redis is away stands in the figures, queue by queue', async () => {
+  const up = async () => [...(await (await fetch(`${city.service.url}/metrics`)).text()).matchAll(/^satunomor_queue_up\{queue="(.+)"\} (\d)$/gm)].map(([, queue, figure]) => `${queue} ${figure}`)
+  expect(await up()).toEqual(['followups 1', 'messages 1', 'webhooks 1'])
+  await city.redis!.kill()
+  await eventually('it is seen', async () => (await up()).every(one => one.endsWith(' 0')))
+  await city.startRedis()
+  await eventually('it is back', async () => (await up()).every(one => one.endsWith(' 1')))
+})

@@ -55,14 +55,14 @@ async function dial(key: string) {
   return { number, caller, legs, rung, lines: () => legs().map(({ line }) => line) }
 }
 
-/** The record of a call that has ended, with how each line went. */
+/** The record of a call that has ended, with the lines that were rung, and how each went. */
 async function story(cli: string) {
   const call = await eventually('the call\'s record', async () => {
     await city.service.scribe.flush()
     return (await city.service.records.list({ limit: 20 })).calls.find(({ cliRaw, disposition }) => cliRaw === cli && disposition !== null)
   })
-  const { lines } = (await city.service.records.get(call.callId))!
-  return { ...call, lines: Object.fromEntries(lines.map(({ line, outcome }) => [line, outcome])) }
+  const { lines, steps } = (await city.service.records.get(call.callId))!
+  return { ...call, rung: steps.flatMap(step => step.kind === 'line' ? step.facts.line : []), lines: Object.fromEntries(lines.map(({ line, outcome }) => [line, outcome])) }
 }
 
 const over = async (call: IncomingCall | OutgoingCall) => (await call.ended).by
@@ -83,7 +83,7 @@ test('all at once: every free line rings, the first human wins, and the others a
   const other = await dial('2')
   await other.rung('bpbd-2')
   other.caller.hangUp()
-  expect(await story(other.number)).toMatchObject({ disposition: 'abandoned', detail: 'ringing:bpbd-2', lines: { 'bpbd-1': 'full', 'bpbd-2': 'cancelled' } })
+  expect(await story(other.number)).toMatchObject({ disposition: 'abandoned', detail: 'ringing:bpbd-2', rung: ['bpbd-2'], lines: { 'bpbd-1': 'full', 'bpbd-2': 'cancelled' } })
   expect(other.lines()).toEqual(['bpbd-2'])
 
   await first.hangUp()

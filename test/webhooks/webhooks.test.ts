@@ -7,8 +7,11 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { e164 } from '../../src/calls/tell.ts'
 import type { Kind, Step } from '../../src/calls/story.ts'
 import { refusalOf } from '../../src/delivery/signed.ts'
+import type { Act } from '../../src/followups/book.ts'
+import { callNow, close, note, reopen } from '../../src/followups/desk.ts'
 import { httpServer } from '../../src/http/server.ts'
 import { webhookEvents } from '../../src/plan/schema-webhook.ts'
+import type { FollowUp } from '../../src/records/follow-up.ts'
 import { WebhookSecrets } from '../../src/webhooks/secrets.ts'
 import { Webhooks } from '../../src/webhooks/webhooks.ts'
 import { receiver } from '../delivery/receiver.ts'
@@ -30,7 +33,7 @@ beforeEach(async () => {
   const hook = (events: string) => `webhook: { url: "${there.url}"${events} }`
   it = open.use(await ground(
     ['    name: BPBD\n', `    name: BPBD\n    ${hook('')}\n`],
-    ['    name: Posko (desk)\n', `    name: Posko (desk)\n    ${hook(', events: [call.ringing, followup.opened]')}\n`]))
+    ['    name: Posko (desk)\n', `    name: Posko (desk)\n    ${hook(', events: [call.ringing, followup.opened, followup.closed]')}\n`]))
   folder = join(open.use(await tempFolder()).path, 'webhooks')
   secrets = new WebhookSecrets(folder)
   queued = []
@@ -84,6 +87,57 @@ describe('what is told', () => {
     // Who chose no agency is the desk's to ring.
     expect(bodies().map(({ agency, type, data }) => [agency, type, data['number']])).toEqual([
       ['posko', 'call.ringing', e164('07215550190')], ['posko', 'followup.opened', e164('07215550190')], ['posko', 'followup.opened', e164('07215550191')]])
+  })
+
+  test('of a follow-up that another agency is rung for, both are told: that it is open, and that it is closed, also days later', async () => {
+    const plan = it.plan
+    const does = (act: (followUp: FollowUp) => Act) => it.book.act(id, 'Siti', act, Date.now())
+    const { id } = await it.missed('c1')
+    await work()
+    await does(callNow(plan, 'Siti', 'posko', Date.now()))
+    await does(callNow(plan, 'Siti', 'posko', Date.now()))
+    await work()
+    await does(callNow(plan, 'Siti', 'bpbd', Date.now()))            // who has been told already is not told again
+    await work()
+    await it.records.db.deleteFrom('deliveries').execute()           // as after a day
+    await does(close('Siti', 'salah sambung'))
+    await work()
+    const told = bodies().filter(({ type }) => type.startsWith('followup.')).map(({ agency, type, data }) => [agency, type, data['state']])
+    expect(told).toEqual([['bpbd', 'followup.opened', 'open'], ['posko', 'followup.opened', 'open'], ['bpbd', 'followup.closed', 'closed'], ['posko', 'followup.closed', 'closed']])
+  })
+
+  test('the end of a follow-up is told once, whatever is written of it later', async () => {
+    const { id } = await it.missed('c1')
+    await it.book.act(id, 'Siti', close('Siti', 'salah sambung'), Date.now())
+    await work()
+    expect(bodies().filter(({ type }) => type === 'followup.closed').length).toBe(1)
+    await it.records.db.deleteFrom('deliveries').execute()           // as after a day
+    await it.book.act(id, 'Siti', note('sudah'), Date.now())
+    await it.book.alter(async (db, tell) => tell(await db.selectFrom('followups').selectAll().where('id', '=', id).executeTakeFirstOrThrow(), 'gateway', 'message-delivered', {}))
+    await work()
+    expect(bodies().filter(({ type }) => type === 'followup.closed').length).toBe(1)
+  })
+
+  test('the end comes after the opening, also where both were found in one look; and after a reopening that nobody was told yet', async () => {
+    await it.records.append([...fresh('c1'), ...fresh('c2', { at: 2_000, ends: 'answered' })])
+    const before = Date.now() - 100
+    await it.book.takeOutbox(before)
+    await work()
+    const told = () => bodies().filter(({ type }) => type.startsWith('followup.')).map(({ type, data }) => [type, data['endedAt']])
+    expect(told().map(([type]) => type)).toEqual(['followup.opened', 'followup.closed'])
+    const { id } = await it.records.db.selectFrom('followups').select('id').executeTakeFirstOrThrow()
+    for (const [n, act] of [reopen('posko', 'belum'), close('Siti', 'sudah'), reopen('posko', 'belum'), close('Siti', 'sudah')].entries()) await it.book.act(id, 'Siti', act, Date.now() + n * 1_000)
+    await work()
+    expect(told().at(-1)).toEqual(['followup.closed', expect.any(String)])
+  })
+
+  test('of one whose caller chose no agency the desk is told, also when another is rung for it before anybody was told', async () => {
+    await it.records.append(story('c1', ['arrived', { did: '112', trunk: 'carrier', cli: '07215550191' }], ['menu', { node: 'utama' }], ['hangup', { by: 'caller', q850: 16 }], ['ended']))
+    await it.book.takeOutbox(Date.now())
+    const { id } = await it.records.db.selectFrom('followups').select('id').executeTakeFirstOrThrow()
+    await it.book.act(id, 'Siti', callNow(it.plan, 'Siti', 'bpbd', Date.now()), Date.now())
+    await work()
+    expect(bodies().map(({ agency, type }) => [agency, type]).sort()).toEqual([['bpbd', 'followup.opened'], ['posko', 'followup.opened']])
   })
 
   test('of a call that rang two agencies each hears its own part', async () => {
@@ -152,6 +206,22 @@ describe('nothing is lost, nothing is told twice', () => {
     await work()
     const taken = bodies().slice(5).map(({ sequence }) => sequence)
     expect(taken).toEqual([1, 2, 3, 4, 5, 6, 7, 8, 9])
+  })
+
+  test('what a queue has lost that was emptied while nobody was there is tried again, also where no heartbeat finds out who is back', async () => {
+    there.answers(() => ({ status: 503 }))
+    for (let n = 0; n < 6; n++) await it.records.append(fresh(`c${n}`, { agency: 'posko', at: n }).slice(0, 3))
+    await webhooks.look(Date.now())
+    const lost = queued.splice(0)
+    for (const id of lost) await expect(webhooks.deliver(id)).rejects.toThrow('HTTP 503')
+    await webhooks.look(Date.now() + 59_000)
+    expect(queued).toEqual([])                          // each waits for its next try
+    await webhooks.look(Date.now() + 61_000)
+    expect(queued).toEqual(lost)
+    there.answers(() => ({}))
+    for (const id of queued) await webhooks.deliver(id)
+    await work()
+    expect(bodies().filter(({ agency }) => agency === 'posko').slice(5).map(({ type, sequence }) => [sequence, type])).toEqual([1, 2, 3, 4, 5, 6].map(sequence => [sequence, 'call.ringing']))
   })
 
   test('what is refused to the end is dead, is shown without what it said, and is delivered when an admin says so', async () => {
