@@ -352,9 +352,9 @@ describe('killed', { timeout: 30_000 }, () => {
     await desk.start()
     await desk.edit(second)
     const child = applies(desk.path)
+    const exit = once(child, 'exit')                     // it may have ended by itself meanwhile
     await once(child.stdout, 'data')
     await new Promise(resolve => setTimeout(resolve, ms))
-    const exit = once(child, 'exit')
     child.kill('SIGKILL')
     await exit
     await isWhole(desk, [1, 2])
