@@ -1,7 +1,7 @@
 /** Messages by SIP MESSAGE (RFC 3428), through the trunk that citizens are rung by: for a carrier that takes them. */
 import type { Gateway } from '../followups/gateways.ts'
 import { NotSent } from '../followups/gateways.ts'
-import { outboundTrunk } from '../plan/follow-up-policy.ts'
+import { towardsCitizens } from '../plan/follow-up-policy.ts'
 import type { Plan } from '../plan/plan.ts'
 import { mayBeRungBack } from '../plan/telephone.ts'
 import type { Message } from '../records/message.ts'
@@ -31,7 +31,7 @@ export class SipMessages implements Gateway {
 
   async send(message: Message) {
     const plan = this.#plan()
-    const trunk = outboundTrunk(plan)
+    const trunk = towardsCitizens(plan)
     const cli = await this.#cliOf(message)
     // Said again here, where it becomes SIP: a number of this country, a number of ours, one line of text.
     if (trunk === undefined) throw new NotSent('the plan has no trunk for it', { again: false })

@@ -38,8 +38,10 @@ export function deskOf(plan: Plan): string {
 }
 
 /** The trunk that citizens are rung by, or undefined where nobody is rung. */
-export function outboundTrunk({ followups: { outbound }, trunks }: Plan): string | undefined {
-  if (outbound.channels === 0) return undefined
+export const outboundTrunk = (plan: Plan) => plan.followups.outbound.channels === 0 ? undefined : towardsCitizens(plan)
+
+/** The trunk that citizens are reached by, be it only by messages; undefined where the plan has none. */
+export function towardsCitizens({ followups: { outbound }, trunks }: Plan): string | undefined {
   return outbound.trunk ?? [...trunks].find(([, { role }]) => role === 'carrier')?.[0]
 }
 

@@ -7,10 +7,17 @@ import { toWire } from '../../demo/sip.ts'
 import { Softphone } from '../../demo/softphone.ts'
 import { eventually, openCity, type City } from '../parts/city.ts'
 
+// Nobody is rung: a person does it all. Who is owed a call gets a message, which is what they answer.
+const policy = `followups:
+  outbound: { channels: 0 }
+  policy: { attempts: 0, message: dibuka }
+  messages: { dibuka: { id: "Balas 1, 2 atau 3.", en: "Reply 1, 2 or 3." } }
+`
 let city: City
 
 beforeAll(async () => {
-  city = await openCity({ number: 116, env: { SATUNOMOR_MESSAGES: 'sip' } })
+  city = await openCity({ number: 116, withRedis: true, callbacks: true, plan: text => policy + text, env: { SATUNOMOR_MESSAGES: 'sip' } })
+  city.carrier.onMessage(() => {})
   for (const line of ['bpbd-1', 'bpbd-2']) city.line(line, call => call.refuse(486))
 })
 afterAll(() => city?.[Symbol.asyncDispose]())
@@ -39,14 +46,17 @@ const kept = async () => Number(await variable('SN_MESSAGES_IN')) - Number(await
 const variable = async (name: string) => (await city.service.ari.request<{ value: string }>('asterisk', 'getGlobalVar', { variable: name })).value
 const figure = async (became: string) => Number(new RegExp(`satunomor_sip_replies_total\\{became="${became}"\\} (\\d+)`).exec(await (await fetch(`${city.service.url}/metrics`)).text())?.[1] ?? 0)
 
-/** Calls 112, presses 2 and finds nobody: a follow-up, which is a person's at once here. */
+/** Calls 112, presses 2 and finds nobody: a follow-up, which is a person's at once here, and a message. */
 async function owed(number: string) {
   const call = city.dial({ from: number })
   await call.answered
   await call.press('2')
   await city.ear.hears(call, 'maaf-akhir')
   await call.hangUp()
-  await eventually('a follow-up is open', async () => (await is(number)).state === 'person')
+  await eventually('a follow-up is open, and they have its message', async () => {
+    const { id, state } = await city.service.records.db.selectFrom('followups').select(['id', 'state']).where('cli', '=', number).executeTakeFirstOrThrow()
+    return state === 'person' && (await city.service.book.get(id))!.history.some(({ what }) => what === 'message-sent')
+  })
 }
 
 test('a citizen answers by SIP MESSAGE: what it asks for is done, once, however often it is sent', async () => {
