@@ -3,7 +3,7 @@
  * a line of history, and is told to whoever listens once it is committed; so it may be asked for twice, or by two at once.
  */
 import { EventEmitter } from 'node:events'
-import { sql, type ExpressionBuilder } from 'kysely'
+import { sql, type ExpressionBuilder, type Kysely } from 'kysely'
 import type { Happenings } from '../calls/story.ts'
 import { attemptId, type Outcome, type Result } from './attempt.ts'
 import { escalate, followPlan, handAll } from './deadlines.ts'
@@ -144,9 +144,8 @@ export class Book {
     const { hourly, cityHourly } = this.#plan().followups.outbound
     const { kind } = this.#records
     return this.#change(async (db, tell) => {
-      const hourAgo = now - 3_600_000
-      const { made } = await db.selectFrom('attempts').select(({ fn }) => fn.countAll<number>().as('made')).where('begunAt', '>', hourAgo).where(counts).executeTakeFirstOrThrow()
-      const left = Math.min(allowance, cityHourly - Number(made))
+      const hourAgo = now - hour
+      const left = Math.min(allowance, cityHourly - await madeSince(db, hourAgo))
       if (left <= 0) return []
       await this.#putOff(db, now)
       const due = await firstDue(db, kind, now, free, left, busy)
@@ -327,8 +326,9 @@ export class Book {
   }
 
   /** @see figures */
-  figures(now: number) {
-    return figures(this.#records.db, now)
+  async figures(now: number) {
+    const { db } = this.#records
+    return { ...await figures(db, now), budgetLeft: Math.max(0, this.#plan().followups.outbound.cityHourly - await madeSince(db, now - hour)) }
   }
 
   /** A change of what stands beside the follow-ups (messages, answers), in one transaction with the lines of history that it tells. */
@@ -392,8 +392,15 @@ const idle: readonly Outcome[] = ['gave-way', 'agency-unreached', 'agency-left']
 /** What counts for the hour: whoever was rung, and who may have been. */
 const counts = ({ or, eb }: ExpressionBuilder<Tables, 'attempts'>) => or([eb('rung', 'is', null), eb('rung', '=', 1)])
 
+async function madeSince(db: Kysely<Tables>, at: number): Promise<number> {
+  const { made } = await db.selectFrom('attempts').select(({ fn }) => fn.countAll<number>().as('made')).where('begunAt', '>', at).where(counts).executeTakeFirstOrThrow()
+  return Number(made)
+}
+
 /** How long the two talked; null: they did not, or the clock was put back meanwhile. */
 const secondsOf = ({ joinedAt, endedAt }: Result) => joinedAt === null || endedAt === null || endedAt < joinedAt ? null : Math.round((endedAt - joinedAt) / 1000)
+
+const hour = 3_600_000
 
 /** So many that are due at once are many. */
 const many = 1_000

@@ -105,6 +105,7 @@ export class Metrics {
     const oldest = new Gauge({ name: 'satunomor_followups_oldest_seconds', help: 'How long ago the citizen called whose follow-up has been open for the longest, by kind and state.', labelNames: ['kind', 'state'], registers })
     const ended = new Gauge({ name: 'satunomor_followups_ended_total', help: 'Follow-ups that have ended, how, and whether before their deadline.', labelNames: ['state', 'in_time'], registers })
     const attempts = new Gauge({ name: 'satunomor_followups_attempts_total', help: 'Follow-ups that ended with both having spoken, by the number of attempts that it took.', labelNames: ['attempts'], registers })
+    const budget = new Gauge({ name: 'satunomor_followups_budget_left', help: 'How many more attempts may ring citizens within this hour, by the plan\'s `cityHourly`; at 0 all wait.', registers })
     const deliveries = new Gauge({ name: 'satunomor_deliveries', help: 'Messages to citizens and webhooks to agencies that are on record, by what has become of them (delivered webhooks: of the last day).', labelNames: ['what', 'state'], registers })
     this.#look = async () => {
       const seen = await figures()
@@ -121,6 +122,7 @@ export class Metrics {
         overdue.inc({ kind, state }, late)
         oldest.set({ kind, state }, Math.max(0, (Date.now() - since) / 1000))        // the oldest is the last of them
       }
+      budget.set(seen.followUps.budgetLeft)
       for (const { state, inTime, count } of seen.followUps.ended) ended.set({ state, in_time: inTime ? 'yes' : 'no' }, count)
       for (const { attempts: number, count } of seen.followUps.attempts) attempts.set({ attempts: number }, count)
     }

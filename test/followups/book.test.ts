@@ -495,9 +495,10 @@ describe.each([['sqlite', onSqlite], ['postgresql', onPostgres]])('the book on %
       figures: async () => ({ dispositions: [], owed: 0, busyLines: [], lines: [], deliveries: [], followUps: await book.figures(missedAt + 35 * minute) }),
       instant: () => ({ refused: {}, queues: {}, sipReplies: {}, waiting: [] }) as never
     })
-    const page = (await metrics.page()).split('\n').filter(line => /^satunomor_followups_(open|overdue|ended|attempts)/.test(line))
+    const page = (await metrics.page()).split('\n').filter(line => /^satunomor_followups_(open|overdue|ended|attempts|budget)/.test(line))
     expect(page.toSorted()).toEqual([
       'satunomor_followups_attempts_total{attempts="1"} 1',
+      'satunomor_followups_budget_left 299',
       'satunomor_followups_ended_total{state="closed",in_time="no"} 1',
       'satunomor_followups_ended_total{state="done",in_time="yes"} 1',
       'satunomor_followups_open{kind="unanswered",state="open",age="under-2h"} 1',
