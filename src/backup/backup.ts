@@ -4,25 +4,27 @@
  *     npm run backup -- FOLDER
  *
  * The records as they are in one moment, then the ledger's files (which may have gone on a little), callers' recorded messages, the secrets, the city's
- * and people's tokens, the service plan and the dialplan's folder. Ends with 0 when the backup is whole, with 1 and a reason when there is none.
+ * and people's tokens, the version of the plan that is live, and what is edited: the service plan and the dialplan's folder. Ends with 0 when the backup is whole, with 1 and a reason when there is none.
  */
 import { cp, mkdir, open, readdir, readFile, rm, stat, utimes } from 'node:fs/promises'
 import { dirname, join, resolve } from 'node:path'
 import { backup as copyDatabase, DatabaseSync } from 'node:sqlite'
 import { fileURLToPath } from 'node:url'
 import { ledgerFiles } from '../asterisk/ledger.ts'
+import { Versions } from '../dialplan/versions.ts'
 import { places, readSettings, type Settings } from '../settings.ts'
+import { copyLive } from './live-version.ts'
 import { copyForGood, NotDone, settle, sha256, writeManifest, type BackedUp, type Manifest } from './manifest.ts'
 
-/** Makes a backup in a folder that is empty or not there yet. Throws `NotDone`; then the folder is as it was before. */
-export async function makeBackup(settings: Pick<Settings, 'project' | 'state' | 'plan' | 'asterisk'>, folder: string): Promise<Manifest> {
+/** Makes a backup in a folder that is empty or not there yet; `warn` hears what is amiss with the live version. Throws `NotDone`; then the folder is as it was before. */
+export async function makeBackup(settings: Pick<Settings, 'project' | 'state' | 'plan' | 'asterisk'>, folder: string, warn: (sentence: string) => void = () => {}): Promise<Manifest> {
   const there = await readdir(folder).catch(error => {
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined
     throw new NotDone(`${folder} cannot be read as a folder (${(error as Error).message}): name another one`)
   })
   if (there && there.length > 0) throw new NotDone(`${folder} is not empty: a backup goes into a folder of its own, name another one`)
   try {
-    return await fill(settings, folder)
+    return await fill(settings, folder, warn)
   } catch (error) {
     for (const name of await readdir(folder).catch(() => [])) await rm(join(folder, name), { recursive: true, force: true })
     if (!there) await rm(folder, { recursive: true, force: true })
@@ -32,9 +34,9 @@ export async function makeBackup(settings: Pick<Settings, 'project' | 'state' | 
   }
 }
 
-async function fill({ project, state, plan, asterisk }: Pick<Settings, 'project' | 'state' | 'plan' | 'asterisk'>, folder: string): Promise<Manifest> {
+async function fill({ project, state, plan, asterisk }: Pick<Settings, 'project' | 'state' | 'plan' | 'asterisk'>, folder: string, warn: (sentence: string) => void): Promise<Manifest> {
   const at = new Date().toISOString()
-  const { records, secrets, token, people, switches, webhooks } = places(state)
+  const { records, secrets, token, people, switches, webhooks, versions } = places(state)
   await mkdir(join(folder, 'ledger'), { recursive: true, mode: 0o700 })
 
   // First the records, then the ledger: whatever the records do not have yet, the ledger has.
@@ -52,6 +54,7 @@ async function fill({ project, state, plan, asterisk }: Pick<Settings, 'project'
     await mkdir(join(folder, 'recordings'), { recursive: true, mode: 0o700 })
     await copyRecording(join(asterisk.mailbox, name), join(folder, 'recordings', name))
   }
+  await copyLive(new Versions(versions), join(folder, 'live'), warn)
   await copyForGood(plan, join(folder, 'plan.yaml'), 0o600)
   await cp(join(project, 'dialplan'), join(folder, 'dialplan'), { recursive: true })
 
@@ -127,7 +130,7 @@ if (import.meta.main) {
     if (!folder || more.length > 0) throw new NotDone('name the folder that the backup is to be made in: npm run backup -- /backup/2026-11-24')
     // npm runs us in the project's folder; a path is meant from where the command was given.
     const into = resolve(process.env['INIT_CWD'] ?? '.', folder)
-    const { files } = await makeBackup(readSettings(process.env, dirname(dirname(dirname(fileURLToPath(import.meta.url))))), into)
+    const { files } = await makeBackup(readSettings(process.env, dirname(dirname(dirname(fileURLToPath(import.meta.url))))), into, sentence => void process.stderr.write(`${sentence}\n`))
     process.stdout.write(`The backup is whole: ${files.length} files, ${Math.ceil(files.reduce((sum, { size }) => sum + size, 0) / 1024)} kB in ${into}\n`)
   } catch (error) {
     process.stderr.write(`${(error as Error).message}\n`)

@@ -5,7 +5,8 @@
  *
  * Records, recordings, secrets, token and people's tokens become what they were. Of the ledger only what is lost is put back, beside what is there: the
  * service then reads all of it from its beginning, so that the calls after the backup are written down again. What was in the
- * records' place is kept as `records.sqlite.before-…`. Ends with 0, or with 1 and a reason; then nothing was changed.
+ * records' place is kept as `records.sqlite.before-…`. The version of the plan that was live is live again, unless this machine still has it and has
+ * gone on from it; the folder that is edited stays as it is, and the start makes nothing live out of it. Ends with 0, or with 1 and a reason; then nothing was changed.
  */
 import { chown, mkdir, readdir, rename, rm, stat, utimes } from 'node:fs/promises'
 import { basename, dirname, join, resolve } from 'node:path'
@@ -14,6 +15,7 @@ import { fileURLToPath } from 'node:url'
 import { watermark } from '../asterisk/bookkeeper.ts'
 import { ledgerFiles } from '../asterisk/ledger.ts'
 import { places, readSettings, type Settings } from '../settings.ts'
+import { bringBack, type PutBack } from './live-version.ts'
 import { copyForGood, NotDone, readManifest, settleNames, sha256, type BackedUp } from './manifest.ts'
 
 export interface Restored {
@@ -22,13 +24,15 @@ export interface Restored {
   /** What was put back, and where the records that were there are now. */
   files: string[]
   kept: string | undefined
+  /** The version of the plan that is live from here on, where the backup has one. */
+  live: PutBack | undefined
 }
 
 /** Puts back the backup in `folder`. Throws `NotDone`. */
 export async function restore(settings: Pick<Settings, 'state' | 'http' | 'asterisk'>, folder: string): Promise<Restored> {
   const { at, files } = await readManifest(folder)
   const { state, asterisk } = settings
-  const { records, secrets, token, people, switches, webhooks } = places(state)
+  const { records, secrets, token, people, switches, webhooks, versions } = places(state)
   await refuseWhileItRuns(settings, records)
   await mkdir(state, { recursive: true, mode: 0o750 })
   await mkdir(dirname(asterisk.cel), { recursive: true, mode: 0o750 })
@@ -56,7 +60,10 @@ export async function restore(settings: Pick<Settings, 'state' | 'http' | 'aster
 
   // All of it beside its place first: a disk that is full then changes nothing.
   const staged = (to: string) => `${to}.restoring`
+  await using ready = new AsyncDisposableStack()
+  let live: Awaited<ReturnType<typeof bringBack>> | undefined
   try {
+    if (files.some(({ path }) => path === 'live/meta.json')) live = ready.use(await bringBack(versions, join(folder, 'live'), at))
     for (const { from, to, mode } of back) await copyForGood(join(folder, from.path), staged(to), mode)
     forgetWatermark(staged(records))
     for (const { from, to } of back) {
@@ -66,12 +73,14 @@ export async function restore(settings: Pick<Settings, 'state' | 'http' | 'aster
     }
   } catch (error) {
     for (const { to } of back) await rm(staged(to), { force: true })
+    if (error instanceof NotDone) throw error
     throw new NotDone(`${folder} could not be put back into ${state} (${(error as Error).message}): nothing was changed; mend that (is there room?) and try again`, { cause: error })
   }
   const kept = await moveAway(records)
   for (const { to } of back) await rename(staged(to), to)
   for (const place of new Set(back.map(({ to }) => dirname(to)))) await settleNames(place)
-  return { at, files: back.map(({ to }) => to), kept }
+  await live?.commit()
+  return { at, files: back.map(({ to }) => to), kept, live }
 }
 
 /** Its parts of the ledger that no file there begins with. */
@@ -122,15 +131,22 @@ async function moveAway(records: string): Promise<string | undefined> {
   return await stat(kept).then(() => kept, () => undefined)
 }
 
+function inWords({ version, was, stays }: PutBack): string {
+  if (stays === 'same') return `Version ${version} of the plan stays live: it is what was live at the backup.`
+  if (stays === 'later') return `Version ${version} of the plan stays live: it came after version ${was}, which was live at the backup (npx satunomor rollback ${was} --why "…").`
+  return `Version ${version} of the plan is live from the next start on${version === was ? '' : `: it is what was version ${was} at the backup`}.`
+}
+
 if (import.meta.main) {
   try {
     const [folder, ...more] = process.argv.slice(2)
     if (!folder || more.length > 0) throw new NotDone('name the folder of the backup: npm run restore -- /backup/2026-11-24')
     const from = resolve(process.env['INIT_CWD'] ?? '.', folder)
-    const { at, files, kept } = await restore(readSettings(process.env, dirname(dirname(dirname(fileURLToPath(import.meta.url))))), from)
+    const { at, files, kept, live } = await restore(readSettings(process.env, dirname(dirname(dirname(fileURLToPath(import.meta.url))))), from)
     process.stdout.write([
       `Put back as it was at ${at}:`, ...files.map(file => `  ${file}`),
       ...kept ? [`The records that were there are kept: ${kept}`] : [],
+      ...live ? [inWords(live)] : [],
       `The plan and the dialplan's folder are left as they are; as they were, they are in ${from} (plan.yaml, dialplan/).`,
       'Start the service: it reads the ledger again. Then prove it: npm run audit -- --from …', ''
     ].join('\n'))
