@@ -26,10 +26,12 @@ export interface Restored {
   kept: string | undefined
   /** The version of the plan that is live from here on, where the backup has one. */
   live: PutBack | undefined
+  /** What is edited by hand is not put back: these files of the backup are not, or are otherwise, in their places here. */
+  otherwise: { from: string, to: string }[]
 }
 
 /** Puts back the backup in `folder`. Throws `NotDone`. */
-export async function restore(settings: Pick<Settings, 'state' | 'http' | 'asterisk'>, folder: string): Promise<Restored> {
+export async function restore(settings: Pick<Settings, 'project' | 'state' | 'plan' | 'http' | 'asterisk'>, folder: string): Promise<Restored> {
   const { at, files } = await readManifest(folder)
   const { state, asterisk } = settings
   const { records, secrets, token, people, switches, webhooks, versions } = places(state)
@@ -80,7 +82,20 @@ export async function restore(settings: Pick<Settings, 'state' | 'http' | 'aster
   for (const { to } of back) await rename(staged(to), to)
   for (const place of new Set(back.map(({ to }) => dirname(to)))) await settleNames(place)
   await live?.commit()
-  return { at, files: back.map(({ to }) => to), kept, live }
+  return { at, files: back.map(({ to }) => to), kept, live, otherwise: await otherwiseHere(settings, folder, files) }
+}
+
+async function otherwiseHere({ project, plan }: Pick<Settings, 'project' | 'plan'>, folder: string, files: BackedUp[]): Promise<Restored['otherwise']> {
+  const otherwise: Restored['otherwise'] = []
+  const inProject = dirname(resolve(plan)) === resolve(project, 'dialplan')
+  for (const { path, sha256: expected } of files) {
+    const to = /^(dialplan|asterisk-config)\//.test(path) ? join(project, path)
+      : path === 'plan.yaml' ? resolve(plan)
+      : /^(calls\.yaml$|holidays\/|directory\/)/.test(path) ? resolve(dirname(plan), path) : undefined
+    if (to === undefined || (path === 'plan.yaml' && inProject && basename(plan) === 'plan.yaml')) continue          // it stands in dialplan/
+    if (await sha256(to).catch(() => undefined) !== expected) otherwise.push({ from: join(folder, path), to })
+  }
+  return otherwise
 }
 
 /** Its parts of the ledger that no file there begins with. */
@@ -142,12 +157,13 @@ if (import.meta.main) {
     const [folder, ...more] = process.argv.slice(2)
     if (!folder || more.length > 0) throw new NotDone('name the folder of the backup: npm run restore -- /backup/2026-11-24')
     const from = resolve(process.env['INIT_CWD'] ?? '.', folder)
-    const { at, files, kept, live } = await restore(readSettings(process.env, dirname(dirname(dirname(fileURLToPath(import.meta.url))))), from)
+    const { at, files, kept, live, otherwise } = await restore(readSettings(process.env, dirname(dirname(dirname(fileURLToPath(import.meta.url))))), from)
     process.stdout.write([
       `Put back as it was at ${at}:`, ...files.map(file => `  ${file}`),
       ...kept ? [`The records that were there are kept: ${kept}`] : [],
       ...live ? [inWords(live)] : [],
-      `The plan and the dialplan's folder are left as they are; as they were, they are in ${from} (plan.yaml, dialplan/).`,
+      ...otherwise.length > 0 ? ['What is edited by hand is left as it is. Of the backup these are not in their places here, or are otherwise; copy what is to be as it was:'] : [],
+      ...otherwise.map(({ from, to }) => `  ${from} -> ${to}`),
       'Start the service: it reads the ledger again. Then prove it: npm run audit -- --from …', ''
     ].join('\n'))
   } catch (error) {
