@@ -6,7 +6,7 @@
  * The records as they are in one moment, then the ledger's files (which may have gone on a little), callers' recorded messages, the secrets, the city's
  * and people's tokens, the version of the plan that is live, and what is edited by hand: the service plan with what lies beside it, `dialplan/` and `asterisk-config/`. Ends with 0 when the backup is whole, with 1 and a reason when there is none.
  */
-import { mkdir, open, readdir, readFile, rm, stat, utimes } from 'node:fs/promises'
+import { chmod, mkdir, open, readdir, readFile, rm, stat, utimes } from 'node:fs/promises'
 import { dirname, join, resolve } from 'node:path'
 import { backup as copyDatabase, DatabaseSync } from 'node:sqlite'
 import { fileURLToPath } from 'node:url'
@@ -56,10 +56,10 @@ async function fill({ project, state, plan, asterisk }: Pick<Settings, 'project'
   }
   await copyLive(new Versions(versions), join(folder, 'live'), warn)
   for (const name of ['dialplan', 'asterisk-config']) await copyFolder(join(project, name), join(folder, name))
-  await copyForGood(plan, join(folder, 'plan.yaml'), 0o600)
+  await copyAsIs(plan, join(folder, 'plan.yaml'))
   const beside = dirname(resolve(plan))
   if (beside !== resolve(project, 'dialplan')) {
-    await ifThere(() => copyForGood(join(beside, 'calls.yaml'), join(folder, 'calls.yaml'), 0o600))
+    await ifThere(() => copyAsIs(join(beside, 'calls.yaml'), join(folder, 'calls.yaml')))
     await ifThere(() => copyFolder(join(beside, 'holidays'), join(folder, 'holidays'), '.yaml'))
     await ifThere(() => copyFolder(join(beside, 'directory'), join(folder, 'directory'), '.csv'))
   }
@@ -124,13 +124,20 @@ async function copyRecording(from: string, to: string) {
 /** All that lies in it, or the files in it that end so. A link's file stands for the link; one that leads nowhere (an editor's lock) is passed over, and what is gone just now. */
 async function copyFolder(from: string, to: string, ending?: string) {
   const names = await readdir(from)
-  await mkdir(to, { mode: 0o700 })
+  await mkdir(to)
+  await chmod(to, (await stat(from)).mode & 0o777)
   for (const name of names) {
     const path = join(from, name)
     const found = await ifThere(() => stat(path))
     if (found?.isDirectory() && ending === undefined) await copyFolder(path, join(to, name))
-    if (found?.isFile() && name.endsWith(ending ?? '')) await ifThere(() => copyForGood(path, join(to, name), 0o600))
+    if (found?.isFile() && name.endsWith(ending ?? '')) await ifThere(() => copyAsIs(path, join(to, name)))
   }
+}
+
+/** Whoever may read it may read it where it is copied back to: in containers that is not only root. */
+async function copyAsIs(from: string, to: string) {
+  await copyForGood(from, to, 0o600)
+  await chmod(to, (await stat(from)).mode & 0o777)
 }
 
 async function ifThere<T>(ask: () => Promise<T>): Promise<T | undefined> {

@@ -3,10 +3,11 @@
  *
  *     npm run restore -- FOLDER
  *
- * Records, recordings, secrets, token and people's tokens become what they were. Of the ledger only what is lost is put back, beside what is there: the
- * service then reads all of it from its beginning, so that the calls after the backup are written down again. What was in the
- * records' place is kept as `records.sqlite.before-…`. The version of the plan that was live is live again, unless this machine still has it and has
- * gone on from it; the folder that is edited stays as it is, and the start makes nothing live out of it. Ends with 0, or with 1 and a reason; then nothing was changed.
+ * Records, recordings, token, people's tokens, switches and webhooks' secrets become what they were. The passwords between Asterisk and the service are put
+ * back only where there are none: Asterisk may run on with those that it has loaded. Of the ledger only what is lost is put back, beside what is there: the
+ * service then reads all of it from its beginning, so that the calls after the backup are written down again. What was in the records' place is kept as
+ * `records.sqlite.before-…`. The version of the plan that was live is live again, unless this machine still has it and has gone on from it; the folders
+ * that are edited stay as they are, and the start makes nothing live out of them. Ends with 0, or with 1 and a reason; then nothing was changed.
  */
 import { chown, mkdir, readdir, rename, rm, stat, utimes } from 'node:fs/promises'
 import { basename, dirname, join, resolve } from 'node:path'
@@ -40,13 +41,17 @@ export async function restore(settings: Pick<Settings, 'project' | 'state' | 'pl
   await mkdir(dirname(asterisk.cel), { recursive: true, mode: 0o750 })
 
   if (files.some(({ path }) => path.startsWith('recordings/'))) await mkdir(asterisk.mailbox, { recursive: true, mode: 0o770 })
-  if (files.some(({ path }) => path.startsWith('webhooks/'))) await mkdir(webhooks, { recursive: true, mode: 0o700 })
+  if (files.some(({ path }) => path.startsWith('webhooks/'))) {
+    await mkdir(webhooks, { recursive: true, mode: 0o700 })
+    const { uid, gid } = await stat(state)
+    await chown(webhooks, uid, gid)
+  }
 
   const stamp = at.replace(/[-:]|\.\d+/g, '')
   const back: { from: BackedUp, to: string, mode: number }[] = []
   for (const from of files) {
     if (from.path === 'records.sqlite') back.push({ from, to: records, mode: 0o600 })
-    if (from.path === 'secrets.json') back.push({ from, to: secrets, mode: 0o600 })
+    if (from.path === 'secrets.json' && !await stat(secrets).catch(() => undefined)) back.push({ from, to: secrets, mode: 0o600 })
     if (from.path === 'token') back.push({ from, to: token, mode: 0o600 })
     if (from.path === 'people.json') back.push({ from, to: people, mode: 0o600 })
     if (from.path.startsWith('webhooks/')) back.push({ from, to: join(webhooks, basename(from.path)), mode: 0o600 })

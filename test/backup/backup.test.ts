@@ -1,6 +1,6 @@
 /** Backups that are none are told apart from whole ones; a restore that cannot be whole changes nothing. */
 import { execFile } from 'node:child_process'
-import { appendFile, cp, mkdir, mkdtemp, readdir, readFile, rm, stat, symlink, utimes, writeFile } from 'node:fs/promises'
+import { appendFile, chown, cp, mkdir, mkdtemp, readdir, readFile, rm, stat, symlink, utimes, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { promisify } from 'node:util'
@@ -60,6 +60,24 @@ test('a backup has all that cannot be made again, whole lines of the ledger, and
   for (const name of ['records.sqlite', 'secrets.json', 'token', 'people.json', 'manifest.json', 'webhooks/bpbd.json']) expect([name, (await stat(join(into, name))).mode & 0o077]).toEqual([name, 0])
 })
 
+test('the passwords that Asterisk has loaded stay; where there are none, those of the backup are put back', async () => {
+  await program('backup')
+  await writeFile(join(state, 'secrets.json'), '{"ari":"of this installation"}')
+  expect(await program('restore')).toMatchObject({ code: 0, said: expect.not.stringContaining('secrets.json') })
+  expect(await readFile(join(state, 'secrets.json'), 'utf8')).toBe('{"ari":"of this installation"}')
+  await rm(join(state, 'secrets.json'))
+  expect((await program('restore')).code).toBe(0)
+  expect(await readFile(join(state, 'secrets.json'), 'utf8')).toBe('{"ari":"a"}')
+})
+
+test.skipIf(process.getuid?.() !== 0)('what root puts back belongs to whom the folder belongs to, in a folder that was not there, too', async () => {
+  await program('backup')
+  await rm(join(state, 'webhooks'), { recursive: true })
+  await chown(state, 4711, 4712)
+  expect((await program('restore')).code).toBe(0)
+  for (const name of ['records.sqlite', 'token', 'people.json', 'webhooks', 'webhooks/bpbd.json']) expect([name, await stat(join(state, name)).then(({ uid, gid }) => [uid, gid])]).toEqual([name, [4711, 4712]])
+})
+
 /** A project whose plan lies elsewhere, with its own holidays, directory and expected calls. */
 async function planElsewhere() {
   const [clone, city] = [join(folder, 'clone'), join(folder, 'city')]
@@ -86,7 +104,9 @@ test('what is edited by hand is in it: the plan with what lies beside it, wherev
     'directory/city.csv', 'holidays/city.yaml', 'plan.yaml']))
   expect(files.map(({ path }) => path)).not.toContain('directory/notes.txt')
   expect(await readFile(join(into, 'plan.yaml'), 'utf8')).toBe('the city\'s')
-  for (const { path } of files) expect([path, (await stat(join(into, path))).mode & 0o077]).toEqual([path, 0])
+  // Copied back, it is as readable as it was; the backup as a whole is not.
+  for (const path of ['asterisk-config/last-resort.conf', 'dialplan/prompts', 'plan.yaml']) expect([path, (await stat(join(into, path))).mode & 0o444]).toEqual([path, 0o444])
+  expect((await stat(into)).mode & 0o077).toBe(0)
 })
 
 test('a restore leaves alone what is edited by hand, and names what is otherwise than it was', async () => {
