@@ -13,6 +13,9 @@ install -d -m 770 -o asterisk -g asterisk "$state/asterisk/spool/mailbox"
 install -d -m 750 -o satunomor -g satunomor "$state"
 install -d -m 755 "$state/sounds"
 SATUNOMOR_ASTERISK_USER="$(id -u asterisk):$(id -g asterisk)" node src/prepare.ts
-chown satunomor:satunomor "$state/secrets.json"
+# What a restore, or a command, has put there as root: records, passwords, tokens, switches; the ledger's files and recordings are Asterisk's.
+find "$state" -mindepth 1 -maxdepth 1 -type f -exec chown satunomor:satunomor {} +
+if [ -d "$state/webhooks" ]; then chown -R satunomor:satunomor "$state/webhooks"; fi
+find "$state/asterisk/log/cel-custom" "$state/asterisk/spool/mailbox" -type f -exec chown asterisk:asterisk {} +
 # What an apply changes is the service's: the versions, what is rendered of them, and the prompts.
 chown -R satunomor "$state/versions" "$state/asterisk/etc/plan" "$state/sounds"

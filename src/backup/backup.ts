@@ -4,25 +4,27 @@
  *     npm run backup -- FOLDER
  *
  * The records as they are in one moment, then the ledger's files (which may have gone on a little), callers' recorded messages, the secrets, the city's
- * and people's tokens, the service plan and the dialplan's folder. Ends with 0 when the backup is whole, with 1 and a reason when there is none.
+ * and people's tokens, the version of the plan that is live, and what is edited by hand: the service plan with what lies beside it, `dialplan/` and `asterisk-config/`. Ends with 0 when the backup is whole, with 1 and a reason when there is none.
  */
-import { cp, mkdir, open, readdir, readFile, rm, stat, utimes } from 'node:fs/promises'
+import { chmod, mkdir, open, readdir, readFile, rm, stat, utimes } from 'node:fs/promises'
 import { dirname, join, resolve } from 'node:path'
 import { backup as copyDatabase, DatabaseSync } from 'node:sqlite'
 import { fileURLToPath } from 'node:url'
 import { ledgerFiles } from '../asterisk/ledger.ts'
+import { Versions } from '../dialplan/versions.ts'
 import { places, readSettings, type Settings } from '../settings.ts'
+import { copyLive } from './live-version.ts'
 import { copyForGood, NotDone, settle, sha256, writeManifest, type BackedUp, type Manifest } from './manifest.ts'
 
-/** Makes a backup in a folder that is empty or not there yet. Throws `NotDone`; then the folder is as it was before. */
-export async function makeBackup(settings: Pick<Settings, 'project' | 'state' | 'plan' | 'asterisk'>, folder: string): Promise<Manifest> {
+/** Makes a backup in a folder that is empty or not there yet; `warn` hears what is amiss with the live version. Throws `NotDone`; then the folder is as it was before. */
+export async function makeBackup(settings: Pick<Settings, 'project' | 'state' | 'plan' | 'asterisk'>, folder: string, warn: (sentence: string) => void = () => {}): Promise<Manifest> {
   const there = await readdir(folder).catch(error => {
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined
     throw new NotDone(`${folder} cannot be read as a folder (${(error as Error).message}): name another one`)
   })
   if (there && there.length > 0) throw new NotDone(`${folder} is not empty: a backup goes into a folder of its own, name another one`)
   try {
-    return await fill(settings, folder)
+    return await fill(settings, folder, warn)
   } catch (error) {
     for (const name of await readdir(folder).catch(() => [])) await rm(join(folder, name), { recursive: true, force: true })
     if (!there) await rm(folder, { recursive: true, force: true })
@@ -32,9 +34,9 @@ export async function makeBackup(settings: Pick<Settings, 'project' | 'state' | 
   }
 }
 
-async function fill({ project, state, plan, asterisk }: Pick<Settings, 'project' | 'state' | 'plan' | 'asterisk'>, folder: string): Promise<Manifest> {
+async function fill({ project, state, plan, asterisk }: Pick<Settings, 'project' | 'state' | 'plan' | 'asterisk'>, folder: string, warn: (sentence: string) => void): Promise<Manifest> {
   const at = new Date().toISOString()
-  const { records, secrets, token, people, switches, webhooks } = places(state)
+  const { records, secrets, token, people, switches, webhooks, versions } = places(state)
   await mkdir(join(folder, 'ledger'), { recursive: true, mode: 0o700 })
 
   // First the records, then the ledger: whatever the records do not have yet, the ledger has.
@@ -52,8 +54,15 @@ async function fill({ project, state, plan, asterisk }: Pick<Settings, 'project'
     await mkdir(join(folder, 'recordings'), { recursive: true, mode: 0o700 })
     await copyRecording(join(asterisk.mailbox, name), join(folder, 'recordings', name))
   }
-  await copyForGood(plan, join(folder, 'plan.yaml'), 0o600)
-  await cp(join(project, 'dialplan'), join(folder, 'dialplan'), { recursive: true })
+  await copyLive(new Versions(versions), join(folder, 'live'), warn)
+  for (const name of ['dialplan', 'asterisk-config']) await copyFolder(join(project, name), join(folder, name))
+  await copyAsIs(plan, join(folder, 'plan.yaml'))
+  const beside = dirname(resolve(plan))
+  if (beside !== resolve(project, 'dialplan')) {
+    await ifThere(() => copyAsIs(join(beside, 'calls.yaml'), join(folder, 'calls.yaml')))
+    await ifThere(() => copyFolder(join(beside, 'holidays'), join(folder, 'holidays'), '.yaml'))
+    await ifThere(() => copyFolder(join(beside, 'directory'), join(folder, 'directory'), '.csv'))
+  }
 
   const files: BackedUp[] = []
   for (const entry of await readdir(folder, { recursive: true, withFileTypes: true })) {
@@ -112,6 +121,25 @@ async function copyRecording(from: string, to: string) {
   })
 }
 
+/** All that lies in it, or the files in it that end so. A link's file stands for the link; one that leads nowhere (an editor's lock) is passed over, and what is gone just now. */
+async function copyFolder(from: string, to: string, ending?: string) {
+  const names = await readdir(from)
+  await mkdir(to)
+  await chmod(to, (await stat(from)).mode & 0o777)
+  for (const name of names) {
+    const path = join(from, name)
+    const found = await ifThere(() => stat(path))
+    if (found?.isDirectory() && ending === undefined) await copyFolder(path, join(to, name))
+    if (found?.isFile() && name.endsWith(ending ?? '')) await ifThere(() => copyAsIs(path, join(to, name)))
+  }
+}
+
+/** Whoever may read it may read it where it is copied back to: in containers that is not only root. */
+async function copyAsIs(from: string, to: string) {
+  await copyForGood(from, to, 0o600)
+  await chmod(to, (await stat(from)).mode & 0o777)
+}
+
 async function ifThere<T>(ask: () => Promise<T>): Promise<T | undefined> {
   try {
     return await ask()
@@ -127,7 +155,7 @@ if (import.meta.main) {
     if (!folder || more.length > 0) throw new NotDone('name the folder that the backup is to be made in: npm run backup -- /backup/2026-11-24')
     // npm runs us in the project's folder; a path is meant from where the command was given.
     const into = resolve(process.env['INIT_CWD'] ?? '.', folder)
-    const { files } = await makeBackup(readSettings(process.env, dirname(dirname(dirname(fileURLToPath(import.meta.url))))), into)
+    const { files } = await makeBackup(readSettings(process.env, dirname(dirname(dirname(fileURLToPath(import.meta.url))))), into, sentence => void process.stderr.write(`${sentence}\n`))
     process.stdout.write(`The backup is whole: ${files.length} files, ${Math.ceil(files.reduce((sum, { size }) => sum + size, 0) / 1024)} kB in ${into}\n`)
   } catch (error) {
     process.stderr.write(`${(error as Error).message}\n`)

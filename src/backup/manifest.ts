@@ -1,7 +1,7 @@
 /** What a backup is: a folder whose `manifest.json`, written last, names each of its files with its checksum. */
 import { createHash } from 'node:crypto'
 import { createReadStream } from 'node:fs'
-import { copyFile, open, readFile, rename } from 'node:fs/promises'
+import { chmod, copyFile, open, readFile, rename } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { pipeline } from 'node:stream/promises'
 
@@ -44,8 +44,8 @@ export async function copyForGood(from: string, to: string, mode: number): Promi
 
 /** What was written to a file is on the disk when this resolves. */
 export async function settle(file: string, mode: number): Promise<void> {
+  await chmod(file, mode)
   await using handle = await open(file, 'r+')
-  await handle.chmod(mode)
   await handle.sync()
 }
 

@@ -3,9 +3,11 @@
  *
  *     npm run restore -- FOLDER
  *
- * Records, recordings, secrets, token and people's tokens become what they were. Of the ledger only what is lost is put back, beside what is there: the
- * service then reads all of it from its beginning, so that the calls after the backup are written down again. What was in the
- * records' place is kept as `records.sqlite.before-…`. Ends with 0, or with 1 and a reason; then nothing was changed.
+ * Records, recordings, token, people's tokens, switches and webhooks' secrets become what they were. The passwords between Asterisk and the service are put
+ * back only where there are none: Asterisk may run on with those that it has loaded. Of the ledger only what is lost is put back, beside what is there: the
+ * service then reads all of it from its beginning, so that the calls after the backup are written down again. What was in the records' place is kept as
+ * `records.sqlite.before-…`. The version of the plan that was live is live again, unless this machine still has it and has gone on from it; the folders
+ * that are edited stay as they are, and the start makes nothing live out of them. Ends with 0, or with 1 and a reason; then nothing was changed.
  */
 import { chown, mkdir, readdir, rename, rm, stat, utimes } from 'node:fs/promises'
 import { basename, dirname, join, resolve } from 'node:path'
@@ -14,6 +16,7 @@ import { fileURLToPath } from 'node:url'
 import { watermark } from '../asterisk/bookkeeper.ts'
 import { ledgerFiles } from '../asterisk/ledger.ts'
 import { places, readSettings, type Settings } from '../settings.ts'
+import { bringBack, type PutBack } from './live-version.ts'
 import { copyForGood, NotDone, readManifest, settleNames, sha256, type BackedUp } from './manifest.ts'
 
 export interface Restored {
@@ -22,25 +25,33 @@ export interface Restored {
   /** What was put back, and where the records that were there are now. */
   files: string[]
   kept: string | undefined
+  /** The version of the plan that is live from here on, where the backup has one. */
+  live: PutBack | undefined
+  /** What is edited by hand is not put back: these files of the backup are not, or are otherwise, in their places here. */
+  otherwise: { from: string, to: string }[]
 }
 
 /** Puts back the backup in `folder`. Throws `NotDone`. */
-export async function restore(settings: Pick<Settings, 'state' | 'http' | 'asterisk'>, folder: string): Promise<Restored> {
+export async function restore(settings: Pick<Settings, 'project' | 'state' | 'plan' | 'http' | 'asterisk'>, folder: string): Promise<Restored> {
   const { at, files } = await readManifest(folder)
   const { state, asterisk } = settings
-  const { records, secrets, token, people, switches, webhooks } = places(state)
+  const { records, secrets, token, people, switches, webhooks, versions } = places(state)
   await refuseWhileItRuns(settings, records)
   await mkdir(state, { recursive: true, mode: 0o750 })
   await mkdir(dirname(asterisk.cel), { recursive: true, mode: 0o750 })
 
   if (files.some(({ path }) => path.startsWith('recordings/'))) await mkdir(asterisk.mailbox, { recursive: true, mode: 0o770 })
-  if (files.some(({ path }) => path.startsWith('webhooks/'))) await mkdir(webhooks, { recursive: true, mode: 0o700 })
+  if (files.some(({ path }) => path.startsWith('webhooks/'))) {
+    await mkdir(webhooks, { recursive: true, mode: 0o700 })
+    const { uid, gid } = await stat(state)
+    await chown(webhooks, uid, gid)
+  }
 
   const stamp = at.replace(/[-:]|\.\d+/g, '')
   const back: { from: BackedUp, to: string, mode: number }[] = []
   for (const from of files) {
     if (from.path === 'records.sqlite') back.push({ from, to: records, mode: 0o600 })
-    if (from.path === 'secrets.json') back.push({ from, to: secrets, mode: 0o600 })
+    if (from.path === 'secrets.json' && !await stat(secrets).catch(() => undefined)) back.push({ from, to: secrets, mode: 0o600 })
     if (from.path === 'token') back.push({ from, to: token, mode: 0o600 })
     if (from.path === 'people.json') back.push({ from, to: people, mode: 0o600 })
     if (from.path.startsWith('webhooks/')) back.push({ from, to: join(webhooks, basename(from.path)), mode: 0o600 })
@@ -56,7 +67,10 @@ export async function restore(settings: Pick<Settings, 'state' | 'http' | 'aster
 
   // All of it beside its place first: a disk that is full then changes nothing.
   const staged = (to: string) => `${to}.restoring`
+  await using ready = new AsyncDisposableStack()
+  let live: Awaited<ReturnType<typeof bringBack>> | undefined
   try {
+    if (files.some(({ path }) => path === 'live/meta.json')) live = ready.use(await bringBack(versions, join(folder, 'live'), at))
     for (const { from, to, mode } of back) await copyForGood(join(folder, from.path), staged(to), mode)
     forgetWatermark(staged(records))
     for (const { from, to } of back) {
@@ -66,12 +80,27 @@ export async function restore(settings: Pick<Settings, 'state' | 'http' | 'aster
     }
   } catch (error) {
     for (const { to } of back) await rm(staged(to), { force: true })
+    if (error instanceof NotDone) throw error
     throw new NotDone(`${folder} could not be put back into ${state} (${(error as Error).message}): nothing was changed; mend that (is there room?) and try again`, { cause: error })
   }
   const kept = await moveAway(records)
   for (const { to } of back) await rename(staged(to), to)
   for (const place of new Set(back.map(({ to }) => dirname(to)))) await settleNames(place)
-  return { at, files: back.map(({ to }) => to), kept }
+  await live?.commit()
+  return { at, files: back.map(({ to }) => to), kept, live, otherwise: await otherwiseHere(settings, folder, files) }
+}
+
+async function otherwiseHere({ project, plan }: Pick<Settings, 'project' | 'plan'>, folder: string, files: BackedUp[]): Promise<Restored['otherwise']> {
+  const otherwise: Restored['otherwise'] = []
+  const inProject = dirname(resolve(plan)) === resolve(project, 'dialplan')
+  for (const { path, sha256: expected } of files) {
+    const to = /^(dialplan|asterisk-config)\//.test(path) ? join(project, path)
+      : path === 'plan.yaml' ? resolve(plan)
+      : /^(calls\.yaml$|holidays\/|directory\/)/.test(path) ? resolve(dirname(plan), path) : undefined
+    if (to === undefined || (path === 'plan.yaml' && inProject && basename(plan) === 'plan.yaml')) continue          // it stands in dialplan/
+    if (await sha256(to).catch(() => undefined) !== expected) otherwise.push({ from: join(folder, path), to })
+  }
+  return otherwise
 }
 
 /** Its parts of the ledger that no file there begins with. */
@@ -122,16 +151,24 @@ async function moveAway(records: string): Promise<string | undefined> {
   return await stat(kept).then(() => kept, () => undefined)
 }
 
+function inWords({ version, was, stays }: PutBack): string {
+  if (stays === 'same') return `Version ${version} of the plan stays live: it is what was live at the backup.`
+  if (stays === 'later') return `Version ${version} of the plan stays live: it came after version ${was}, which was live at the backup (npx satunomor rollback ${was} --why "…").`
+  return `Version ${version} of the plan is live from the next start on${version === was ? '' : `: it is what was version ${was} at the backup`}.`
+}
+
 if (import.meta.main) {
   try {
     const [folder, ...more] = process.argv.slice(2)
     if (!folder || more.length > 0) throw new NotDone('name the folder of the backup: npm run restore -- /backup/2026-11-24')
     const from = resolve(process.env['INIT_CWD'] ?? '.', folder)
-    const { at, files, kept } = await restore(readSettings(process.env, dirname(dirname(dirname(fileURLToPath(import.meta.url))))), from)
+    const { at, files, kept, live, otherwise } = await restore(readSettings(process.env, dirname(dirname(dirname(fileURLToPath(import.meta.url))))), from)
     process.stdout.write([
       `Put back as it was at ${at}:`, ...files.map(file => `  ${file}`),
       ...kept ? [`The records that were there are kept: ${kept}`] : [],
-      `The plan and the dialplan's folder are left as they are; as they were, they are in ${from} (plan.yaml, dialplan/).`,
+      ...live ? [inWords(live)] : [],
+      ...otherwise.length > 0 ? ['What is edited by hand is left as it is. Of the backup these are not in their places here, or are otherwise; copy what is to be as it was:'] : [],
+      ...otherwise.map(({ from, to }) => `  ${from} -> ${to}`),
       'Start the service: it reads the ledger again. Then prove it: npm run audit -- --from …', ''
     ].join('\n'))
   } catch (error) {

@@ -12,6 +12,7 @@ import { compare } from './compare.ts'
 import { linkOrCopy, makeCandidate, type Candidate, type Desk, type Workshop } from './candidate.ts'
 import { lock } from './lock.ts'
 import { place, renderedFiles, type Live } from './place.ts'
+import { isRestored } from './restored.ts'
 import { damaged, type Version, type Versions } from './versions.ts'
 
 /** The Asterisk that is running. */
@@ -175,6 +176,10 @@ export class Changes {
       warn(`${desk.plan} is what version ${refused.version} was, which was rolled back: version ${kept.version} stays live. npx satunomor diff shows the difference; npx satunomor apply --base ${kept.version} --why "…" makes it live all the same.`)
       return kept
     }
+    if (kept && kept.source !== candidate.source && await isRestored(versions, kept)) {
+      warn(`${desk.plan} and its folders are not what version ${kept.version} is, which a restore made live. THE EDITED PLAN IS NOT LIVE. Version ${kept.version} (${kept.who}, ${kept.at}: ${kept.why}) stays live. npx satunomor diff shows the difference; npx satunomor apply --base ${kept.version} --why "…" makes the edit live.`)
+      return kept
+    }
     if (kept && smoke) {
       tell('smoke call')
       await smoke(candidate, tell)
@@ -293,7 +298,7 @@ function rolledBack(current: Version | undefined, all: Version[]): Version[] {
 }
 
 /** What is live, or where the disk has harmed it, the newest version before that is whole. */
-async function lastWhole(current: Version | undefined, all: Version[], warn: (sentence: string) => void): Promise<Version | undefined> {
+export async function lastWhole(current: Version | undefined, all: Version[], warn: (sentence: string) => void): Promise<Version | undefined> {
   if (!current) return undefined
   for (const version of all.filter(one => one.version <= current.version).reverse()) {
     const broken = await damaged(version)

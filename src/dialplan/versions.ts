@@ -6,6 +6,7 @@
  *                              etc/        what was rendered of it
  *                              sounds/     what callers hear: <language>/<prompt>.alaw and .ulaw
  *   versions/current           a link to the one that is live; it is swapped by one rename
+ *   versions/restored          a link to the one that a restore made live (restored.ts)
  *
  * A version is never edited. Whoever is killed in between leaves a folder that no link names, or none.
  */
@@ -22,11 +23,11 @@ export interface Meta {
   at: string
   who: string
   why: string
-  /** The version that was live when this one was made; null for the first. */
+  /** The version that was live when this one was made; null for the first, and for one out of a backup. */
   base: number | null
   /** The version whose content this is, where somebody rolled back. */
   restores: number | null
-  /** The plan's file that it was made from; null after a rollback. */
+  /** The plan's file that it was made from; null after a rollback, and out of a backup. */
   from: string | null
   /** Checksum of all that is in dialplan/, and of all that is in etc/. */
   source: string
@@ -81,10 +82,10 @@ export class Versions {
     }
   }
 
-  /** A staged folder becomes a version: all of it is on the disk before its name is. Only with the lock. */
-  async keep(staged: string, about: Omit<Meta, 'version' | 'at' | 'files' | 'source' | 'rendered'>): Promise<Version> {
+  /** A staged folder becomes a version, with the next number that is free from `least` on: all of it is on the disk before its name is. Only with the lock. */
+  async keep(staged: string, about: Omit<Meta, 'version' | 'at' | 'files' | 'source' | 'rendered'>, least = 1): Promise<Version> {
     const files = await checksums(staged)
-    const version = ((await this.list()).at(-1)?.version ?? 0) + 1
+    const version = Math.max(least, ((await this.list()).at(-1)?.version ?? 0) + 1)
     const meta: Meta = {
       version, at: new Date().toISOString(), ...about,
       source: checksumOf(files, 'dialplan/'), rendered: checksumOf(files, 'etc/'), files

@@ -1,14 +1,17 @@
 /** Backups that are none are told apart from whole ones; a restore that cannot be whole changes nothing. */
 import { execFile } from 'node:child_process'
-import { appendFile, cp, mkdir, mkdtemp, readdir, readFile, rm, stat, utimes, writeFile } from 'node:fs/promises'
+import { appendFile, chown, cp, mkdir, mkdtemp, readdir, readFile, rm, stat, symlink, utimes, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { promisify } from 'node:util'
 import { pino } from 'pino'
 import { afterEach, beforeEach, expect, test, vi } from 'vitest'
 import { project } from '../../setup/project.mjs'
+import { makeBackup } from '../../src/backup/backup.ts'
 import { sha256 } from '../../src/backup/manifest.ts'
+import { restore } from '../../src/backup/restore.ts'
 import { Records } from '../../src/records/records.ts'
+import { readSettings } from '../../src/settings.ts'
 
 vi.setConfig({ testTimeout: 60_000 })          // each program is a process of its own
 
@@ -55,6 +58,75 @@ test('a backup has all that cannot be made again, whole lines of the ledger, and
   expect(await readFile(join(into, 'ledger', 'calls.csv'), 'utf8')).toBe('one\ntwo\n')
   expect(await readFile(join(into, 'ledger', 'calls.csv.2026-01-01'), 'utf8')).toBe('zero\n')
   for (const name of ['records.sqlite', 'secrets.json', 'token', 'people.json', 'manifest.json', 'webhooks/bpbd.json']) expect([name, (await stat(join(into, name))).mode & 0o077]).toEqual([name, 0])
+})
+
+test('the passwords that Asterisk has loaded stay; where there are none, those of the backup are put back', async () => {
+  await program('backup')
+  await writeFile(join(state, 'secrets.json'), '{"ari":"of this installation"}')
+  expect(await program('restore')).toMatchObject({ code: 0, said: expect.not.stringContaining('secrets.json') })
+  expect(await readFile(join(state, 'secrets.json'), 'utf8')).toBe('{"ari":"of this installation"}')
+  await rm(join(state, 'secrets.json'))
+  expect((await program('restore')).code).toBe(0)
+  expect(await readFile(join(state, 'secrets.json'), 'utf8')).toBe('{"ari":"a"}')
+})
+
+test.skipIf(process.getuid?.() !== 0)('what root puts back belongs to whom the folder belongs to, in a folder that was not there, too', async () => {
+  await program('backup')
+  await rm(join(state, 'webhooks'), { recursive: true })
+  await chown(state, 4711, 4712)
+  expect((await program('restore')).code).toBe(0)
+  for (const name of ['records.sqlite', 'token', 'people.json', 'webhooks', 'webhooks/bpbd.json']) expect([name, await stat(join(state, name)).then(({ uid, gid }) => [uid, gid])]).toEqual([name, [4711, 4712]])
+})
+
+/** A project whose plan lies elsewhere, with its own holidays, directory and expected calls. */
+async function planElsewhere() {
+  const [clone, city] = [join(folder, 'clone'), join(folder, 'city')]
+  const files = {
+    [join(clone, 'package.json')]: '{"version":"1.0.0"}', [join(clone, 'dialplan', 'plan.yaml')]: 'the demo\'s',
+    [join(clone, 'dialplan', 'prompts', 'id', 'sambutan.txt')]: 'Halo.', [join(clone, 'asterisk-config', 'last-resort.conf')]: 'the city\'s lines',
+    [join(clone, 'asterisk-config', 'lint-allow.yaml')]: 'applications: []', [join(city, 'kota.yaml')]: 'the city\'s', [join(city, 'calls.yaml')]: 'calls: []',
+    [join(city, 'holidays', 'city.yaml')]: 'holidays: []', [join(city, 'directory', 'city.csv')]: 'id', [join(city, 'directory', 'notes.txt')]: 'no part of it'
+  }
+  for (const [file, text] of Object.entries(files)) {
+    await mkdir(dirname(file), { recursive: true })
+    await writeFile(file, text)
+  }
+  const settings = readSettings({ SATUNOMOR_STATE: state, SATUNOMOR_PLAN: join(city, 'kota.yaml'), SATUNOMOR_HTTP_PORT: '9' }, clone)
+  return { clone, city, settings }
+}
+
+test('what is edited by hand is in it: the plan with what lies beside it, wherever that is, and Asterisk\'s configuration', async () => {
+  const { clone, settings } = await planElsewhere()
+  await symlink('ani@desk.1:1', join(clone, 'dialplan', '.#plan.yaml'))            // Emacs', while somebody edits
+  const { files } = await makeBackup(settings, into)
+  expect(files.map(({ path }) => path)).toEqual(expect.arrayContaining([
+    'asterisk-config/last-resort.conf', 'asterisk-config/lint-allow.yaml', 'calls.yaml', 'dialplan/plan.yaml', 'dialplan/prompts/id/sambutan.txt',
+    'directory/city.csv', 'holidays/city.yaml', 'plan.yaml']))
+  expect(files.map(({ path }) => path)).not.toContain('directory/notes.txt')
+  expect(await readFile(join(into, 'plan.yaml'), 'utf8')).toBe('the city\'s')
+  // Copied back, it is as readable as it was; the backup as a whole is not.
+  for (const path of ['asterisk-config/last-resort.conf', 'dialplan/prompts', 'plan.yaml']) expect([path, (await stat(join(into, path))).mode & 0o444]).toEqual([path, 0o444])
+  expect((await stat(into)).mode & 0o077).toBe(0)
+})
+
+test('a restore leaves alone what is edited by hand, and names what is otherwise than it was', async () => {
+  const { clone, city, settings } = await planElsewhere()
+  await makeBackup(settings, into)
+  expect((await restore(settings, into)).otherwise).toEqual([])
+  await writeFile(join(clone, 'asterisk-config', 'last-resort.conf'), 'the demo\'s lines')
+  await writeFile(join(city, 'kota.yaml'), 'edited')
+  await rm(join(city, 'directory'), { recursive: true })
+  expect((await restore(settings, into)).otherwise).toEqual([
+    { from: join(into, 'asterisk-config', 'last-resort.conf'), to: join(clone, 'asterisk-config', 'last-resort.conf') },
+    { from: join(into, 'directory', 'city.csv'), to: join(city, 'directory', 'city.csv') },
+    { from: join(into, 'plan.yaml'), to: join(city, 'kota.yaml') }])
+  expect(await readFile(join(clone, 'asterisk-config', 'last-resort.conf'), 'utf8')).toBe('the demo\'s lines')
+  // Of a plan in dialplan/ nothing is named twice.
+  const inClone = { ...settings, plan: join(clone, 'dialplan', 'plan.yaml') }
+  const second = join(folder, 'second')
+  await makeBackup(inClone, second)
+  await writeFile(inClone.plan, 'edited')
+  expect((await restore(inClone, second)).otherwise.map(({ to }) => to)).toEqual([inClone.plan])
 })
 
 test('what callers have said into mailboxes is in it, and comes back as old as it was: it is forgotten when it would have been', async () => {

@@ -1,6 +1,9 @@
 /** The city as `docker compose up` starts it, at its default addresses. */
 import { execFile } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
 import { promisify } from 'node:util'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
@@ -63,6 +66,46 @@ describe('docker compose up', () => {
     expect((await api('calls') as { calls: unknown[] }).calls).toHaveLength(3)
   })
 
+  test('a backup goes onto a new machine, before its first `up` or after it: records, tokens and the plan are there, and calls are served', { timeout: 600_000 }, async () => {
+    const backups = await mkdtemp(join(tmpdir(), 'satunomor-compose-'))
+    const inSetup = (what: 'backup' | 'restore') => compose('run', '--rm', '--volume', `${backups}:/backup`, '--entrypoint', 'node', 'setup', `src/backup/${what}.ts`, '/backup/night')
+    const versions = async () => (await api('plan/versions') as { versions: { plan: string, live: boolean }[] }).versions
+    const dials = async () => expect(await compose('run', '--rm', 'call', '--press', '2')).toMatch(/line bpbd-1 answered/i)
+    try {
+      await dials()
+      await compose('exec', '-T', 'service', 'node', 'src/satunomor.ts', 'person', 'add', 'Ani', '--role', 'desk')
+      const before = await eventually('the call is over', async () => {
+        const { calls } = await api('calls') as { calls: { callId: string, disposition: string | null }[] }
+        return calls.every(({ disposition }) => disposition) ? calls : undefined
+      })
+      const [was] = await versions()
+      await inSetup('backup')
+
+      const asBefore = async () => {
+        expect((await api('calls') as { calls: unknown[] }).calls).toEqual(before)
+        expect(await compose('exec', '-T', 'service', 'node', 'src/satunomor.ts', 'person', 'list')).toContain('Ani')
+        expect((await versions())[0]).toMatchObject({ live: true, plan: was!.plan })
+        await dials()
+      }
+      await compose('down', '--volumes')
+      await inSetup('restore')
+      await up()
+      await asBefore()
+
+      await compose('down', '--volumes')
+      await up()
+      const asterisk = await container('asterisk')
+      const { State: { StartedAt: started } } = await inspect('asterisk')
+      await compose('stop', 'service')
+      await inSetup('restore')
+      await up()
+      expect([await container('asterisk'), (await inspect('asterisk')).State.StartedAt]).toEqual([asterisk, started])          // it ran on
+      await asBefore()
+    } finally {
+      await rm(backups, { recursive: true, force: true })
+    }
+  })
+
   test('down, it leaves nothing behind', async () => {
     await compose('down', '--volumes')
     const { stdout: containers } = await program('docker', ['ps', '--all', '--quiet', '--filter', `label=com.docker.compose.project=${city}`])
@@ -94,7 +137,7 @@ async function api(path: string): Promise<unknown> {
 
 interface Container {
   RestartCount: number
-  State: { ExitCode: number }
+  State: { ExitCode: number, StartedAt: string }
   Config: { User: string }
   HostConfig: { CapDrop: string[] | null, CapAdd: string[] | null, ReadonlyRootfs: boolean, SecurityOpt: string[] | null }
 }

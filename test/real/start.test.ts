@@ -147,3 +147,20 @@ test.skipIf(withContainers)('a second start sets up nothing twice, shows no toke
   expect(await fresh.ended).toBe(1)
   expect(fresh.said()).toMatch(/wrong\.yaml:\d+:\d+ menus\.utama\.keys\.2: .*did you mean "bpbd"/)
 })
+
+test.skipIf(withContainers)('on a new machine, out of a night\'s backup with a wrong edit: 112 is served by the version that was live', { timeout: 120_000 }, async () => {
+  const night = join(state, 'night')
+  const moved = { ...env, SATUNOMOR_PLAN: join(state, 'wrong.yaml') }
+  const program = (name: string, more: NodeJS.ProcessEnv = {}) => run(node, [join(project, 'src', 'backup', `${name}.ts`), night], { env: { ...moved, ...more } })
+  await program('backup')
+  const fresh = { SATUNOMOR_STATE: join(state, 'moved'), SATUNOMOR_PLAN: join(state, 'wrong.yaml'), SATUNOMOR_PHONES: 'off' }
+  expect((await program('restore', fresh)).stdout).toContain('Version 1 of the plan is live from the next start on')
+  const city = start(fresh)
+  await city.serving
+  expect(city.said()).toContain('THE EDITED PLAN IS NOT LIVE. Version 1 (the restore, ')
+  expect(city.said()).toContain('112 is served')
+  expect((await fetch(`http://${at(1)}:8080/readyz`)).status).toBe(200)
+  city.child.kill('SIGINT')
+  expect(await city.ended).toBe(0)
+  expect(await ours()).toEqual([])
+})
