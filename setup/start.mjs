@@ -7,6 +7,7 @@ import { createSocket } from 'node:dgram'
 import { join } from 'node:path'
 import { killWhenFrozen, stirs } from './alive.mjs'
 import { Child, dyingWithUs, until } from './children.mjs'
+import { controlAddress } from './control-address.mjs'
 import { installPackages, node, nodeEnv, program } from './packages.mjs'
 import { asterisk, asteriskFolders, redis } from './parts.mjs'
 import { project, state } from './project.mjs'
@@ -14,11 +15,11 @@ import { inRoot, makeRoot } from './root.mjs'
 import { run, step, StepFailed, steps } from './steps.mjs'
 
 const env = process.env
-const http = { host: env['SATUNOMOR_HTTP_ADDRESS'] ?? '127.0.0.1', port: Number(env['SATUNOMOR_HTTP_PORT'] ?? 8080) }
-const sip = { host: env['SATUNOMOR_SIP_ADDRESS'] ?? '127.0.0.1', port: Number(env['SATUNOMOR_SIP_PORT'] ?? 5060) }
-const ariPort = Number(env['SATUNOMOR_ARI_PORT'] ?? 8088)
-const amiPort = Number(env['SATUNOMOR_AMI_PORT'] ?? 5038)
-const redisPort = Number(env['SATUNOMOR_REDIS_PORT'] ?? 6389)
+const http = { host: env['SATUNOMOR_HTTP_ADDRESS'] || '127.0.0.1', port: Number(env['SATUNOMOR_HTTP_PORT'] || 8080) }
+const sip = { host: env['SATUNOMOR_SIP_ADDRESS'] || '127.0.0.1', port: Number(env['SATUNOMOR_SIP_PORT'] || 5060) }
+const ari = { host: controlAddress(sip.host), port: Number(env['SATUNOMOR_ARI_PORT'] || 8088) }
+const ami = { host: ari.host, port: Number(env['SATUNOMOR_AMI_PORT'] || 5038) }
+const redisPort = Number(env['SATUNOMOR_REDIS_PORT'] || 6389)
 const phones = env['SATUNOMOR_PHONES'] !== 'off'
 const asteriskFolder = join(state, 'asterisk')
 const sounds = join(state, 'sounds')
@@ -52,8 +53,8 @@ async function setUp() {
 async function start() {
   await step('Free addresses', 'a moment', async () => {
     await freeTcp(http, 'the API', 'SATUNOMOR_HTTP_PORT')
-    await freeTcp({ host: sip.host, port: ariPort }, 'ARI', 'SATUNOMOR_ARI_PORT')
-    await freeTcp({ host: sip.host, port: amiPort }, 'AMI', 'SATUNOMOR_AMI_PORT')
+    await freeTcp(ari, 'ARI', 'SATUNOMOR_ARI_PORT')
+    await freeTcp(ami, 'AMI', 'SATUNOMOR_AMI_PORT')
     if (!env['REDIS_URL']) await freeTcp({ host: '127.0.0.1', port: redisPort }, 'Redis', 'SATUNOMOR_REDIS_PORT')
     await freeUdp(sip, 'SIP', 'SATUNOMOR_SIP_PORT')
   })
@@ -81,8 +82,8 @@ const redisPart = {
 const asteriskPart = {
   name: 'Asterisk', log: 'asterisk.log',
   command: () => inRoot(asterisk({ folder: asteriskFolder, sounds })),
-  ready: () => answers({ host: sip.host, port: amiPort }),
-  alive: () => stirs({ host: sip.host, port: amiPort }), patience: 30_000
+  ready: () => answers(ami),
+  alive: () => stirs(ami), patience: 30_000
 }
 /** @type {Part} */
 const phonesPart = {

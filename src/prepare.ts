@@ -36,8 +36,8 @@ export const toolsInRoot: Run = (command, args, options) => {
   return runHere(program, programArgs, options)
 }
 
-const siteOf = ({ asterisk: { address, port, ariPort, amiPort, rtp } }: Settings): Site =>
-  ({ address, port, ariPort, amiPort, rtp, sounds: '/usr/share/asterisk/sounds' })
+export const siteOf = ({ asterisk: { address, port, control, ariPort, amiPort, rtp } }: Settings): Site =>
+  ({ address, port, control, ariPort, amiPort, rtp, sounds: '/usr/share/asterisk/sounds' })
 
 /** How the plan of this machine changes; `more` is what only the running service has. */
 export function changesOf(settings: Settings, log: Logger, { sounds = settings.sounds, run, progress, ...more }:

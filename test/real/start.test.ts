@@ -36,8 +36,8 @@ afterEach(async () => {
 })
 afterAll(() => rm(state, { recursive: true, force: true }))
 
-const start = (more: NodeJS.ProcessEnv = {}) => {
-  const child = spawn('node', [join(project, 'setup', 'start.mjs')], { env: { ...env, ...more }, stdio: ['ignore', 'ignore', 'pipe'] })
+const start = (more: NodeJS.ProcessEnv = {}, [program = 'node', ...args]: string[] = []) => {
+  const child = spawn(program, [...args, join(project, 'setup', 'start.mjs')], { env: { ...env, ...more }, stdio: ['ignore', 'ignore', 'pipe'] })
   started.push(child)
   let said = ''
   const serving = Promise.withResolvers<void>()
@@ -121,6 +121,28 @@ test.skipIf(withContainers)('what freezes is killed and started again, and what 
   const draining = log.slice(log.lastIndexOf('"draining: '))
   expect(draining).toContain('"the service has stopped"')
   expect(draining).not.toContain('link')
+})
+
+/** A machine with an address of a network (192.0.2.0/24 is nobody's), and with no network. */
+const faced = ['unshare', '--net', 'sh', '-c', 'ip link set lo up && ip address add 192.0.2.2/24 dev lo && exec node "$1"', 'sh']
+
+/** The TCP addresses that the machine listens on which a process runs on. */
+async function listening(pid: number): Promise<string[]> {
+  const rows = (await readFile(`/proc/${pid}/net/tcp`, 'utf8')).trim().split('\n').slice(1).map(row => row.trim().split(/\s+/))
+  return rows.filter(([, , , state]) => state === '0A').map(([, local]) => {
+    const [address, port] = local!.split(':') as [string, string]
+    return `${address.match(/../g)!.reverse().map(byte => parseInt(byte, 16)).join('.')}:${parseInt(port, 16)}`
+  })
+}
+
+test.skipIf(withContainers)('where SIP faces a network, the service and the watchdog reach Asterisk all the same, and nobody else does', { timeout: 120_000 }, async () => {
+  const city = start({ SATUNOMOR_SIP_ADDRESS: '192.0.2.2', SATUNOMOR_HTTP_ADDRESS: '127.0.0.1', SATUNOMOR_STATE: join(state, 'faced'), SATUNOMOR_PHONES: 'off' }, faced)
+  await city.serving                                                    // /readyz said 200: ARI and AMI both let it in
+  expect(city.said()).toContain('112 is served')
+  expect((await listening(city.child.pid!)).sort()).toEqual(['127.0.0.1:5038', '127.0.0.1:6390', '127.0.0.1:8080', '127.0.0.1:8088'])
+  await eventually('the watchdog sees', async () => (await readFile(join(state, 'faced', 'log', 'watchdog.log'), 'utf8')).includes('linked with Asterisk over AMI'))
+  city.child.kill('SIGTERM')
+  expect(await city.ended).toBe(0)
 })
 
 test.skipIf(withContainers)('a second start sets up nothing twice, shows no token; with a wrong plan 112 is served by the version that was live', { timeout: 120_000 }, async () => {
