@@ -1,7 +1,8 @@
 /** `npm start` as a person has it: a whole city from the command, a call through it, and nothing left after SIGTERM. */
 import { execFile, spawn, type ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
-import { cp, mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises'
+import { createServer } from 'node:http'
+import { cp, mkdir, mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
@@ -72,7 +73,7 @@ test.skipIf(withContainers)('a city starts, a call goes through, and SIGTERM lea
   expect((await fetch(`http://${at(1)}:8080/api/calls`)).status).toBe(401)
   expect((await fetch(`http://${at(1)}:8080/docs/json`)).status).toBe(200)
 
-  const { stdout } = await run(node, [join(project, 'demo', 'call.ts'), '--press', '2', '--target', `${at(1)}:5060`, '--address', at(2), '--sounds', join(state, 'sounds')])
+  const stdout = await dial(join(state, 'sounds'))
   expect(stdout).toMatch(/heard id\/sambutan/)
   expect(stdout).toMatch(/heard id\/sambung-bpbd/)
   expect(stdout).toMatch(/The line bpbd-1 answered\./)
@@ -88,6 +89,12 @@ test.skipIf(withContainers)('a city starts, a call goes through, and SIGTERM lea
   expect(await ours()).toEqual([])
   expect((await run('sh', ['-c', 'mount'])).stdout).not.toContain(state)
 })
+
+/** What a citizen tells who dials 112 and presses 2. */
+async function dial(sounds: string): Promise<string> {
+  const { stdout } = await run(node, [join(project, 'demo', 'call.ts'), '--press', '2', '--target', `${at(1)}:5060`, '--address', at(2), '--sounds', sounds])
+  return stdout
+}
 
 /** Our process that runs this. */
 async function processOf(program: string): Promise<number> {
@@ -143,6 +150,49 @@ test.skipIf(withContainers)('where SIP faces a network, the service and the watc
   await eventually('the watchdog sees', async () => (await readFile(join(state, 'faced', 'log', 'watchdog.log'), 'utf8')).includes('linked with Asterisk over AMI'))
   city.child.kill('SIGTERM')
   expect(await city.ended).toBe(0)
+})
+
+test.skipIf(withContainers)('at a boot where Redis and the store are damaged, Asterisk answers all the same; what is mended joins it', { timeout: 150_000 }, async () => {
+  const damaged = join(state, 'damaged')
+  await mkdir(join(damaged, 'redis', 'appendonlydir'), { recursive: true })
+  await writeFile(join(damaged, 'redis', 'appendonlydir', 'appendonly.aof.manifest'), 'torn\n')
+  await mkdir(join(damaged, 'records.sqlite'))
+  const city = start({ SATUNOMOR_STATE: damaged })
+  await eventually('it stands', async () => city.said().includes('Ctrl-C stops everything'), 90_000)
+  expect(city.said()).toMatch(/Asterisk … [^]*done[^]*Redis … FAILED\n    ! Redis: Redis ended at its start \(code 1\)\. Read .*redis\.log\.\n    ! Calls go on without it/)
+  expect(city.said()).toMatch(/The service … [^]*FAILED\n    ! The service: the service ended at its start \(code 1\)\. Read .*service\.log/)
+  expect(city.said()).toContain('112 IS SERVED BY ASTERISK ALONE, without Redis, the service (see above)')
+  const exchange = await processOf('asterisk -f')
+  expect(await dial(join(damaged, 'sounds'))).toMatch(/The line bpbd-1 answered\./)
+
+  await rm(join(damaged, 'redis', 'appendonlydir'), { recursive: true })
+  await rm(join(damaged, 'records.sqlite'), { recursive: true })
+  for (const name of ['Redis', 'the service']) await eventually(`${name} joins it`, async () => city.said().includes(`${name} is ready now`), 60_000)
+  expect((await fetch(`http://${at(1)}:8080/readyz`)).status).toBe(200)
+  expect(await processOf('asterisk -f')).toBe(exchange)                 // and was never cut off
+  city.child.kill('SIGTERM')
+  expect(await city.ended).toBe(0)
+  expect(await ours()).toEqual([])
+})
+
+test.skipIf(withContainers)('a port that is taken is told at once: the API\'s keeps nobody from calling, SIP\'s stops the start', { timeout: 120_000 }, async () => {
+  const other = createServer((_, answer) => answer.end()).listen(8080, at(1))     // it says 200 to anything
+  await once(other, 'listening')
+  const city = start({ SATUNOMOR_PHONES: 'off' })
+  await eventually('it stands', async () => city.said().includes('Ctrl-C stops everything'), 90_000)
+  expect(city.said()).toMatch(/! The service: the API cannot listen on 127\.77\.9\.1:8080 \(.*EADDRINUSE.*\)\. Something else is there, .* choose another port with SATUNOMOR_HTTP_PORT\.\n/)
+  expect(city.said()).toContain('112 IS SERVED BY ASTERISK ALONE, without the service (see above)')
+  await eventually('it is told again', async () => city.said().split('the API cannot listen').length > 2)
+  other.close()
+  await eventually('the service joins it', async () => city.said().includes('the service is ready now'), 60_000)
+
+  const second = start({ SATUNOMOR_STATE: join(state, 'second'), SATUNOMOR_PHONES: 'off' })
+  expect(await second.ended).toBe(1)
+  expect(second.said()).toMatch(/It did not work: Free addresses: ARI cannot listen on 127\.77\.9\.1:8088 .*\nWhat to do: Something else is there, perhaps another Satunomor/)
+  expect((await fetch(`http://${at(1)}:8080/readyz`)).status).toBe(200)
+  city.child.kill('SIGTERM')
+  expect(await city.ended).toBe(0)
+  expect(await ours()).toEqual([])
 })
 
 test.skipIf(withContainers)('a second start sets up nothing twice, shows no token; with a wrong plan 112 is served by the version that was live', { timeout: 120_000 }, async () => {
