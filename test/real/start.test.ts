@@ -10,6 +10,7 @@ import { afterAll, afterEach, beforeAll, expect, test } from 'vitest'
 import { node } from '../../setup/packages.mjs'
 import { project } from '../../setup/project.mjs'
 import { eventually } from '../parts/city.ts'
+import { Disk } from '../parts/disk.ts'
 import { withContainers } from '../parts/launch.ts'
 
 const run = promisify(execFile)
@@ -170,6 +171,27 @@ test.skipIf(withContainers)('at a boot where Redis and the store are damaged, As
   for (const name of ['Redis', 'the service']) await eventually(`${name} joins it`, async () => city.said().includes(`${name} is ready now`), 60_000)
   expect((await fetch(`http://${at(1)}:8080/readyz`)).status).toBe(200)
   expect(await processOf('asterisk -f')).toBe(exchange)                 // and was never cut off
+  city.child.kill('SIGTERM')
+  expect(await city.ended).toBe(0)
+  expect(await ours()).toEqual([])
+})
+
+test.skipIf(withContainers)('at a boot with a full disk, Asterisk answers by what is laid out already', { timeout: 150_000 }, async () => {
+  const full = join(state, 'full')
+  await mkdir(full)
+  await using disk = await Disk.mount(full, { megabytes: 128 })
+  const first = start({ SATUNOMOR_STATE: full })
+  await first.serving
+  expect(first.said()).toContain('112 is served')
+  first.child.kill('SIGTERM')
+  expect(await first.ended).toBe(0)
+
+  await disk.fill()
+  const city = start({ SATUNOMOR_STATE: full })
+  await eventually('it stands', async () => city.said().includes('Ctrl-C stops everything'), 90_000)
+  expect(city.said()).toMatch(/ENOSPC.*\n.*Whether .*plan\.yaml or its folders were edited could not be looked at: version 1 stays live/)
+  expect(city.said()).toMatch(/version 1 could not be laid out \(ENOSPC.*\): Asterisk goes on with version 1 as it is laid out already\. Make room/)
+  expect(await dial(join(full, 'sounds'))).toMatch(/The line bpbd-1 answered\./)
   city.child.kill('SIGTERM')
   expect(await city.ended).toBe(0)
   expect(await ours()).toEqual([])
