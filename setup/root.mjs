@@ -46,10 +46,10 @@ async function installDebootstrap() {
   await run('apt-get', ['install', '-q', '-y', '--no-install-recommends', 'debootstrap', 'debian-archive-keyring'], { advice, env })
 }
 
-/** The mirror that this machine takes Debian from. */
-async function mirror() {
+/** The mirror that this machine takes Debian from. Throws where it takes none from anywhere, as on Ubuntu, and none is named. */
+export async function mirror() {
   if (process.env['SATUNOMOR_MIRROR']) return process.env['SATUNOMOR_MIRROR']
-  const advice = 'Name a Debian mirror: SATUNOMOR_MIRROR=http://… npm start'
+  const advice = 'The root is made of Debian\'s packages; Ubuntu\'s are others. Name a mirror of Debian that this machine reaches, once: SATUNOMOR_MIRROR=http://…/debian npm start'
   const ask = async () => (await run('apt-get', ['indextargets', '--format', '$(LABEL)|$(COMPONENT)|$(REPO_URI)', 'Created-By: Packages'], { advice }))
     .split('\n').map(line => line.split('|')).find(([label, component]) => label === 'Debian' && component === 'main')?.[2]
   let found = await ask()

@@ -1,5 +1,6 @@
-// `npm start`: sets up what is missing, then runs Redis, Asterisk, the demo's telephones and the service in the
+// `npm start`: sets up what is missing, then runs Asterisk, Redis, the demo's telephones and the service in the
 // foreground, starts again what falls and what no longer answers, and stops everything on Ctrl-C or SIGTERM.
+// Calls need Asterisk alone: it is first, and whatever else cannot be started is told, and tried again beside it.
 import { closeSync, mkdirSync, openSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { connect } from 'node:net'
@@ -7,6 +8,7 @@ import { createSocket } from 'node:dgram'
 import { join } from 'node:path'
 import { killWhenFrozen, stirs } from './alive.mjs'
 import { Child, dyingWithUs, until } from './children.mjs'
+import { controlAddress } from './control-address.mjs'
 import { installPackages, node, nodeEnv, program } from './packages.mjs'
 import { asterisk, asteriskFolders, redis } from './parts.mjs'
 import { project, state } from './project.mjs'
@@ -14,18 +16,23 @@ import { inRoot, makeRoot } from './root.mjs'
 import { run, step, StepFailed, steps } from './steps.mjs'
 
 const env = process.env
-const http = { host: env['SATUNOMOR_HTTP_ADDRESS'] ?? '127.0.0.1', port: Number(env['SATUNOMOR_HTTP_PORT'] ?? 8080) }
-const sip = { host: env['SATUNOMOR_SIP_ADDRESS'] ?? '127.0.0.1', port: Number(env['SATUNOMOR_SIP_PORT'] ?? 5060) }
-const ariPort = Number(env['SATUNOMOR_ARI_PORT'] ?? 8088)
-const amiPort = Number(env['SATUNOMOR_AMI_PORT'] ?? 5038)
-const redisPort = Number(env['SATUNOMOR_REDIS_PORT'] ?? 6389)
+const http = { host: env['SATUNOMOR_HTTP_ADDRESS'] || '127.0.0.1', port: Number(env['SATUNOMOR_HTTP_PORT'] || 8080) }
+const sip = { host: env['SATUNOMOR_SIP_ADDRESS'] || '127.0.0.1', port: Number(env['SATUNOMOR_SIP_PORT'] || 5060) }
+const ari = { host: controlAddress(sip.host), port: Number(env['SATUNOMOR_ARI_PORT'] || 8088) }
+const ami = { host: ari.host, port: Number(env['SATUNOMOR_AMI_PORT'] || 5038) }
+const redisPort = Number(env['SATUNOMOR_REDIS_PORT'] || 6389)
 const phones = env['SATUNOMOR_PHONES'] !== 'off'
 const asteriskFolder = join(state, 'asterisk')
 const sounds = join(state, 'sounds')
 
-/** What runs, in the order in which it was started at first: a part keeps its place when it is started again. @type {Map<Part, Child>} */
+/** @type {Map<Part, Child>} */
 const running = new Map()
+/** What was told not to run, or not to be ready. @type {Set<Part>} */
+const amiss = new Set()
+/** What is to be said of them once the steps of the start, each a line, have been said. @type {string[] | undefined} */
+let toSay = []
 const stopping = new AbortController()
+const stopped = new Promise(resolve => stopping.signal.addEventListener('abort', () => resolve(undefined), { once: true }))
 process.on('SIGINT', () => stopping.abort())
 process.on('SIGTERM', () => stopping.abort())
 process.on('SIGHUP', () => stopping.abort())
@@ -51,29 +58,34 @@ async function setUp() {
 
 async function start() {
   await step('Free addresses', 'a moment', async () => {
-    await freeTcp(http, 'the API', 'SATUNOMOR_HTTP_PORT')
-    await freeTcp({ host: sip.host, port: ariPort }, 'ARI', 'SATUNOMOR_ARI_PORT')
-    await freeTcp({ host: sip.host, port: amiPort }, 'AMI', 'SATUNOMOR_AMI_PORT')
-    if (!env['REDIS_URL']) await freeTcp({ host: '127.0.0.1', port: redisPort }, 'Redis', 'SATUNOMOR_REDIS_PORT')
+    await freeTcp(ari, 'ARI', 'SATUNOMOR_ARI_PORT')
+    await freeTcp(ami, 'AMI', 'SATUNOMOR_AMI_PORT')
     await freeUdp(sip, 'SIP', 'SATUNOMOR_SIP_PORT')
   })
-  if (!env['REDIS_URL']) await step('Redis', 'a moment', async () => { await launch(redisPart) })
-  await step('Asterisk', 'a few seconds', async () => { await launch(asteriskPart) })
-  if (phones) await step('The demo\'s telephones', 'a moment', async () => { await launch(phonesPart) })
-  await step('The watchdog', 'a moment', async () => { await launch(watchdogPart) })
-  await step('The service', 'a few seconds', async () => { await launch(servicePart) })
+  for (const part of parts) {
+    if (stopping.signal.aborted) return
+    try {
+      await step(part.name.replace(/^./, first => first.toUpperCase()), 'a few seconds', () => launch(part))
+    } catch (error) {
+      if (part === asteriskPart && !lives(part)) throw error
+      process.stderr.write(`    ! ${sentence(error)}\n    ! ${part === asteriskPart ? 'It is waited for' : 'Calls go on without it, and it is tried again'}\n`)
+    }
+    void keepRunning(part)
+  }
 }
 
 /**
- * `alive`: whether it answers, which is not whether it is ready; after `patience` ms without it is killed and started again.
- * @typedef {{ name: string, command: () => [string, string[]], log: string, env?: NodeJS.ProcessEnv, ready: () => Promise<boolean>,
- *   alive?: () => Promise<boolean>, patience?: number }} Part
+ * `free` throws where somebody else has its address. `alive`: whether it answers, which is not whether it is ready; after
+ * `patience` ms without it is killed and started again.
+ * @typedef {{ name: string, command: () => [string, string[]], log: string, env?: NodeJS.ProcessEnv, free?: () => Promise<unknown>,
+ *   ready: () => Promise<boolean>, alive?: () => Promise<boolean>, patience?: number }} Part
  */
 
 /** @type {Part} */
 const redisPart = {
   name: 'Redis', log: 'redis.log',
   command: () => inRoot(redis({ folder: join(state, 'redis'), address: '127.0.0.1', port: redisPort })),
+  free: () => freeTcp({ host: '127.0.0.1', port: redisPort }, 'Redis', 'SATUNOMOR_REDIS_PORT'),
   ready: () => answers({ host: '127.0.0.1', port: redisPort }),
   alive: () => stirs({ host: '127.0.0.1', port: redisPort }, 'PING\r\n'), patience: 30_000
 }
@@ -81,8 +93,8 @@ const redisPart = {
 const asteriskPart = {
   name: 'Asterisk', log: 'asterisk.log',
   command: () => inRoot(asterisk({ folder: asteriskFolder, sounds })),
-  ready: () => answers({ host: sip.host, port: amiPort }),
-  alive: () => stirs({ host: sip.host, port: amiPort }), patience: 30_000
+  ready: () => answers(ami),
+  alive: () => stirs(ami), patience: 30_000
 }
 /** @type {Part} */
 const phonesPart = {
@@ -103,29 +115,74 @@ const servicePart = {
   name: 'the service', log: 'service.log',
   command: () => dyingWithUs(program('src/main.ts')),
   env: { ...nodeEnv, REDIS_URL: env['REDIS_URL'] ?? `redis://127.0.0.1:${redisPort}`, NODE_ENV: 'production', SATUNOMOR_TOOLS: 'root' },
+  free: () => freeTcp(http, 'the API', 'SATUNOMOR_HTTP_PORT'),
   ready: () => says200('/readyz'),
   alive: () => says200('/healthz'), patience: 15_000
 }
 
-/** Starts a part, and says so when it is ready; throws when it is not. @param {Part} part */
+/** In the order in which they are started. They are stopped the other way round: the service drains while everything else still runs. */
+const parts = [asteriskPart, ...env['REDIS_URL'] ? [] : [redisPart], ...phones ? [phonesPart] : [], watchdogPart, servicePart]
+
+/** @param {Part} part */
+const lives = part => { const child = running.get(part); return child !== undefined && child.exit === undefined }
+
+/** Starts a part, and waits until it is ready; throws when it is not. One that lives then may be so later: it is told. @param {Part} part */
 async function launch(part) {
-  const output = openSync(join(state, 'log', part.log), 'a', 0o640)
-  const errors = part === servicePart ? 'inherit' : output        // it shows the token that it made, once
-  const child = new Child(part.name, part.command(), { output, errors, cwd: project, ...part.env ? { env: part.env } : {} })
-  closeSync(output)
-  running.set(part, child)
+  running.delete(part)
   try {
-    await until(child, part.ready)
+    await part.free?.()
+    if (stopping.signal.aborted) return
+    const child = spawned(part)
+    running.set(part, child)
+    await Promise.race([stopped, until(child, part.ready)]).finally(() => {
+      if (part.alive) void killWhenFrozen(child, part.alive, part.patience ?? 30_000, stopping.signal)
+    })
+    if (amiss.delete(part)) say(`${part.name} is ready now`)
   } catch (error) {
-    throw new StepFailed(/** @type {Error} */ (error).message, `Read ${join(state, 'log', part.log)}.`)
+    amiss.add(part)
+    if (lives(part)) void tellWhenReady(part)
+    throw error instanceof StepFailed ? error : new StepFailed(/** @type {Error} */ (error).message, `Read ${join(state, 'log', part.log)}.`)
+  }
+}
+
+/** @param {Part} part */
+function spawned(part) {
+  const output = logOf(part)
+  const errors = part === servicePart ? 'inherit' : output        // it shows the token that it made, once
+  try {
+    return new Child(part.name, part.command(), { output, errors, cwd: project, ...part.env ? { env: part.env } : {} })
   } finally {
-    if (part.alive) void killWhenFrozen(child, part.alive, part.patience ?? 30_000, stopping.signal)
+    if (output !== 'ignore') closeSync(output)
+  }
+}
+
+/** A full disk may have no room for a log that is not there yet; its part runs without. @param {Part} part */
+function logOf({ log }) {
+  try {
+    return openSync(join(state, 'log', log), 'a', 0o640)
+  } catch {
+    return 'ignore'
+  }
+}
+
+/** @param {Part} part */
+async function tellWhenReady(part) {
+  const child = running.get(part)
+  while (lives(part) && running.get(part) === child && !stopping.signal.aborted) {
+    if (await part.ready().catch(() => false)) {
+      if (amiss.delete(part)) say(`${part.name} is ready now`)
+      return
+    }
+    await Promise.race([stopped, new Promise(resolve => setTimeout(resolve, 2_000))])
   }
 }
 
 function welcome() {
+  if (stopping.signal.aborted) return
+  const served = amiss.has(asteriskPart) ? '112 IS NOT SERVED YET' : amiss.has(servicePart) ? '112 IS SERVED BY ASTERISK ALONE' : '112 is served'
+  const without = amiss.size > 0 ? `, without ${[...amiss].map(({ name }) => name).join(', ')} (see above)` : ''
   process.stderr.write(`
-112 is served. Dial it:   npm run call -- --press 2        (another terminal)
+${served}${without}. Dial it:   npm run call -- --press 2        (another terminal)
                 or with a softphone: README.md, "Dial in yourself"
 The API:                  http://${http.host}:${http.port}/docs
 The agencies' telephones: ${phones ? 'answer by themselves (SATUNOMOR_PHONES=off leaves them off)' : 'are off: stand at 127.0.0.2 and 127.0.0.3 yourself'}
@@ -134,34 +191,41 @@ Ctrl-C stops everything.
 `)
 }
 
-/** Starts again what falls, each part for itself, until we are told to stop. */
-async function watch() {
-  const stopped = new Promise(resolve => { if (stopping.signal.aborted) resolve(undefined); else stopping.signal.addEventListener('abort', () => resolve(undefined), { once: true }) })
-  for (const part of running.keys()) void keepRunning(part, stopped)
-  await stopped
-}
-
-/** At once at first, then ever more slowly; one that falls again and again holds up no other. @param {Part} part @param {Promise<unknown>} stopped */
-async function keepRunning(part, stopped) {
+/** Starts a part again when it has ended or could not be started: at once at first, then ever more slowly; one that falls again and again holds up no other. @param {Part} part */
+async function keepRunning(part) {
   let falls = 0
   for (;;) {
-    const child = /** @type {Child} */ (running.get(part))
+    const child = running.get(part)
     const since = performance.now()
-    await Promise.race([stopped, child.ended])
+    await Promise.race([stopped, child?.ended])
     if (stopping.signal.aborted) return
     falls = performance.now() - since > 60_000 ? 1 : falls + 1
     const wait = Math.min(30_000, falls === 1 ? 0 : 250 * 2 ** falls)
-    process.stderr.write(`${part.name} ended (${child.exit?.signal ?? `code ${child.exit?.code}`}); it is started again${wait ? ` in ${wait / 1000} s` : ''}\n`)
+    const what = child ? `ended (${child.exit?.signal ?? `code ${child.exit?.code}`}); it` : 'does not run; it'
+    say(`${part.name} ${what} is started again${wait ? ` in ${wait / 1000} s` : ''}`)
     await Promise.race([stopped, new Promise(resolve => setTimeout(resolve, wait))])
     if (stopping.signal.aborted) return
-    await launch(part).catch(error => process.stderr.write(`${error.message}. ${error.advice ?? ''}\n`))
+    await launch(part).catch(error => say(sentence(error)))
   }
 }
 
-/** In the order in which they need each other: the service drains while everything else still runs. */
+/** @param {string} line */
+function say(line) {
+  if (toSay) toSay.push(line)
+  else process.stderr.write(`${line}\n`)
+}
+
+function sayAll() {
+  for (const line of toSay ?? []) process.stderr.write(`${line}\n`)
+  toSay = undefined
+}
+
+/** @param {any} error */
+const sentence = error => `${error.message}. ${error.advice ?? ''}`.trim()
+
 async function stop() {
   if (running.size > 0) process.stderr.write('Stopping: calls that are being decided are led to their choice first\n')
-  for (const child of [...running.values()].reverse()) await child.stop()
+  for (const part of [...parts].reverse()) await running.get(part)?.stop()
 }
 
 /** @param {string} path */
@@ -204,8 +268,11 @@ await steps(async () => {
     await setUp()
     await start()
     welcome()
-    await watch()
+    sayAll()
+    await stopped
   } finally {
+    stopping.abort()
+    sayAll()
     await stop()
   }
 })

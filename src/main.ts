@@ -111,7 +111,7 @@ export async function serve(settings: Settings, log: Logger): Promise<Service> {
   // Asterisk: ARI for the calls in our hands, the ledger for all of them, AMI for its health.
   const events = new AriEvents()
   const ari: AriLink = new AriLink(
-    { url: `http://${asterisk.address}:${asterisk.ariPort}`, user: 'satunomor', password: secrets.ari, app },
+    { url: `http://${asterisk.control}:${asterisk.ariPort}`, user: 'satunomor', password: secrets.ari, app },
     { onEvent: event => events.tell(event), onUp: async () => { await trunkLine.reconcile(); await heartbeat.beat(); catchUp() }, log })
   const trunkLine = new TrunkLine({ link: ari, events, switchboard, app, log })
   const heartbeat = new Heartbeat(ari, log)
@@ -128,7 +128,7 @@ export async function serve(settings: Settings, log: Logger): Promise<Service> {
     })
   })
   const bookkeeper: Bookkeeper = new Bookkeeper({ heard: step => { metrics.note(step); room.heard(step); settler.heard(step) }, file: asterisk.cel, records: local, scribe, ari, ended: (callId, q850) => trunkLine.ended(callId, q850), log })
-  const ami = new AmiLink({ host: asterisk.address, port: asterisk.amiPort, user: 'satunomor', password: secrets.ami }, { onEvent: event => refusals.note(event), log })
+  const ami = new AmiLink({ host: asterisk.control, port: asterisk.amiPort, user: 'satunomor', password: secrets.ami }, { onEvent: event => refusals.note(event), log })
   const health = new Health({ ari, ami, heartbeat, plan: () => plan.now.version })
 
   // The plan, as it changes.

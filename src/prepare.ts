@@ -36,8 +36,8 @@ export const toolsInRoot: Run = (command, args, options) => {
   return runHere(program, programArgs, options)
 }
 
-const siteOf = ({ asterisk: { address, port, ariPort, amiPort, rtp } }: Settings): Site =>
-  ({ address, port, ariPort, amiPort, rtp, sounds: '/usr/share/asterisk/sounds' })
+export const siteOf = ({ asterisk: { address, port, control, ariPort, amiPort, rtp } }: Settings): Site =>
+  ({ address, port, control, ariPort, amiPort, rtp, sounds: '/usr/share/asterisk/sounds' })
 
 /** How the plan of this machine changes; `more` is what only the running service has. */
 export function changesOf(settings: Settings, log: Logger, { sounds = settings.sounds, run, progress, ...more }:
@@ -62,8 +62,10 @@ export async function makeReady({ settings, owner, run, progress = () => {}, war
   const version = await changes.start({ who: 'the set-up', warn })
   await layOut({ config: join(project, 'asterisk-config'), site: siteOf(settings), secrets: await secretsIn(secrets), modules: settings.messages.by === 'sip' ? sipMessageModules : [], to: etc, ...owner ? { owner } : {} })
   const tools = run ?? (settings.tools === 'root' ? toolsInRoot : runHere)
-  await ringTone(sounds, tools)
+  // No call needs these: where they cannot be made, e.g. on a full disk, Asterisk is started all the same.
+  await ringTone(sounds, tools).catch(error => warn(`the ring tone could not be made (${(error as Error).message}): callers hear none`))
   await speak({ folder: join(project, 'demo', 'sentences'), out: join(sounds, 'telephones'), language: 'id', run: tools, progress })
+    .catch(error => warn(`what the demo's telephones say could not be spoken (${(error as Error).message})`))
   return version
 }
 

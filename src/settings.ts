@@ -4,6 +4,7 @@
  */
 import { isIP } from 'node:net'
 import { join } from 'node:path'
+import { controlAddress } from '../setup/control-address.mjs'
 import { isSecret } from './delivery/signed.ts'
 import { urlRefusal } from './plan/webhook-url.ts'
 
@@ -15,8 +16,8 @@ export interface Settings {
   /** The folder of prompts that Asterisk plays from. */
   sounds: string
   http: { host: string, port: number }
-  /** `cel` is the ledger's file, `mailbox` the folder of what callers have said into mailboxes. */
-  asterisk: { address: string, port: number, ariPort: number, amiPort: number, rtp: [first: number, last: number], cel: string, mailbox: string }
+  /** `address` is SIP's, `control` that of ARI and AMI; `cel` is the ledger's file, `mailbox` the folder of what callers have said into mailboxes. */
+  asterisk: { address: string, port: number, control: string, ariPort: number, amiPort: number, rtp: [first: number, last: number], cel: string, mailbox: string }
   redis: string
   /** PostgreSQL for the records, beside the local store. */
   database: string | undefined
@@ -55,6 +56,7 @@ export function readSettings(env: Record<string, string | undefined>, project: s
   }
 
   const state = text('SATUNOMOR_STATE', join(project, 'var'))
+  const sip = address('SATUNOMOR_SIP_ADDRESS', '127.0.0.1')
   const rtpFirst = port('SATUNOMOR_RTP_FIRST', 10000)
   const settings: Settings = {
     project,
@@ -63,8 +65,9 @@ export function readSettings(env: Record<string, string | undefined>, project: s
     sounds: text('SATUNOMOR_SOUNDS', join(state, 'sounds')),
     http: { host: address('SATUNOMOR_HTTP_ADDRESS', '127.0.0.1'), port: port('SATUNOMOR_HTTP_PORT', 8080) },
     asterisk: {
-      address: address('SATUNOMOR_SIP_ADDRESS', '127.0.0.1'),
+      address: sip,
       port: port('SATUNOMOR_SIP_PORT', 5060),
+      control: controlAddress(sip),
       ariPort: port('SATUNOMOR_ARI_PORT', 8088),
       amiPort: port('SATUNOMOR_AMI_PORT', 5038),
       rtp: [rtpFirst, port('SATUNOMOR_RTP_LAST', rtpFirst + 9999)],

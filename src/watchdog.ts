@@ -92,7 +92,7 @@ if (import.meta.main) {
   const settings = readSettings(process.env, project)
   const log = pino({ level: settings.logLevel })
   const { watchdog: password } = JSON.parse(await readFile(places(settings.state).secrets, 'utf8')) as { watchdog: string }
-  const ami = new AmiLink({ host: settings.asterisk.address, port: settings.asterisk.amiPort, user: 'watchdog', password }, { log })
+  const ami = new AmiLink({ host: settings.asterisk.control, port: settings.asterisk.amiPort, user: 'watchdog', password }, { log })
   const watchdog = new Watchdog({ ami, app: 'satunomor', log })
   ami.open()
   watchdog.start()

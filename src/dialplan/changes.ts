@@ -11,7 +11,7 @@ import { mkdir, readdir } from 'node:fs/promises'
 import { compare } from './compare.ts'
 import { linkOrCopy, makeCandidate, type Candidate, type Desk, type Workshop } from './candidate.ts'
 import { lock } from './lock.ts'
-import { place, renderedFiles, type Live } from './place.ts'
+import { missing, place, renderedFiles, type Live } from './place.ts'
 import { isRestored } from './restored.ts'
 import { damaged, type Version, type Versions } from './versions.ts'
 
@@ -58,6 +58,9 @@ export class NotApplied extends Error {
     this.reason = reason
   }
 }
+
+/** What says that a disk is full, or takes nothing. */
+const diskErrors = ['ENOSPC', 'EDQUOT', 'EROFS', 'EIO']
 
 /** How long a call may stand in the dialplan that it began under, before it is answered or through with all lines. */
 const standing = 30 * 60_000
@@ -147,20 +150,38 @@ export class Changes {
    * without fault. Throws only where there is nothing to go on with.
    */
   async start({ who, tell = () => {}, warn }: { who: string, tell?: (step: string) => void, warn: (sentence: string) => void }): Promise<Version> {
-    const { versions, live } = this.#options
+    const { versions, desk, live } = this.#options
     await mkdir(versions.folder, { recursive: true })
     await using _ = await lock(versions.folder, { who, does: 'starts' })
     await versions.sweep()
     const all = await versions.list()
-    const kept = await lastWhole(await versions.current(), all, warn)
+    const current = await versions.current()
+    const kept = await lastWhole(current, all, warn)
     const version = await this.#edited(kept, all, { who, why: kept ? 'the folder was edited; applied at the start' : 'the first version', tell }, warn).catch(error => {
       if (!kept) throw error
+      if (diskErrors.includes(error.code)) {
+        warn(`${error.message}\nWhether ${desk.plan} or its folders were edited could not be looked at: version ${kept.version} stays live. Make room on the disk; what was edited, npx satunomor apply makes live.`)
+        return kept
+      }
       warn(`${(error as Error).message}\nTHE EDITED PLAN IS NOT LIVE. Version ${kept.version} (${kept.who}, ${kept.at}: ${kept.why}) stays live. Mend what the lines above name, then: npx satunomor apply --why "…"`)
       return kept
     })
-    await versions.makeCurrent(version)
-    await place(version, await this.#standingIn(version), live)
-    return version
+    try {
+      if (version.version !== current?.version) await versions.makeCurrent(version)
+      await place(version, await this.#standingIn(version), live)
+      return version
+    } catch (error) {
+      // What was live, and is kept, is laid out from the last time: 112 is served by that, whatever the disk takes now.
+      if (!kept || kept.version !== current?.version) throw error
+      const { dialplan, sounds } = await missing(kept, live)
+      if (dialplan.length > 0) throw error
+      warn(`version ${version.version} could not be laid out (${(error as Error).message}): Asterisk goes on with version ${kept.version} as it is laid out already${sounds.length > 0 ? `, without ${sounds.join(', ')} as they should be` : ''}. Make room on the disk, and start again at a calm hour.`)
+      if (version.version !== kept.version) {
+        if ((await versions.current())?.version !== kept.version) await versions.makeCurrent(kept)
+        await versions.remove(version).catch(() => {})
+      }
+      return kept
+    }
   }
 
   /** The admin's folder as a new version, or the one that is kept where nothing was edited, or what was rolled back came again. */

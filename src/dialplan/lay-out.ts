@@ -6,6 +6,8 @@ import { join } from 'node:path'
 export interface Site {
   address: string
   port: number
+  /** The address of ARI and AMI, in 127.0.0.0/8: nobody else may log in. */
+  control: string
   ariPort: number
   amiPort: number
   rtp: [first: number, last: number]
@@ -57,11 +59,11 @@ export const refusalEvents = ['ChallengeSent', 'ChallengeResponseFailed', 'Inval
 const local = (site: Site, secrets: Secrets, modules: readonly string[]) => ({
   'modules.conf': modules.map(module => `load = ${module}\n`).join(''),
   'transport.conf': `[transport-udp]\ntype = transport\nprotocol = udp\nbind = ${site.address}:${site.port}\n`,
-  'http.conf': `bindaddr = ${site.address}\nbindport = ${site.ariPort}\n`,
+  'http.conf': `bindaddr = ${site.control}\nbindport = ${site.ariPort}\n`,
   'rtp.conf': `rtpstart = ${site.rtp[0]}\nrtpend = ${site.rtp[1]}\n`,
   'ari.conf': `[satunomor]\ntype = user\nread_only = no\npassword_format = plain\npassword = ${secrets.ari}\n`,
   'manager.conf': [
-    `bindaddr = ${site.address}`, `port = ${site.amiPort}`, '',
+    `bindaddr = ${site.control}`, `port = ${site.amiPort}`, '',
     '; The service: health, contacts, reload, and who was refused. No originate, no command, no config.',
     '[satunomor]', `secret = ${secrets.ami}`,
     'deny = 0.0.0.0/0.0.0.0', 'permit = 127.0.0.0/255.0.0.0',

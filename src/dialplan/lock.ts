@@ -32,13 +32,14 @@ export async function lock(folder: string, { who, does }: Omit<Holder, 'since'>,
   const held = new DatabaseSync(join(folder, name), { timeout: 0 })
   const card = join(folder, `${name}.json`)
   try {
-    held.exec('BEGIN EXCLUSIVE')
+    held.exec('PRAGMA journal_mode=MEMORY; BEGIN EXCLUSIVE')          // nothing is ever in it, and a full disk must let us have it
   } catch (error) {
     held.close()
     if ((error as { errcode?: number }).errcode !== 5) throw error             // SQLITE_BUSY
     throw new Locked(await holderOn(card), look)
   }
-  await writeFile(card, JSON.stringify({ who, does, since: new Date().toISOString() } satisfies Holder))
+  // The card is only for whoever comes second: a full disk keeps nobody from what they are about.
+  await writeFile(card, JSON.stringify({ who, does, since: new Date().toISOString() } satisfies Holder)).catch(() => {})
   return {
     async [Symbol.asyncDispose]() {
       await rm(card, { force: true })

@@ -2,7 +2,7 @@
 import { randomBytes } from 'node:crypto'
 import { chmod, chown, copyFile, mkdir, readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
-import { seal } from './seal.ts'
+import { holds, seal } from './seal.ts'
 import { pointTo, sha256, type Version } from './versions.ts'
 
 /** Where Asterisk reads. */
@@ -26,17 +26,37 @@ export async function place(version: Version, before: readonly Version[], live: 
   const name = `${version.version}-${version.plan}.${randomBytes(3).toString('hex')}`
   const folder = join(live.etc, name)
   await mkdir(folder, { mode: 0o750 })
-  for (const [file, text] of files) await writeFile(join(folder, file), text, { mode: 0o640 })
-  for (const path of [folder, ...[...files.keys()].map(file => join(folder, file))]) await giveAway(path, live.etc)
+  try {
+    for (const [file, text] of files) await writeFile(join(folder, file), text, { mode: 0o640 })
+    for (const path of [folder, ...[...files.keys()].map(file => join(folder, file))]) await giveAway(path, live.etc)
+  } catch (error) {
+    await rm(folder, { recursive: true, force: true })
+    throw error
+  }
   await pointTo(join(live.etc, 'current'), name)
   for (const old of former) if (old !== 'current') await rm(join(live.etc, old), { recursive: true, force: true })
+}
+
+/** What Asterisk reads that is not a version, file by file: of its dialplan, and of its sounds. Empty: the version is laid out whole. */
+export async function missing(version: Version, live: Live): Promise<{ dialplan: string[], sounds: string[] }> {
+  const dialplan: string[] = []
+  for (const [name, text] of await renderedFiles(version)) {
+    const laid = await readFile(join(live.etc, 'current', name), 'utf8').catch(() => '')
+    const whole = name === 'extensions.conf' ? holds(laid, text) && laid.endsWith(checksumLine(version.rendered)) : laid === text
+    if (!whole) dialplan.push(name)
+  }
+  const sounds: string[] = []
+  for (const [path, sum] of soundsOf(version)) if (!path.endsWith('/manifest.json') && sum !== await sumOf(join(live.sounds, path))) sounds.push(path)
+  return { dialplan, sounds }
 }
 
 /** What was rendered as Asterisk reads it: sealed, and with its checksum, which Asterisk tells whoever asks what it has loaded. */
 export function laidOut(files: ReadonlyMap<string, string>, rendered: string, older: readonly string[] = []): Map<string, string> {
   return new Map([...files].map(([name, text]) =>
-    [name, name === 'extensions.conf' ? `${seal(text, older)}\n[globals]\nSN_RENDERED=${rendered}\n` : text]))
+    [name, name === 'extensions.conf' ? `${seal(text, older)}${checksumLine(rendered)}` : text]))
 }
+
+const checksumLine = (rendered: string) => `\n[globals]\nSN_RENDERED=${rendered}\n`
 
 /** By name, e.g. `extensions.conf`. */
 export async function renderedFiles({ folder }: Pick<Version, 'folder'>): Promise<Map<string, string>> {

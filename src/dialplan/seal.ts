@@ -33,6 +33,12 @@ export function seal(text: string, older: readonly string[] = []): string {
   return [open, ...ways, ...[...bodies].map(([name, body]) => `[${name}]\n${body}`)].join('\n')
 }
 
+/** Whether a dialplan is laid out whole in what Asterisk loads, whatever is left there of older ones. */
+export function holds(laidOut: string, text: string): boolean {
+  const { open, sealed } = split(text)
+  return [open, ...sealed.map(entry), ...sealed.map(({ sealedName, body }) => `[${sealedName}]\n${body}`)].every(part => laidOut.includes(part))
+}
+
 const entry = ({ name, sealedName }: { name: string, sealedName: string }) => `[${name}]\nexten => s,1,Goto(${sealedName},s,1)\n`
 
 /** What was split lately: between two applies only the newest is new. */

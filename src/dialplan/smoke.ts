@@ -47,7 +47,7 @@ export async function smoke({ plan, folder, rendered }: Candidate, { config, too
   const at = `127.${randomInt(128, 255)}.${randomInt(1, 255)}.`
   const here = await mkdtemp(join(tmpdir(), 'satunomor-smoke-'))
   opened.defer(() => rm(here, { recursive: true, force: true }))
-  const site: Site = { address: `${at}1`, port: 5060, ariPort: 8088, amiPort: 5038, rtp: [10000, 10999], sounds: tools === 'root' ? shared.sounds : join(here, 'data', 'sounds') }
+  const site: Site = { address: `${at}1`, port: 5060, control: `${at}1`, ariPort: 8088, amiPort: 5038, rtp: [10000, 10999], sounds: tools === 'root' ? shared.sounds : join(here, 'data', 'sounds') }
   const tried = onLoopback(plan, at)
   const gateway = `${at}254`
 

@@ -102,7 +102,7 @@ export async function openExchange({ cel = true }: { cel?: boolean } = {}): Prom
     return child
   }
   await start('redis', inRoot(redis({ folder: join(state, 'redis'), address: at, port: 6389 })), () => answers(at, 6389))
-  const exchange = await start('asterisk', inRoot(asterisk({ folder: asteriskFolder, sounds })), () => answers(at, settings.asterisk.amiPort))
+  const exchange = await start('asterisk', inRoot(asterisk({ folder: asteriskFolder, sounds })), () => answers(settings.asterisk.control, settings.asterisk.amiPort))
   const { ari: password } = await secretsIn(places(state).secrets)
 
   const metrics = async () => {

@@ -6,7 +6,7 @@ import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { planOf, type ChangesOptions, type Exchange } from '../../src/dialplan/changes.ts'
 import { lock } from '../../src/dialplan/lock.ts'
-import { damaged } from '../../src/dialplan/versions.ts'
+import { damaged, Versions, type Version } from '../../src/dialplan/versions.ts'
 import { town, townPrompts, townWith } from '../plan/town.ts'
 import { changesIn } from './desk.ts'
 import { folder } from './folder.ts'
@@ -110,6 +110,36 @@ describe('the start', () => {
     await writeFile(join(harmed.folder, 'etc/extensions.conf'), '')
     expect((await desk.start()).version).toBe(1)
     expect(desk.warnings[0]).toContain('version 2 is not whole any more: etc/extensions.conf')
+  })
+
+  /** A disk that is full as soon as a version has been named that is live. */
+  const fullDisk = (path: string) => new class extends Versions {
+    override async makeCurrent(version: Version) {
+      await super.makeCurrent(version)
+      if (version.version === 2) throw Object.assign(new Error('ENOSPC: no space left on device'), { code: 'ENOSPC' })
+    }
+  }(path)
+
+  test('an edit that the disk has no room for is not live: Asterisk goes on with what is laid out', async () => {
+    await using desk = await admin()
+    const first = await desk.start()
+    await desk.edit(second)
+    const start = () => changesIn(desk.path, { versions: fullDisk(`${desk.path}/versions`) }).start({ who: 'the set-up', warn: sentence => void desk.warnings.push(sentence) })
+    expect((await start()).version).toBe(1)
+    expect(desk.warnings.at(-1)).toBe('version 2 could not be laid out (ENOSPC: no space left on device): Asterisk goes on with version 1 as it is laid out already. Make room on the disk, and start again at a calm hour.')
+    expect((await desk.versions.current())?.version).toBe(1)
+    expect(await desk.versions.list()).toHaveLength(1)
+
+    await writeFile(join(desk.path, 'sounds/id/sambutan.alaw'), 'torn')
+    await start()
+    expect(desk.warnings.at(-1)).toContain('as it is laid out already, without id/sambutan.alaw as they should be.')
+    await writeFile(join(desk.path, 'etc/plan/current/extensions.conf'), 'torn')
+    await expect(start()).rejects.toThrow('ENOSPC')                  // there is nothing to go on with
+    expect(await desk.loaded()).toBeUndefined()
+
+    await desk.versions.remove(await desk.versions.get(2))
+    await desk.versions.makeCurrent(first)
+    expect((await desk.start()).version).toBe(2)                     // there is room again
   })
 })
 

@@ -1,7 +1,7 @@
 /** Who is in the dialplan when it changes, goes on in the one that they entered. */
 import { expect, test } from 'vitest'
 import { parseDialplan } from '../../src/dialplan/dialplan.ts'
-import { seal } from '../../src/dialplan/seal.ts'
+import { holds, seal } from '../../src/dialplan/seal.ts'
 
 const trunk = '[globals]\nSN_PLAN=1\n[trunk-in]\nexten => 112,1,Goto(menu,s,1)\n'
 const menu = '[menu]\nexten => s,1,Background(x)\nexten => 1,1,Goto(bpbd,s,1)\nexten => t,1,GotoIf($[${X}]?bpbd,s,1:desk,s,1)\n'
@@ -53,4 +53,13 @@ test('what is not entered at its beginning alone stays as it is', () => {
   expect(names).toContain('a')
   expect(names.filter(name => name.startsWith('a~') || name.startsWith('b~') || name.startsWith('trunk-in~') || name.startsWith('globals'))).toEqual(['globals'])
   expect(names.some(name => name.startsWith('c~'))).toBe(true)
+})
+
+test('a plan is laid out whole beside what is left of older ones, or it is not', () => {
+  const [old, now] = [plan(agency('bpbd', 'a', 'b'), agency('gone', 'g')), plan(agency('bpbd', 'a'), agency('desk', 'c'))]
+  const after = seal(now, [old])
+  expect(holds(after, now)).toBe(true)
+  expect(holds(after, old)).toBe(false)                              // whoever dials enters the new one
+  expect(holds(after.replace('PJSIP/c@', 'PJSIP/d@'), now)).toBe(false)
+  expect(holds('', now)).toBe(false)
 })

@@ -21,7 +21,7 @@ const plan = await planOf((await new Versions(place.versions).current())!)
 const { asterisk, redis } = settings
 const up = Promise.withResolvers<void>()
 const ari = new AriLink(
-  { url: `http://${asterisk.address}:${asterisk.ariPort}`, user: 'satunomor', password: (await secretsIn(place.secrets)).ari, app: 'rival' },
+  { url: `http://${asterisk.control}:${asterisk.ariPort}`, user: 'satunomor', password: (await secretsIn(place.secrets)).ari, app: 'rival' },
   { onEvent: () => {}, onUp: async () => up.resolve(), log })
 const records = await Records.open({ file: place.records }, log)
 const book = new Book(records, () => plan)

@@ -118,7 +118,7 @@ export async function openCity(
   await writeFile(pjsip, (await readFile(pjsip, 'utf8')).replaceAll('127.0.0.3', at(3)))
 
   const launchRedis = () => launch('redis', redis({ folder: join(state, 'redis'), address: at(1), port: 6389 }), () => answers(at(1), 6389))
-  const launchAsterisk = () => launch('asterisk', exchange(asterisk({ folder, sounds })), () => answers(at(1), settings.asterisk.amiPort))
+  const launchAsterisk = () => launch('asterisk', exchange(asterisk({ folder, sounds })), () => answers(settings.asterisk.control, settings.asterisk.amiPort))
   let running = await launchAsterisk()
   opened.defer(() => running.stop())
   let redisRunning = withRedis ? await launchRedis() : undefined

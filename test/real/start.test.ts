@@ -1,7 +1,8 @@
 /** `npm start` as a person has it: a whole city from the command, a call through it, and nothing left after SIGTERM. */
 import { execFile, spawn, type ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
-import { cp, mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises'
+import { createServer } from 'node:http'
+import { cp, mkdir, mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
@@ -9,6 +10,7 @@ import { afterAll, afterEach, beforeAll, expect, test } from 'vitest'
 import { node } from '../../setup/packages.mjs'
 import { project } from '../../setup/project.mjs'
 import { eventually } from '../parts/city.ts'
+import { Disk } from '../parts/disk.ts'
 import { withContainers } from '../parts/launch.ts'
 
 const run = promisify(execFile)
@@ -36,8 +38,8 @@ afterEach(async () => {
 })
 afterAll(() => rm(state, { recursive: true, force: true }))
 
-const start = (more: NodeJS.ProcessEnv = {}) => {
-  const child = spawn('node', [join(project, 'setup', 'start.mjs')], { env: { ...env, ...more }, stdio: ['ignore', 'ignore', 'pipe'] })
+const start = (more: NodeJS.ProcessEnv = {}, [program = 'node', ...args]: string[] = []) => {
+  const child = spawn(program, [...args, join(project, 'setup', 'start.mjs')], { env: { ...env, ...more }, stdio: ['ignore', 'ignore', 'pipe'] })
   started.push(child)
   let said = ''
   const serving = Promise.withResolvers<void>()
@@ -72,7 +74,7 @@ test.skipIf(withContainers)('a city starts, a call goes through, and SIGTERM lea
   expect((await fetch(`http://${at(1)}:8080/api/calls`)).status).toBe(401)
   expect((await fetch(`http://${at(1)}:8080/docs/json`)).status).toBe(200)
 
-  const { stdout } = await run(node, [join(project, 'demo', 'call.ts'), '--press', '2', '--target', `${at(1)}:5060`, '--address', at(2), '--sounds', join(state, 'sounds')])
+  const stdout = await dial(join(state, 'sounds'))
   expect(stdout).toMatch(/heard id\/sambutan/)
   expect(stdout).toMatch(/heard id\/sambung-bpbd/)
   expect(stdout).toMatch(/The line bpbd-1 answered\./)
@@ -88,6 +90,12 @@ test.skipIf(withContainers)('a city starts, a call goes through, and SIGTERM lea
   expect(await ours()).toEqual([])
   expect((await run('sh', ['-c', 'mount'])).stdout).not.toContain(state)
 })
+
+/** What a citizen tells who dials 112 and presses 2. */
+async function dial(sounds: string): Promise<string> {
+  const { stdout } = await run(node, [join(project, 'demo', 'call.ts'), '--press', '2', '--target', `${at(1)}:5060`, '--address', at(2), '--sounds', sounds])
+  return stdout
+}
 
 /** Our process that runs this. */
 async function processOf(program: string): Promise<number> {
@@ -121,6 +129,92 @@ test.skipIf(withContainers)('what freezes is killed and started again, and what 
   const draining = log.slice(log.lastIndexOf('"draining: '))
   expect(draining).toContain('"the service has stopped"')
   expect(draining).not.toContain('link')
+})
+
+/** A machine with an address of a network (192.0.2.0/24 is nobody's), and with no network. */
+const faced = ['unshare', '--net', 'sh', '-c', 'ip link set lo up && ip address add 192.0.2.2/24 dev lo && exec node "$1"', 'sh']
+
+/** The TCP addresses that the machine listens on which a process runs on. */
+async function listening(pid: number): Promise<string[]> {
+  const rows = (await readFile(`/proc/${pid}/net/tcp`, 'utf8')).trim().split('\n').slice(1).map(row => row.trim().split(/\s+/))
+  return rows.filter(([, , , state]) => state === '0A').map(([, local]) => {
+    const [address, port] = local!.split(':') as [string, string]
+    return `${address.match(/../g)!.reverse().map(byte => parseInt(byte, 16)).join('.')}:${parseInt(port, 16)}`
+  })
+}
+
+test.skipIf(withContainers)('where SIP faces a network, the service and the watchdog reach Asterisk all the same, and nobody else does', { timeout: 120_000 }, async () => {
+  const city = start({ SATUNOMOR_SIP_ADDRESS: '192.0.2.2', SATUNOMOR_HTTP_ADDRESS: '127.0.0.1', SATUNOMOR_STATE: join(state, 'faced'), SATUNOMOR_PHONES: 'off' }, faced)
+  await city.serving                                                    // /readyz said 200: ARI and AMI both let it in
+  expect(city.said()).toContain('112 is served')
+  expect((await listening(city.child.pid!)).sort()).toEqual(['127.0.0.1:5038', '127.0.0.1:6390', '127.0.0.1:8080', '127.0.0.1:8088'])
+  await eventually('the watchdog sees', async () => (await readFile(join(state, 'faced', 'log', 'watchdog.log'), 'utf8')).includes('linked with Asterisk over AMI'))
+  city.child.kill('SIGTERM')
+  expect(await city.ended).toBe(0)
+})
+
+test.skipIf(withContainers)('at a boot where Redis and the store are damaged, Asterisk answers all the same; what is mended joins it', { timeout: 150_000 }, async () => {
+  const damaged = join(state, 'damaged')
+  await mkdir(join(damaged, 'redis', 'appendonlydir'), { recursive: true })
+  await writeFile(join(damaged, 'redis', 'appendonlydir', 'appendonly.aof.manifest'), 'torn\n')
+  await mkdir(join(damaged, 'records.sqlite'))
+  const city = start({ SATUNOMOR_STATE: damaged })
+  await eventually('it stands', async () => city.said().includes('Ctrl-C stops everything'), 90_000)
+  expect(city.said()).toMatch(/Asterisk … [^]*done[^]*Redis … FAILED\n    ! Redis: Redis ended at its start \(code 1\)\. Read .*redis\.log\.\n    ! Calls go on without it/)
+  expect(city.said()).toMatch(/The service … [^]*FAILED\n    ! The service: the service ended at its start \(code 1\)\. Read .*service\.log/)
+  expect(city.said()).toContain('112 IS SERVED BY ASTERISK ALONE, without Redis, the service (see above)')
+  const exchange = await processOf('asterisk -f')
+  expect(await dial(join(damaged, 'sounds'))).toMatch(/The line bpbd-1 answered\./)
+
+  await rm(join(damaged, 'redis', 'appendonlydir'), { recursive: true })
+  await rm(join(damaged, 'records.sqlite'), { recursive: true })
+  for (const name of ['Redis', 'the service']) await eventually(`${name} joins it`, async () => city.said().includes(`${name} is ready now`), 60_000)
+  expect((await fetch(`http://${at(1)}:8080/readyz`)).status).toBe(200)
+  expect(await processOf('asterisk -f')).toBe(exchange)                 // and was never cut off
+  city.child.kill('SIGTERM')
+  expect(await city.ended).toBe(0)
+  expect(await ours()).toEqual([])
+})
+
+test.skipIf(withContainers)('at a boot with a full disk, Asterisk answers by what is laid out already', { timeout: 150_000 }, async () => {
+  const full = join(state, 'full')
+  await mkdir(full)
+  await using disk = await Disk.mount(full, { megabytes: 128 })
+  const first = start({ SATUNOMOR_STATE: full })
+  await first.serving
+  expect(first.said()).toContain('112 is served')
+  first.child.kill('SIGTERM')
+  expect(await first.ended).toBe(0)
+
+  await disk.fill()
+  const city = start({ SATUNOMOR_STATE: full })
+  await eventually('it stands', async () => city.said().includes('Ctrl-C stops everything'), 90_000)
+  expect(city.said()).toMatch(/ENOSPC.*\n.*Whether .*plan\.yaml or its folders were edited could not be looked at: version 1 stays live/)
+  expect(city.said()).toMatch(/version 1 could not be laid out \(ENOSPC.*\): Asterisk goes on with version 1 as it is laid out already\. Make room/)
+  expect(await dial(join(full, 'sounds'))).toMatch(/The line bpbd-1 answered\./)
+  city.child.kill('SIGTERM')
+  expect(await city.ended).toBe(0)
+  expect(await ours()).toEqual([])
+})
+
+test.skipIf(withContainers)('a port that is taken is told at once: the API\'s keeps nobody from calling, SIP\'s stops the start', { timeout: 120_000 }, async () => {
+  const other = createServer((_, answer) => answer.end()).listen(8080, at(1))     // it says 200 to anything
+  await once(other, 'listening')
+  const city = start({ SATUNOMOR_PHONES: 'off' })
+  await eventually('it stands', async () => city.said().includes('Ctrl-C stops everything'), 90_000)
+  expect(city.said()).toMatch(/! The service: the API cannot listen on 127\.77\.9\.1:8080 \(.*EADDRINUSE.*\)\. Something else is there, .* choose another port with SATUNOMOR_HTTP_PORT\.\n/)
+  expect(city.said()).toContain('112 IS SERVED BY ASTERISK ALONE, without the service (see above)')
+  await eventually('it is told again', async () => city.said().split('the API cannot listen').length > 2)
+  other.close()
+  await eventually('the service joins it', async () => city.said().includes('the service is ready now'), 60_000)
+
+  const second = start({ SATUNOMOR_STATE: join(state, 'second'), SATUNOMOR_PHONES: 'off' })
+  expect(await second.ended).toBe(1)
+  expect(second.said()).toMatch(/It did not work: Free addresses: ARI cannot listen on 127\.77\.9\.1:8088 .*\nWhat to do: Something else is there, perhaps another Satunomor/)
+  expect((await fetch(`http://${at(1)}:8080/readyz`)).status).toBe(200)
+  city.child.kill('SIGTERM')
+  expect(await city.ended).toBe(0)
+  expect(await ours()).toEqual([])
 })
 
 test.skipIf(withContainers)('a second start sets up nothing twice, shows no token; with a wrong plan 112 is served by the version that was live', { timeout: 120_000 }, async () => {
