@@ -4,6 +4,7 @@
  */
 import { linesOnTrunks, trunksOf, unnoticed } from './check-lines.ts'
 import { closable, exceptionDays, hoursReferences, overflowEnds, timetables } from './check-hours.ts'
+import { namesInAsterisk } from './check-names.ts'
 import { followUps, offersOfCallbacks, ruledBy } from './check-followups.ts'
 import { allLines, closedTo, offersCallback, type Draft, type Path, type Report } from './draft.ts'
 import { mailboxAgencies, mailboxesAreNoHumans } from './mailboxes.ts'
@@ -17,7 +18,7 @@ export type PromptCatalogue = ReadonlyMap<string, ReadonlyMap<string, unknown>>
 type Check = (plan: Draft, report: Report) => void
 
 export const checks: Check[] = [
-  places, trunks, references, nodeNames, lines, linesOnTrunks, unnoticed, endsAtAHuman, mailboxAgencies, mailboxesAreNoHumans, hoursReferences, timetables, closable, offersOfCallbacks, exceptionDays,
+  places, trunks, references, nodeNames, namesInAsterisk, lines, linesOnTrunks, unnoticed, endsAtAHuman, mailboxAgencies, mailboxesAreNoHumans, hoursReferences, timetables, closable, offersOfCallbacks, exceptionDays,
   overflowEnds, followUps, webhookUrls
 ]
 
