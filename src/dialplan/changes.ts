@@ -12,7 +12,7 @@ import { compare } from './compare.ts'
 import { linkOrCopy, makeCandidate, type Candidate, type Desk, type Workshop } from './candidate.ts'
 import { lock } from './lock.ts'
 import { place, renderedFiles, type Live } from './place.ts'
-import { damaged, type Version, type Versions } from './versions.ts'
+import { damaged, sums, type Lost, type Version, type Versions } from './versions.ts'
 
 /** The Asterisk that is running. */
 export interface Exchange {
@@ -75,8 +75,8 @@ export class Changes {
     const { versions, desk, workshop } = this.#options
     await using staged = new AsyncDisposableStack()
     const { folder } = staged.use(await versions.stage())
-    const current = await versions.current()
-    const candidate = await makeCandidate(desk, folder, { ...workshop, ...current ? { spoken: join(current.folder, 'sounds') } : {} })
+    const current = await versions.look()
+    const candidate = await makeCandidate(desk, folder, { ...workshop, ...current && !('sentence' in current) ? { spoken: join(current.folder, 'sounds') } : {} })
     const kept = staged.move()
     return { candidate, [Symbol.asyncDispose]: () => kept.disposeAsync() }
   }
@@ -100,7 +100,7 @@ export class Changes {
     const { versions, desk, smoke } = this.#options
     await mkdir(versions.folder, { recursive: true })
     await using _ = await lock(versions.folder, { who, does: 'applies' })
-    await versions.sweep()
+    await this.#tidy()
     const current = await versions.current()
     refuseStale(current, await versions.list(), desk, base)
     tell('check')
@@ -124,10 +124,14 @@ export class Changes {
     const { versions } = this.#options
     await mkdir(versions.folder, { recursive: true })
     await using _ = await lock(versions.folder, { who, does: 'rolls back' })
-    await versions.sweep()
+    await this.#tidy()
     const all = await versions.list()
     const current = await versions.current()
-    const target = to === undefined ? before(current, all) : await versions.get(to)
+    if (to === undefined && current && current.restores !== null && original(current, all) === current) {
+      throw new NotApplied('nothing', `version ${current.version} is what version ${current.restores} was, and what was live before that is not known any more: say which version, npx satunomor rollback N`)
+    }
+    const back = to ?? (current && original(current, all).base)
+    const target = typeof back === 'number' ? await versions.get(back) : undefined
     if (!current || !target) throw new NotApplied('nothing', 'there is no version to go back to')
     if (target.version === current.version) throw new NotApplied('nothing', `version ${target.version} is live`)
     tell('check')
@@ -149,9 +153,9 @@ export class Changes {
     const { versions, live } = this.#options
     await mkdir(versions.folder, { recursive: true })
     await using _ = await lock(versions.folder, { who, does: 'starts' })
-    await versions.sweep()
+    await this.#tidy(warn)
     const all = await versions.list()
-    const kept = await lastWhole(await versions.current(), all, warn)
+    const kept = await lastWhole(await versions.look(), all, warn)
     const version = await this.#edited(kept, all, { who, why: kept ? 'the folder was edited; applied at the start' : 'the first version', tell }, warn).catch(error => {
       if (!kept) throw error
       warn(`${(error as Error).message}\nTHE EDITED PLAN IS NOT LIVE. Version ${kept.version} (${kept.who}, ${kept.at}: ${kept.why}) stays live. Mend what the lines above name, then: npx satunomor apply --why "…"`)
@@ -170,7 +174,7 @@ export class Changes {
     const { candidate } = draft
     for (const warning of candidate.warnings) warn(formatFault(warning))
     if (kept?.source === candidate.source && kept.rendered === candidate.rendered) return kept
-    const refused = rolledBack(kept, all).find(({ source }) => source === candidate.source)
+    const refused = (await rolledBack(kept, all, await versions.lost())).find(({ source }) => source === candidate.source)
     if (kept && refused) {
       warn(`${desk.plan} is what version ${refused.version} was, which was rolled back: version ${kept.version} stays live. npx satunomor diff shows the difference; npx satunomor apply --base ${kept.version} --why "…" makes it live all the same.`)
       return kept
@@ -191,6 +195,13 @@ export class Changes {
     log.warn({ version: current.version }, 'Asterisk has loaded another version than the live one: it is loaded now')
     await place(current, await this.#standingIn(current), live)
     await exchange.reload([...(await renderedFiles(current)).keys()])
+  }
+
+  /** Away with what others left who were killed; tells which versions nobody can go back to. */
+  async #tidy(warn = (sentence: string) => this.#options.log.warn(sentence)) {
+    const { versions } = this.#options
+    await versions.sweep()
+    for (const { version, sentence } of await versions.lost()) warn(`version ${version} is lost, and passed over: ${sentence}`)
   }
 
   async #makeLive(staged: string, plan: Plan, about: Omit<Parameters<Versions['keep']>[1], 'plan'>, tell: (step: string) => void): Promise<Version> {
@@ -285,16 +296,19 @@ function before(current: Version | undefined, all: Version[]): Version | undefin
   return current && all.find(({ version }) => version === original(current, all).base)
 }
 
-/** The versions that were rolled back on the way to what is live. */
-function rolledBack(current: Version | undefined, all: Version[]): Version[] {
+/** The versions that were rolled back on the way to what is live. What a lost one was is seen from its files; what was before it, nobody knows. */
+async function rolledBack(current: Version | undefined, all: Version[], lost: Lost[]): Promise<Pick<Version, 'version' | 'source'>[]> {
   if (!current || current.restores === null) return []
   const left = all.find(({ version }) => version === current.base)
-  return left ? [left, ...rolledBack(left, all)] : []
+  if (left) return [left, ...await rolledBack(left, all, lost)]
+  const gone = lost.find(({ version }) => version === current.base)
+  return gone ? [{ version: gone.version, source: (await sums(gone.folder)).source }] : []
 }
 
 /** What is live, or where the disk has harmed it, the newest version before that is whole. */
-async function lastWhole(current: Version | undefined, all: Version[], warn: (sentence: string) => void): Promise<Version | undefined> {
+async function lastWhole(current: Version | Lost | undefined, all: Version[], warn: (sentence: string) => void): Promise<Version | undefined> {
   if (!current) return undefined
+  if ('sentence' in current) warn(`what was live is lost: ${current.sentence}. The newest version before it that is whole goes on`)
   for (const version of all.filter(one => one.version <= current.version).reverse()) {
     const broken = await damaged(version)
     if (broken.length === 0) return version
