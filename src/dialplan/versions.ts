@@ -49,8 +49,6 @@ export interface Lost {
   sentence: string
 }
 
-const anyone = Infinity
-
 /** Who made a staged folder, and may still be at it: `.staging-<pid>-<8 hex>-<host>`. A validate, a diff or a render needs no lock. */
 const staging = /^\.staging-(\d+)-[0-9a-f]{8}-(.+)$/
 /** No candidate takes as long as this to make, wherever its maker is (in another container, say). */
@@ -94,7 +92,7 @@ export class Versions {
       const name = await readlink(link).catch(absent)
       return name === undefined ? undefined : await this.#read(name)
     } catch (error) {
-      return { version: anyone, folder: link, sentence: `${link} cannot be read (${(error as Error).message})` }
+      return { version: Infinity, folder: link, sentence: `${link} cannot be read (${(error as Error).message})` }
     }
   }
 
@@ -157,7 +155,7 @@ export class Versions {
       if (`${meta.version}-${meta.plan}` !== name || typeof meta.files !== 'object') throw new Error('it is not what was written there')
       return { ...meta, folder }
     } catch (error) {
-      return { version: Number.parseInt(name) || anyone, folder, sentence: `${file} cannot be read (${(error as Error).message})` }
+      return { version: Number.parseInt(name) || Infinity, folder, sentence: `${file} cannot be read (${(error as Error).message})` }
     }
   }
 }
