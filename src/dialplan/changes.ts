@@ -33,6 +33,8 @@ export interface ChangesOptions {
   smoke?: (candidate: Candidate, tell: (step: string) => void) => Promise<void>
   /** The service walks this plan from now on. */
   follow?: (plan: Plan) => void
+  /** The version of the plan that the service walks now. */
+  walks?: () => string
   /** An edit was made live: whoever watches over it does from now on. */
   applied?: (version: Version, plan: Plan) => void
   log: Logger
@@ -186,12 +188,25 @@ export class Changes {
     return await versions.keep(candidate.folder, { plan: candidate.plan.version, who, why, base: kept?.version ?? null, restores: null, from: desk.plan })
   }
 
-  /** After Asterisk started, or a service was killed in the middle of an apply: Asterisk has loaded what is live, or loads it now. */
+  /**
+   * After Asterisk started, a service was killed in the middle of an apply, or somebody else made a version live: the service walks what
+   * is live, and Asterisk has loaded it, or loads it now. Throws `Locked`, or what Asterisk says.
+   */
   async catchUp() {
-    const { versions, exchange, live, log } = this.#options
-    const current = await versions.current()
-    if (!current || !exchange || await exchange.differs({ rendered: current.rendered, plan: await planOf(current) }) === undefined) return
+    const { versions, exchange, live, log, follow, walks, applied } = this.#options
+    const seen = await versions.current()
+    if (!seen || !exchange || await this.#behind(seen) === undefined) return
     await using _ = await lock(versions.folder, { who: 'the service', does: 'catches up' })
+    const current = await versions.current()          // it may have become another one before we had the lock
+    const behind = current && await this.#behind(current)
+    if (!current || !behind) return
+    const plan = await planOf(current)
+    if (behind.walks) {
+      log.warn({ version: current.version, plan: plan.version, walked: walks?.() }, 'another version is live than the one that the service goes by: it follows')
+      follow?.(plan)
+      if (current.restores === null) applied?.(current, plan)
+    }
+    if (!behind.loaded) return
     log.warn({ version: current.version }, 'Asterisk has loaded another version than the live one: it is loaded now')
     await place(current, await this.#standingIn(current), live)
     await exchange.reload([...(await renderedFiles(current)).keys()])
@@ -202,6 +217,13 @@ export class Changes {
     const { versions } = this.#options
     await versions.sweep()
     for (const { version, sentence } of await versions.lost()) warn(`version ${version} is lost, and passed over: ${sentence}`)
+  }
+
+  /** Who does not go by this version: the service, Asterisk; undefined: both do. */
+  async #behind({ folder, rendered, plan }: Version): Promise<{ walks: boolean, loaded: boolean } | undefined> {
+    const { exchange, walks } = this.#options
+    const behind = { walks: walks !== undefined && walks() !== plan, loaded: await exchange?.differs({ rendered, plan: await planOf({ folder }) }) !== undefined }
+    return behind.walks || behind.loaded ? behind : undefined
   }
 
   async #makeLive(staged: string, plan: Plan, about: Omit<Parameters<Versions['keep']>[1], 'plan'>, tell: (step: string) => void): Promise<Version> {
@@ -271,7 +293,7 @@ export class Changes {
 }
 
 /** The plan of a version, as the service walks it. */
-export async function planOf({ folder }: Version): Promise<Plan> {
+export async function planOf({ folder }: Pick<Version, 'folder'>): Promise<Plan> {
   return (await loadPlan(join(folder, 'dialplan', 'plan.yaml'))).plan
 }
 

@@ -417,6 +417,63 @@ describe('a rollback', () => {
   })
 })
 
+describe('a service that runs', () => {
+  /** It walks version 1, and Asterisk has loaded that. */
+  async function running(desk: Awaited<ReturnType<typeof admin>>, more: Partial<ChangesOptions> = {}) {
+    const first = await desk.start()
+    const { exchange: asterisk, has } = exchange(desk.loaded)
+    await asterisk.reload([])
+    let walks = first.plan
+    const watched: number[] = []
+    const service = changesIn(desk.path, { exchange: asterisk, follow: plan => { walks = plan.version }, walks: () => walks, applied: ({ version }) => void watched.push(version), ...more })
+    return { service, walks: () => walks, has, watched }
+  }
+
+  test('walks what somebody else made live, and Asterisk loads it', async () => {
+    await using desk = await admin()
+    const { service, walks, has, watched } = await running(desk)
+    await desk.edit(second)
+    const made = await desk.changes.apply(ani)
+    await service.catchUp()
+    expect([walks(), has(), watched]).toEqual([made.plan, made.rendered, [2]])
+    const back = await desk.changes.rollBack(budi)
+    await service.catchUp()
+    expect([walks(), has(), watched]).toEqual([back.plan, back.rendered, [2]])
+  })
+
+  test('walks it also where Asterisk was started anew, and has loaded it already', async () => {
+    await using desk = await admin()
+    let loaded: string | undefined
+    const { service, walks } = await running(desk, { exchange: { reload: async () => { throw new Error('it is asked to load it again') }, differs: async ({ rendered }) => rendered === loaded ? undefined : 'another' } })
+    await desk.edit(second)
+    const made = await desk.changes.apply(ani)
+    loaded = made.rendered
+    await service.catchUp()
+    expect(walks()).toBe(made.plan)
+  })
+
+  test('goes by what is live once it has the lock, not by what was live when it looked', async () => {
+    await using desk = await admin()
+    let looks = 0
+    await desk.start()
+    const { exchange: asterisk, has } = exchange(desk.loaded)
+    await desk.edit(second)
+    await desk.changes.apply(ani)
+    await desk.edit(third)
+    let at = ''
+    const late = changesIn(desk.path, { follow: plan => { at = plan.version }, walks: () => at, exchange: {
+      reload: asterisk.reload,
+      differs: async what => {
+        if (looks++ === 0) await desk.changes.apply(budi)             // between the look and the lock
+        return asterisk.differs(what)
+      }
+    } })
+    await late.catchUp()
+    const live = (await desk.versions.current())!
+    expect([live.version, at, has()]).toEqual([3, live.plan, live.rendered])
+  })
+})
+
 describe('killed', { timeout: 30_000 }, () => {
   const applies = (path: string, at = '') => spawn(process.execPath, ['--disable-warning=ExperimentalWarning', join(import.meta.dirname, 'desk.ts'), path, at], { stdio: ['ignore', 'pipe', 'inherit'] })
 
