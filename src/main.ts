@@ -29,7 +29,7 @@ import { Courier } from './delivery/courier.ts'
 import { planOf, type Changes } from './dialplan/changes.ts'
 import { setSwitches } from './dialplan/switching.ts'
 import { Versions } from './dialplan/versions.ts'
-import { Watch } from './dialplan/watch.ts'
+import { failedSince, Watch } from './dialplan/watch.ts'
 import { Book } from './followups/book.ts'
 import { recorder, WebhookGateway } from './followups/gateways.ts'
 import { Jobs } from './followups/jobs.ts'
@@ -242,12 +242,6 @@ export async function serve(settings: Settings, log: Logger): Promise<Service> {
     log.info('the service has stopped')
   }
   return { url, token, tokenMade, switchboard, events, health, ari, ami, records: local, scribe, changes, plan, switches, book, stop }
-}
-
-/** Calls that ended by our fault since then; of those that had begun long before, nothing is said. */
-async function failedSince(records: Records, at: number, most: number): Promise<number> {
-  const { calls } = await records.list({ disposition: 'failed', from: at - 10 * 60_000, limit: 200 })
-  return calls.filter(({ endedAt }) => endedAt !== null && endedAt >= at).slice(0, most).length
 }
 
 /** Tries again each second what Asterisk, or somebody who holds the lock, does not let be done yet. */
