@@ -294,7 +294,7 @@ export class Changes {
 
 /** The plan of a version, as the service walks it. */
 export async function planOf({ folder }: Pick<Version, 'folder'>): Promise<Plan> {
-  return (await loadPlan(join(folder, 'dialplan', 'plan.yaml'))).plan
+  return (await loadPlan(join(folder, 'dialplan', 'plan.yaml'), undefined, { kept: true })).plan
 }
 
 /** A rendered file without its heading, which names the plan's version. */

@@ -18,9 +18,12 @@ export type PromptCatalogue = ReadonlyMap<string, ReadonlyMap<string, unknown>>
 type Check = (plan: Draft, report: Report) => void
 
 export const checks: Check[] = [
-  places, trunks, references, nodeNames, namesInAsterisk, lines, linesOnTrunks, unnoticed, endsAtAHuman, mailboxAgencies, mailboxesAreNoHumans, hoursReferences, timetables, closable, offersOfCallbacks, exceptionDays,
+  places, trunks, references, nodeNames, lines, linesOnTrunks, unnoticed, endsAtAHuman, mailboxAgencies, mailboxesAreNoHumans, hoursReferences, timetables, closable, offersOfCallbacks, exceptionDays,
   overflowEnds, followUps, webhookUrls
 ]
+
+/** Those that plans were made live without: they refuse an edit, and are only told of a version that is kept. A service does not stay away for them. */
+export const laterChecks: Check[] = [namesInAsterisk]
 
 /** The time zone and the languages are known to the world. */
 function places({ timezone, languages, numbers, menus }: Draft, report: Report) {

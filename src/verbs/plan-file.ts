@@ -19,7 +19,7 @@ export async function livePlan(file?: string): Promise<Chosen> {
   const live = await liveVersion()
   if (live) say(`By version ${live.version}, which is live.`)
   else say(`By ${edited().file}: no version is live yet.`)
-  return live ? { plan: await planOf(join(live.folder, 'plan.yaml')), prompts: join(live.folder, 'prompts') } : { plan: await planOf(), prompts: edited().prompts }
+  return live ? { plan: await planOf(join(live.folder, 'plan.yaml'), { kept: true }), prompts: join(live.folder, 'prompts') } : { plan: await planOf(), prompts: edited().prompts }
 }
 
 /** What is edited, or `file`; with `live`, what the service runs. For what is looked at before it is applied. */
@@ -38,8 +38,8 @@ export async function editedPlan({ plan: file, live = false }: { plan?: string |
 }
 
 /** A plan's file; what is edited if left out. Warnings go to stderr. Throws `PlanFaults`. */
-export async function planOf(file = edited().file): Promise<Plan> {
-  const { plan, faults } = await loadPlan(file)
+export async function planOf(file = edited().file, { kept = false } = {}): Promise<Plan> {
+  const { plan, faults } = await loadPlan(file, undefined, { kept })
   for (const fault of faults) say(formatFault(fault))
   return plan
 }

@@ -4,7 +4,10 @@ import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { layOut } from '../../src/dialplan/lay-out.ts'
 import { sectionsOfPjsip } from '../../src/plan/check-names.ts'
+import { formatFault } from '../../src/plan/faults.ts'
+import { readPlan } from '../../src/plan/read.ts'
 import { folder } from '../dialplan/folder.ts'
+import { townWith } from './town.ts'
 
 const sectionsOf = (text: string) => [...text.matchAll(/^\[([^\]{]+)\]/gm)].map(([, name]) => name!)
 
@@ -23,4 +26,13 @@ test('no node, line or mailbox can have the name of a context that is there with
   const fixed = texts.flatMap(sectionsOf)
   expect(fixed).toContain('callback-agency')
   expect(fixed.filter(name => named.some(word => name.startsWith(word)))).toEqual([])
+})
+
+test('a plan that was live before such names were refused is walked on: it is told of, and the next edit must mend it', () => {
+  const text = townWith(['  posko:\n', '  b-pbd:\n'], ['silence: posko', 'silence: b-pbd'])
+  expect(() => readPlan(text, { file: 'plan.yaml' })).toThrow('differs from "bpbd" in hyphens alone')
+  const { plan, faults } = readPlan(text, { file: 'plan.yaml', kept: true })
+  expect(plan.nodes.has('b-pbd')).toBe(true)
+  expect(faults.map(formatFault)).toEqual([expect.stringMatching(/^plan\.yaml:32:3 agencies\.b-pbd: \(warning\) differs from "bpbd"/)])
+  expect(() => readPlan(text.replace('silence: b-pbd', 'silence: posko'), { file: 'plan.yaml', kept: true })).toThrow('leads to "posko"')
 })
