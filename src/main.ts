@@ -29,7 +29,7 @@ import { Courier } from './delivery/courier.ts'
 import { planOf, type Changes } from './dialplan/changes.ts'
 import { setSwitches } from './dialplan/switching.ts'
 import { Versions } from './dialplan/versions.ts'
-import { Watch } from './dialplan/watch.ts'
+import { failedSince, Watch } from './dialplan/watch.ts'
 import { Book } from './followups/book.ts'
 import { recorder, WebhookGateway } from './followups/gateways.ts'
 import { Jobs } from './followups/jobs.ts'
@@ -54,6 +54,7 @@ import { forgetOld } from './records/retention.ts'
 import { Scribe } from './records/scribe.ts'
 import type { SignedBy } from './records/tables.ts'
 import { secretsIn } from './secrets.ts'
+import { serviceCard } from './service-card.ts'
 import { places, readSettings, type Settings } from './settings.ts'
 import { WebhookSecrets } from './webhooks/secrets.ts'
 import { Webhooks, webhookTries } from './webhooks/webhooks.ts'
@@ -84,6 +85,8 @@ export async function serve(settings: Settings, log: Logger): Promise<Service> {
   const { asterisk, state, database } = settings
   const place = places(state)
   const secrets = await secretsIn(place.secrets)
+  await using started = new AsyncDisposableStack()
+  const card = started.use(await serviceCard(state, log))           // from here on no command makes another plan live behind our back
   const version = await new Versions(place.versions).current()
   if (!version) throw new Error(`there is no service plan in ${place.versions}: npm start makes one of ${settings.plan}`)
   const plan = new LivePlan(await planOf(version))
@@ -132,10 +135,11 @@ export async function serve(settings: Settings, log: Logger): Promise<Service> {
   const health = new Health({ ari, ami, heartbeat, plan: () => plan.now.version })
 
   // The plan, as it changes.
-  const changes: Changes = changesOf(settings, log, { exchange: new PlanLoader({ ari, ami }), follow: next => plan.follow(next), applied: (version, next) => watch.over(version, next) })
+  const changes: Changes = changesOf(settings, log, { exchange: new PlanLoader({ ari, ami }), follow: next => plan.follow(next), walks: () => plan.now.version, applied: (version, next) => watch.over(version, next) })
   const watch = new Watch({ changes: () => changes, failedSince: (at, most) => failedSince(local, at, most), log })
   const closing = new AbortController()
   let catchingUp: Promise<void> | undefined
+  let live = version.version                       // as we looked last; however it came to be another, we go by it
   const catchUp = () => { catchingUp ??= untilDone(() => changes.catchUp(), closing.signal, log).finally(() => { catchingUp = undefined }) }
 
   const checkBooks = (from: number, to: number) => audit({ file: asterisk.cel, records: local, from, to })
@@ -202,14 +206,19 @@ export async function serve(settings: Settings, log: Logger): Promise<Service> {
   porter.start()
   webhooks.start()
   const url = await http.listen(settings.http)
+  await card.show(url)
+  const looking = setInterval(() => void changes.versions.look().then(seen => { if (seen && seen.version !== live) { live = seen.version; catchUp() } }), seconds(5))
   log.info({ url, version: version.version, plan: plan.now.version, numbers: [...plan.now.numbers.keys()] }, 'the service is up')
 
+  const held = started.move()
   const stop = async (patience = 15_000) => {
     log.info({ calls: switchboard.size }, 'draining: new calls take the fallback')
     await heartbeat.stop()
     health.drains()
     await within(seconds(patience / 1000), 'calls in our hands', trunkLine.settled()).catch(() => log.warn({ calls: switchboard.size }, 'draining took too long: Asterisk keeps the calls, the next service goes on with them'))
+    await card.hide()
     await http.close()
+    clearInterval(looking)
     closing.abort()
     await watch.close()
     await catchingUp
@@ -229,15 +238,10 @@ export async function serve(settings: Settings, log: Logger): Promise<Service> {
     await relay?.[Symbol.asyncDispose]()
     await shared?.[Symbol.asyncDispose]()
     await local[Symbol.asyncDispose]()
+    await held[Symbol.asyncDispose]()
     log.info('the service has stopped')
   }
   return { url, token, tokenMade, switchboard, events, health, ari, ami, records: local, scribe, changes, plan, switches, book, stop }
-}
-
-/** Calls that ended by our fault since then; of those that had begun long before, nothing is said. */
-async function failedSince(records: Records, at: number, most: number): Promise<number> {
-  const { calls } = await records.list({ disposition: 'failed', from: at - 10 * 60_000, limit: 200 })
-  return calls.filter(({ endedAt }) => endedAt !== null && endedAt >= at).slice(0, most).length
 }
 
 /** Tries again each second what Asterisk, or somebody who holds the lock, does not let be done yet. */

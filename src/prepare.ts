@@ -41,7 +41,7 @@ export const siteOf = ({ asterisk: { address, port, control, ariPort, amiPort, r
 
 /** How the plan of this machine changes; `more` is what only the running service has. */
 export function changesOf(settings: Settings, log: Logger, { sounds = settings.sounds, run, progress, ...more }:
-  Pick<MakeReady, 'sounds' | 'run' | 'progress'> & Partial<Pick<ChangesOptions, 'exchange' | 'follow' | 'applied'>> = {}): Changes {
+  Pick<MakeReady, 'sounds' | 'run' | 'progress'> & Partial<Pick<ChangesOptions, 'exchange' | 'follow' | 'walks' | 'applied'>> = {}): Changes {
   const { project, state, plan, tools } = settings
   const dialplan = join(project, 'dialplan')
   return new Changes({

@@ -10,7 +10,7 @@ import { copyForGood, NotDone } from './manifest.ts'
 /** Copies what is live into `to`; what the disk has harmed is none: then the newest before it that is whole. `warn` hears why it is not, or not what is live. */
 export async function copyLive(versions: Versions, to: string, warn: (sentence: string) => void) {
   try {
-    const current = await versions.current()
+    const current = await versions.look()
     const whole = await lastWhole(current, await versions.list(), warn)
     if (current && !whole) warn('no version of the plan is whole: none is in this backup')
     if (!whole) return

@@ -13,7 +13,7 @@ import { linkOrCopy, makeCandidate, type Candidate, type Desk, type Workshop } f
 import { lock } from './lock.ts'
 import { missing, place, renderedFiles, type Live } from './place.ts'
 import { isRestored } from './restored.ts'
-import { damaged, type Version, type Versions } from './versions.ts'
+import { damaged, sums, type Lost, type Version, type Versions } from './versions.ts'
 
 /** The Asterisk that is running. */
 export interface Exchange {
@@ -34,6 +34,8 @@ export interface ChangesOptions {
   smoke?: (candidate: Candidate, tell: (step: string) => void) => Promise<void>
   /** The service walks this plan from now on. */
   follow?: (plan: Plan) => void
+  /** The version of the plan that the service walks now. */
+  walks?: () => string
   /** An edit was made live: whoever watches over it does from now on. */
   applied?: (version: Version, plan: Plan) => void
   log: Logger
@@ -79,8 +81,8 @@ export class Changes {
     const { versions, desk, workshop } = this.#options
     await using staged = new AsyncDisposableStack()
     const { folder } = staged.use(await versions.stage())
-    const current = await versions.current()
-    const candidate = await makeCandidate(desk, folder, { ...workshop, ...current ? { spoken: join(current.folder, 'sounds') } : {} })
+    const current = await versions.look()
+    const candidate = await makeCandidate(desk, folder, { ...workshop, ...current && !('sentence' in current) ? { spoken: join(current.folder, 'sounds') } : {} })
     const kept = staged.move()
     return { candidate, [Symbol.asyncDispose]: () => kept.disposeAsync() }
   }
@@ -104,7 +106,7 @@ export class Changes {
     const { versions, desk, smoke } = this.#options
     await mkdir(versions.folder, { recursive: true })
     await using _ = await lock(versions.folder, { who, does: 'applies' })
-    await versions.sweep()
+    await this.#tidy()
     const current = await versions.current()
     refuseStale(current, await versions.list(), desk, base)
     tell('check')
@@ -128,10 +130,14 @@ export class Changes {
     const { versions } = this.#options
     await mkdir(versions.folder, { recursive: true })
     await using _ = await lock(versions.folder, { who, does: 'rolls back' })
-    await versions.sweep()
+    await this.#tidy()
     const all = await versions.list()
     const current = await versions.current()
-    const target = to === undefined ? before(current, all) : await versions.get(to)
+    if (to === undefined && current && current.restores !== null && original(current, all) === current) {
+      throw new NotApplied('nothing', `version ${current.version} is what version ${current.restores} was, and what was live before that is not known any more: say which version, npx satunomor rollback N`)
+    }
+    const back = to ?? (current && original(current, all).base)
+    const target = typeof back === 'number' ? await versions.get(back) : undefined
     if (!current || !target) throw new NotApplied('nothing', 'there is no version to go back to')
     if (target.version === current.version) throw new NotApplied('nothing', `version ${target.version} is live`)
     tell('check')
@@ -153,9 +159,9 @@ export class Changes {
     const { versions, desk, live } = this.#options
     await mkdir(versions.folder, { recursive: true })
     await using _ = await lock(versions.folder, { who, does: 'starts' })
-    await versions.sweep()
+    await this.#tidy(warn)
     const all = await versions.list()
-    const current = await versions.current()
+    const current = await versions.look()
     const kept = await lastWhole(current, all, warn)
     const version = await this.#edited(kept, all, { who, why: kept ? 'the folder was edited; applied at the start' : 'the first version', tell }, warn).catch(error => {
       if (!kept) throw error
@@ -192,7 +198,7 @@ export class Changes {
     const { candidate } = draft
     for (const warning of candidate.warnings) warn(formatFault(warning))
     if (kept?.source === candidate.source && kept.rendered === candidate.rendered) return kept
-    const refused = rolledBack(kept, all).find(({ source }) => source === candidate.source)
+    const refused = (await rolledBack(kept, all, await versions.lost())).find(({ source }) => source === candidate.source)
     if (kept && refused) {
       warn(`${desk.plan} is what version ${refused.version} was, which was rolled back: version ${kept.version} stays live. npx satunomor diff shows the difference; npx satunomor apply --base ${kept.version} --why "…" makes it live all the same.`)
       return kept
@@ -208,15 +214,42 @@ export class Changes {
     return await versions.keep(candidate.folder, { plan: candidate.plan.version, who, why, base: kept?.version ?? null, restores: null, from: desk.plan })
   }
 
-  /** After Asterisk started, or a service was killed in the middle of an apply: Asterisk has loaded what is live, or loads it now. */
+  /**
+   * After Asterisk started, a service was killed in the middle of an apply, or somebody else made a version live: the service walks what
+   * is live, and Asterisk has loaded it, or loads it now. Throws `Locked`, or what Asterisk says.
+   */
   async catchUp() {
-    const { versions, exchange, live, log } = this.#options
-    const current = await versions.current()
-    if (!current || !exchange || await exchange.differs({ rendered: current.rendered, plan: await planOf(current) }) === undefined) return
+    const { versions, exchange, live, log, follow, walks, applied } = this.#options
+    const seen = await versions.current()
+    if (!seen || !exchange || await this.#behind(seen) === undefined) return
     await using _ = await lock(versions.folder, { who: 'the service', does: 'catches up' })
+    const current = await versions.current()          // it may have become another one before we had the lock
+    const behind = current && await this.#behind(current)
+    if (!current || !behind) return
+    const plan = await planOf(current)
+    if (behind.walks) {
+      log.warn({ version: current.version, plan: plan.version, walked: walks?.() }, 'another version is live than the one that the service goes by: it follows')
+      follow?.(plan)
+      if (current.restores === null) applied?.(current, plan)
+    }
+    if (!behind.loaded) return
     log.warn({ version: current.version }, 'Asterisk has loaded another version than the live one: it is loaded now')
     await place(current, await this.#standingIn(current), live)
     await exchange.reload([...(await renderedFiles(current)).keys()])
+  }
+
+  /** Away with what others left who were killed; tells which versions nobody can go back to. */
+  async #tidy(warn = (sentence: string) => this.#options.log.warn(sentence)) {
+    const { versions } = this.#options
+    await versions.sweep()
+    for (const { version, sentence } of await versions.lost()) warn(`version ${version} is lost, and passed over: ${sentence}`)
+  }
+
+  /** Who does not go by this version: the service, Asterisk; undefined: both do. */
+  async #behind({ folder, rendered, plan }: Version): Promise<{ walks: boolean, loaded: boolean } | undefined> {
+    const { exchange, walks } = this.#options
+    const behind = { walks: walks !== undefined && walks() !== plan, loaded: await exchange?.differs({ rendered, plan: await planOf({ folder }) }) !== undefined }
+    return behind.walks || behind.loaded ? behind : undefined
   }
 
   async #makeLive(staged: string, plan: Plan, about: Omit<Parameters<Versions['keep']>[1], 'plan'>, tell: (step: string) => void): Promise<Version> {
@@ -286,8 +319,8 @@ export class Changes {
 }
 
 /** The plan of a version, as the service walks it. */
-export async function planOf({ folder }: Version): Promise<Plan> {
-  return (await loadPlan(join(folder, 'dialplan', 'plan.yaml'))).plan
+export async function planOf({ folder }: Pick<Version, 'folder'>): Promise<Plan> {
+  return (await loadPlan(join(folder, 'dialplan', 'plan.yaml'), undefined, { kept: true })).plan
 }
 
 /** A rendered file without its heading, which names the plan's version. */
@@ -311,16 +344,19 @@ function before(current: Version | undefined, all: Version[]): Version | undefin
   return current && all.find(({ version }) => version === original(current, all).base)
 }
 
-/** The versions that were rolled back on the way to what is live. */
-function rolledBack(current: Version | undefined, all: Version[]): Version[] {
+/** The versions that were rolled back on the way to what is live. What a lost one was is seen from its files; what was before it, nobody knows. */
+async function rolledBack(current: Version | undefined, all: Version[], lost: Lost[]): Promise<Pick<Version, 'version' | 'source'>[]> {
   if (!current || current.restores === null) return []
   const left = all.find(({ version }) => version === current.base)
-  return left ? [left, ...rolledBack(left, all)] : []
+  if (left) return [left, ...await rolledBack(left, all, lost)]
+  const gone = lost.find(({ version }) => version === current.base)
+  return gone ? [{ version: gone.version, source: (await sums(gone.folder)).source }] : []
 }
 
 /** What is live, or where the disk has harmed it, the newest version before that is whole. */
-export async function lastWhole(current: Version | undefined, all: Version[], warn: (sentence: string) => void): Promise<Version | undefined> {
+export async function lastWhole(current: Version | Lost | undefined, all: Version[], warn: (sentence: string) => void): Promise<Version | undefined> {
   if (!current) return undefined
+  if ('sentence' in current) warn(`what was live is lost: ${current.sentence}. The newest version before it that is whole goes on`)
   for (const version of all.filter(one => one.version <= current.version).reverse()) {
     const broken = await damaged(version)
     if (broken.length === 0) return version

@@ -23,7 +23,7 @@ export async function durations(out: string, languages: readonly string[]): Prom
   return all
 }
 
-/** Whoever waits for the menu's end has heard every choice within 10 s, in the number's language and in each that a key of the menu chooses. `folder` (the texts') is for the faults' places. */
+/** Whoever waits for the menu's end has heard every choice within 10 s, at the number's own node and at siaga's, in the number's language and in each that a key of the menu chooses. `folder` (the texts') is for the faults' places. */
 export function firstChoice(plan: Plan, lengths: Durations, { folder = 'dialplan/prompts', atMost = seconds(10) } = {}): Fault[] {
   const faults: Fault[] = []
   for (const { who, language, entry } of beginnings(plan)) {
@@ -45,10 +45,14 @@ export function firstChoice(plan: Plan, lengths: Durations, { folder = 'dialplan
 
 /** Where callers hear their first choices. */
 function beginnings(plan: Plan): { who: string, language: string, entry: string }[] {
-  return [...plan.numbers].flatMap(([did, { language, entry }]) => {
+  const numbers = [...plan.numbers].map(([did, { language, entry }]) => ({ who: `who dials ${did}`, language, entry }))
+  // In siaga all of them begin at one node, each in its own language.
+  const surge = plan.siaga ? numbers.map(({ who, language }) => ({ who: `${who} in siaga`, language, entry: plan.siaga!.entry })) : []
+  const first = surge.filter((one, at) => ![...numbers, ...surge.slice(0, at)].some(({ language, entry }) => language === one.language && entry === one.entry))
+  return [...numbers, ...first].flatMap(({ who, language, entry }) => {
     const menu = plan.nodes.get(entry)
     const chosen = menu?.kind === 'menu' ? [...menu.keys].filter(([, choice]) => choice.language !== undefined) : []
-    return [{ who: `who dials ${did}`, language, entry }, ...chosen.map(([key, { to, language }]) => ({ who: `who dials ${did} and presses ${key}`, language: language!, entry: to }))]
+    return [{ who, language, entry }, ...chosen.map(([key, { to, language }]) => ({ who: `${who} and presses ${key}`, language: language!, entry: to }))]
   })
 }
 

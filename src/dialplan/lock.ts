@@ -2,6 +2,7 @@
  * Whoever changes what is live does it alone. The lock is the kernel's, on a file (SQLite takes it, also between
  * containers on one volume): it is gone when its holder is, however that one ended, and so is never stale.
  */
+import { existsSync } from 'node:fs'
 import { readFile, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
@@ -45,6 +46,20 @@ export async function lock(folder: string, { who, does }: Omit<Holder, 'since'>,
       await rm(card, { force: true })
       held.close()
     }
+  }
+}
+
+/** Whether somebody has it; it is not taken, and whoever takes it at this moment waits for a millisecond (`inTurn`). Throws where it cannot be read. */
+export function isHeld(folder: string, name: string): boolean {
+  const file = join(folder, name)
+  if (!existsSync(file)) return false
+  using look = { db: new DatabaseSync(file, { readOnly: true, timeout: 0 }), [Symbol.dispose]() { this.db.close() } }
+  try {
+    look.db.prepare('SELECT 1 FROM sqlite_master').get()
+    return false
+  } catch (error) {
+    if ((error as { errcode?: number }).errcode === 5) return true             // SQLITE_BUSY
+    throw error
   }
 }
 

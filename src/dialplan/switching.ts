@@ -9,7 +9,8 @@ import { inTurn } from './lock.ts'
 export interface Switching {
   /** Where the switches are kept. */
   file: string
-  plan: Plan
+  /** Where it cannot be read, only what is set can be ended. */
+  plan: Plan | undefined
   /** Writes down who did what. */
   audit: (who: string, what: string) => Promise<void>
 }

@@ -12,6 +12,7 @@
  */
 import { createHash, randomBytes } from 'node:crypto'
 import { chmod, mkdir, open, readdir, readFile, readlink, rename, rm, stat, symlink, writeFile } from 'node:fs/promises'
+import { hostname } from 'node:os'
 import { join, relative } from 'node:path'
 
 export interface Meta {
@@ -40,6 +41,20 @@ export interface Version extends Meta {
   folder: string
 }
 
+/** A version of which nobody knows any more what it was, and why: its meta.json cannot be read. */
+export interface Lost {
+  /** As its folder's name says; Infinity where that does not. */
+  version: number
+  folder: string
+  /** Which file, what is wrong with it, and what to do. */
+  sentence: string
+}
+
+/** Who made a staged folder, and may still be at it: `.staging-<pid>-<8 hex>-<host>`. A validate, a diff or a render needs no lock. */
+const staging = /^\.staging-(\d+)-[0-9a-f]{8}-(.+)$/
+/** No candidate takes as long as this to make, wherever its maker is (in another container, say). */
+const old = 60 * 60_000
+
 export class Versions {
   readonly folder: string
 
@@ -47,45 +62,61 @@ export class Versions {
     this.folder = folder
   }
 
-  /** All that there are, the oldest first; also those that were made and never came to be live. */
+  /** All that there are, the oldest first; also those that were made and never came to be live, but not those that are lost. */
   async list(): Promise<Version[]> {
-    const names = await readdir(this.folder).catch(absent)
-    const versions = await Promise.all((names ?? []).filter(name => /^\d+-[0-9a-f]{12}$/.test(name)).map(name => this.#read(name)))
-    return versions.sort((a, b) => a.version - b.version)
+    return (await this.#all()).flatMap(one => 'sentence' in one ? [] : one)
   }
 
-  /** Throws where there is no such version, saying which there are. */
+  /** Those that `list` passes over, the oldest first. */
+  async lost(): Promise<Lost[]> {
+    return (await this.#all()).flatMap(one => 'sentence' in one ? one : [])
+  }
+
+  /** Throws where there is no such version, saying which there are, and where it is lost. */
   async get(version: number): Promise<Version> {
-    const all = await this.list()
-    return all.find(one => one.version === version)
+    const all = await this.#all()
+    const found = all.find(one => one.version === version)
       ?? fail(`there is no version ${version}: ${all.length > 0 ? `there are ${all[0]!.version} to ${all.at(-1)!.version}` : 'there is none yet'}`)
+    return 'sentence' in found ? fail(`version ${version} is lost, go back to another one: ${found.sentence}`) : found
   }
 
-  /** The one that is live; undefined before there is any. */
+  /** The one that is live; undefined before there is any. Throws where it is lost. */
   async current(): Promise<Version | undefined> {
-    const name = await readlink(join(this.folder, 'current')).catch(absent)
-    return name === undefined ? undefined : this.#read(name)
+    const current = await this.look()
+    return current && 'sentence' in current ? fail(`what is live is lost: ${current.sentence}. A start (npm start, docker compose up) goes on with the newest version that is whole`) : current
+  }
+
+  /** The same, and throws nothing: what the link names may be lost. */
+  async look(): Promise<Version | Lost | undefined> {
+    const link = join(this.folder, 'current')
+    try {
+      const name = await readlink(link).catch(absent)
+      return name === undefined ? undefined : await this.#read(name)
+    } catch (error) {
+      return { version: Infinity, folder: link, sentence: `${link} cannot be read (${(error as Error).message})` }
+    }
   }
 
   /** A new folder to make a version in; it is removed when disposed, if it has not been kept. */
   async stage(): Promise<{ folder: string } & AsyncDisposable> {
     await mkdir(this.folder, { recursive: true })
-    const folder = join(this.folder, `.staging-${process.pid}-${randomBytes(4).toString('hex')}`)
+    const folder = join(this.folder, `.staging-${process.pid}-${randomBytes(4).toString('hex')}-${hostname()}`)
     await mkdir(folder)
     return { folder, [Symbol.asyncDispose]: () => rm(folder, { recursive: true, force: true }) }
   }
 
-  /** Removes what others left who were killed. Only with the lock. */
+  /** Removes what others left who were killed; who only looks (validate, diff, render) keeps their folder meanwhile. Only with the lock. */
   async sweep() {
     for (const name of await readdir(this.folder)) {
-      if (name.startsWith('.staging-') || name.endsWith('.new')) await rm(join(this.folder, name), { recursive: true, force: true })
+      const path = join(this.folder, name)
+      if (name.endsWith('.new') || (name.startsWith('.staging-') && await isLeft(name, path))) await rm(path, { recursive: true, force: true })
     }
   }
 
   /** A staged folder becomes a version, with the next number that is free from `least` on: all of it is on the disk before its name is. Only with the lock. */
   async keep(staged: string, about: Omit<Meta, 'version' | 'at' | 'files' | 'source' | 'rendered'>, least = 1): Promise<Version> {
     const files = await checksums(staged)
-    const version = Math.max(least, ((await this.list()).at(-1)?.version ?? 0) + 1)
+    const version = Math.max(least, ((await this.#all()).at(-1)?.version ?? 0) + 1)
     const meta: Meta = {
       version, at: new Date().toISOString(), ...about,
       source: checksumOf(files, 'dialplan/'), rendered: checksumOf(files, 'etc/'), files
@@ -111,13 +142,39 @@ export class Versions {
     await rm(gone, { recursive: true, force: true })
   }
 
-  async #read(name: string): Promise<Version> {
+  async #all(): Promise<(Version | Lost)[]> {
+    const names = await readdir(this.folder).catch(absent)
+    const versions = await Promise.all((names ?? []).filter(name => /^\d+-[0-9a-f]{12}$/.test(name)).map(name => this.#read(name)))
+    return versions.sort((a, b) => a.version - b.version)
+  }
+
+  async #read(name: string): Promise<Version | Lost> {
     const folder = join(this.folder, name)
+    const file = join(folder, 'meta.json')
     try {
-      return { ...JSON.parse(await readFile(join(folder, 'meta.json'), 'utf8')) as Meta, folder }
+      const meta = JSON.parse(await readFile(file, 'utf8')) as Meta
+      if (`${meta.version}-${meta.plan}` !== name || typeof meta.files !== 'object') throw new Error('it is not what was written there')
+      return { ...meta, folder }
     } catch (error) {
-      throw new Error(`${join(folder, 'meta.json')} cannot be read (${(error as Error).message}): put the folder back from a backup`, { cause: error })
+      return { version: Number.parseInt(name) || Infinity, folder, sentence: `${file} cannot be read (${(error as Error).message})` }
     }
+  }
+}
+
+/** Whoever made it is gone, as far as can be told from here; or it has been there for too long. */
+async function isLeft(name: string, path: string): Promise<boolean> {
+  if (name.startsWith('.staging-gone-')) return true
+  const [, pid, host] = staging.exec(name) ?? []
+  if (host === hostname() && !isAlive(Number(pid))) return true
+  const made = await stat(path).catch(absent)
+  return made !== undefined && Date.now() - made.mtimeMs > old
+}
+
+function isAlive(pid: number): boolean {
+  try {
+    return process.kill(pid, 0)
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === 'EPERM'
   }
 }
 

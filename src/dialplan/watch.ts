@@ -3,6 +3,7 @@ import type { Logger } from 'pino'
 import { pause } from '../calls/time.ts'
 import { milliseconds, seconds } from '../plan/duration.ts'
 import type { Plan } from '../plan/plan.ts'
+import type { Records } from '../records/records.ts'
 import type { Changes } from './changes.ts'
 import type { Version } from './versions.ts'
 
@@ -59,4 +60,15 @@ export class Watch {
     }
     if (!stop.aborted) log.info({ version: version.version }, 'the version has stood its time')
   }
+}
+
+/** Calls that ended by our fault since then (Unix ms), counted up to `most`; of those that had begun long before, nothing is said. */
+export async function failedSince(records: Pick<Records, 'list'>, at: number, most: number): Promise<number> {
+  let count = 0
+  for (let cursor: string | undefined | null; cursor !== null && count < most;) {
+    const { calls, next } = await records.list({ disposition: 'failed', from: at - 10 * 60_000, limit: 200, ...cursor === undefined ? {} : { cursor } })
+    count += calls.filter(({ endedAt }) => endedAt !== null && endedAt >= at).length
+    cursor = next
+  }
+  return Math.min(count, most)
 }

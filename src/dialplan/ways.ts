@@ -28,8 +28,9 @@ export function wrongWays(dialplan: Dialplan, elsewhere: ReadonlySet<string>): W
   const seen = new Map<string, Step>()
   for (const step of all) {
     const tell = (sentence: string, suggestion: string) => found.push({ line: step.line, context: step.context, sentence, suggestion })
-    const place = `${step.context},${step.exten},${step.priority}`
-    if (seen.has(place)) tell(`has the step ${step.exten},${step.priority} a second time`, `the first is in line ${seen.get(place)!.line}: Asterisk keeps only that`)
+    const place = `${step.context},${step.exten.replaceAll('-', '')},${step.priority}`         // Asterisk passes over hyphens there
+    const first = seen.get(place)
+    if (first) tell(`has the step ${step.exten},${step.priority} a second time`, `the first is in line ${first.line}${first.exten === step.exten ? '' : ` (${first.exten}: hyphens do not count)`}: Asterisk keeps only that`)
     seen.set(place, step)
     ways.set(step, leads(step, map, elsewhere, tell))
   }

@@ -4,6 +4,7 @@
  */
 import { linesOnTrunks, trunksOf, unnoticed } from './check-lines.ts'
 import { closable, exceptionDays, hoursReferences, overflowEnds, timetables } from './check-hours.ts'
+import { namesInAsterisk } from './check-names.ts'
 import { followUps, offersOfCallbacks, ruledBy } from './check-followups.ts'
 import { allLines, closedTo, offersCallback, type Draft, type Path, type Report } from './draft.ts'
 import { mailboxAgencies, mailboxesAreNoHumans } from './mailboxes.ts'
@@ -20,6 +21,9 @@ export const checks: Check[] = [
   places, trunks, references, nodeNames, lines, linesOnTrunks, unnoticed, endsAtAHuman, mailboxAgencies, mailboxesAreNoHumans, hoursReferences, timetables, closable, offersOfCallbacks, exceptionDays,
   overflowEnds, followUps, webhookUrls
 ]
+
+/** Those that plans were made live without: they refuse an edit, and are only told of a version that is kept. A service does not stay away for them. */
+export const laterChecks: Check[] = [namesInAsterisk]
 
 /** The time zone and the languages are known to the world. */
 function places({ timezone, languages, numbers, menus }: Draft, report: Report) {

@@ -7,10 +7,10 @@ import type { Plan } from './plan.ts'
 import { readPlan } from './read.ts'
 import type { FileTexts } from './source.ts'
 
-/** Throws `PlanFaults`, or what the file system says. */
-export async function loadPlan(file: string, prompts?: PromptCatalogue): Promise<{ plan: Plan, faults: Fault[] }> {
+/** `kept`: it is of a version that was made live. Throws `PlanFaults`, or what the file system says. */
+export async function loadPlan(file: string, prompts?: PromptCatalogue, { kept = false } = {}): Promise<{ plan: Plan, faults: Fault[] }> {
   const [holidays, directory] = [await holidayTexts(join(dirname(file), 'holidays')), await directoryTexts(join(dirname(file), 'directory'))]
-  return readPlan(await readFile(file), { file, holidays, directory, ...prompts ? { prompts } : {} })
+  return readPlan(await readFile(file), { file, holidays, directory, kept, ...prompts ? { prompts } : {} })
 }
 
 /** The calendars of a folder, by name without .yaml. */

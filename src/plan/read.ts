@@ -1,6 +1,6 @@
 /** Reads the service plan: whole and typed, or refused with everything that is wrong with it. */
 import { createHash } from 'node:crypto'
-import { checks, missingPrompts, unreachable, type PromptCatalogue } from './check.ts'
+import { checks, laterChecks, missingPrompts, unreachable, type PromptCatalogue } from './check.ts'
 import { conform, type Rule } from './conform.ts'
 import type { Draft } from './draft.ts'
 import { byPlace, PlanFaults, type Fault } from './faults.ts'
@@ -20,6 +20,8 @@ export interface PlanContext {
   holidays?: FileTexts
   /** The files of the directory that it may name; without them they are not looked for. */
   directory?: FileTexts
+  /** It was checked when it was made live. */
+  kept?: boolean
   /** Unix time in ms: calendars that are about to end are warned of. */
   now?: number
 }
@@ -29,13 +31,14 @@ export interface PlanContext {
  * Throws `PlanFaults`, and nothing else.
  */
 export function readPlan(
-  text: string | Uint8Array, { file, prompts, holidays = new Map(), directory, now = Date.now() }: PlanContext
+  text: string | Uint8Array, { file, prompts, holidays = new Map(), directory, kept = false, now = Date.now() }: PlanContext
 ): { plan: Plan, faults: Fault[] } {
   const source = openSource(text, file)
   if (source.faults.length > 0) throw new PlanFaults(source.faults.sort(byPlace))
 
   const draft = (conform(source.root, PlanFile as Rule, [], source) ?? {}) as Draft
   for (const check of checks) check(draft, source.report)
+  for (const check of laterChecks) check(draft, (path, sentence, suggestion) => source.report(path, sentence, suggestion, kept ? 'warning' : 'error'))
   if (prompts) missingPrompts(draft, prompts, source.report)
   const { calendars, faults: inCalendars } = readCalendars(draft, holidays, source.report, now)
   const { entries, whole, faults: inDirectory } = readDirectory(draft, directory, source.report)

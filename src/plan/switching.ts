@@ -25,19 +25,19 @@ export class NotSwitched extends Error {
   }
 }
 
-/** The switches after an order, without those that have ended. `now` is Unix time in ms. Throws `NotSwitched`. */
-export function switched(plan: Plan, before: Switches, order: SwitchOrder, now: number): Switches {
+/** The switches after an order, without those that have ended. `now` is Unix time in ms. What is set ends without a plan, too. Throws `NotSwitched`. */
+export function switched(plan: Plan | undefined, before: Switches, order: SwitchOrder, now: number): Switches {
   const { closed, siaga } = lasting(before, now)
   const { what, agency = '' } = order
   switch (what) {
     case 'close':
       if (agencyOf(plan, agency).closed === undefined) throw new NotSwitched('impossible', `${agency} cannot be closed: the plan does not say where its callers would go — give it a \`closed\` node`)
-      return { closed: new Map([...closed, [agency, until(plan, order, now)]]), ...siaga ? { siaga } : {} }
+      return { closed: new Map([...closed, [agency, until(plan!, order, now)]]), ...siaga ? { siaga } : {} }
     case 'open':
-      agencyOf(plan, agency)
+      if (!closed.has(agency)) agencyOf(plan, agency)
       return { closed: new Map([...closed].filter(([id]) => id !== agency)), ...siaga ? { siaga } : {} }
     case 'siaga':
-      if (!plan.siaga) throw new NotSwitched('impossible', 'the plan has no siaga: say there at which node all calls begin while it is on')
+      if (!plan?.siaga) throw new NotSwitched('impossible', 'the plan has no siaga: say there at which node all calls begin while it is on')
       return { closed, siaga: until(plan, order, now) }
     case 'normal': return { closed }
     default: throw new NotSwitched('bad-request', `${quote(what)} is none of close, open, siaga, normal`)
@@ -54,7 +54,8 @@ export function orderInWords({ what, agency, reason }: SwitchOrder, { closed, si
   return [what, ...agency === undefined ? [] : [agency], ...end === undefined ? [] : [`until ${new Date(end).toISOString()}`]].join(' ') + (reason?.trim() ? `: ${reason.trim()}` : '')
 }
 
-function agencyOf(plan: Plan, agency: string) {
+function agencyOf(plan: Plan | undefined, agency: string) {
+  if (!plan) throw new NotSwitched('unknown', `${quote(agency)} is not closed by hand`)
   const known = agencies(plan).map(({ id }) => id)
   const node = agencies(plan).find(({ id }) => id === agency)
   if (!node) throw new NotSwitched('unknown', `${quote(agency)} is no agency of the plan — ${didYouMean(agency, known) ?? `there are ${known.join(', ')}`}`)

@@ -7,11 +7,11 @@ import { openingInWords } from '../plan/hours.ts'
 import { agencies, type Plan } from '../plan/plan.ts'
 import { readSwitches } from '../plan/switches.ts'
 import { places, readSettings } from '../settings.ts'
-import { planOf } from './plan-file.ts'
+import { editedPlan } from './plan-file.ts'
 
 export async function run(args: string[]): Promise<number> {
-  const { values } = parseArgs({ args, options: { days: { type: 'string', default: '30' }, from: { type: 'string' }, plan: { type: 'string' } } })
-  const plan = await planOf(values.plan)
+  const { values } = parseArgs({ args, options: { days: { type: 'string', default: '30' }, from: { type: 'string' }, plan: { type: 'string' }, live: { type: 'boolean', default: false } } })
+  const { plan } = await editedPlan(values)
   const from = values.from === undefined ? DateTime.now().setZone(plan.timezone) : DateTime.fromISO(values.from, { zone: plan.timezone })
   const days = Number(values.days)
   if (!from.isValid || !Number.isInteger(days) || days < 1 || days > 400) {

@@ -7,6 +7,7 @@ import { pino } from 'pino'
 import type { Changes, Order } from '../dialplan/changes.ts'
 import type { Version } from '../dialplan/versions.ts'
 import { changesOf } from '../prepare.ts'
+import { runningService } from '../service-card.ts'
 import { places, readSettings, type Settings } from '../settings.ts'
 
 export interface AtDesk {
@@ -35,14 +36,13 @@ type Made = Pick<Version, 'version' | 'plan'>
  * says, or what `here` throws.
  */
 export async function change({ settings }: AtDesk, what: 'apply' | 'rollback', order: object, here: (tell: NonNullable<Order['tell']>) => Promise<Version>): Promise<Made> {
-  const { host, port } = settings.http
-  const url = `http://${host.includes(':') ? `[${host}]` : host}:${port}`
-  if (!await runs(url)) {
+  const url = await serviceUrl(settings)
+  if (url === undefined) {
     const made = await here(step => process.stdout.write(`${step} …\n`))
-    process.stdout.write(`No service answers at ${url}: Asterisk and the service have it as soon as they start.\n`)
+    process.stdout.write('No service runs here: Asterisk and the service have it as soon as they start.\n')
     return made
   }
-  const token = settings.token ?? (await readFile(places(settings.state).token, 'utf8')).trim()
+  const token = await cityToken(settings)
   const response = await fetch(`${url}/api/plan/${what}`, {
     method: 'POST', headers: { authorization: `Bearer ${token}`, 'content-type': 'application/json' }, body: JSON.stringify(order)
   })
@@ -52,8 +52,29 @@ export async function change({ settings }: AtDesk, what: 'apply' | 'rollback', o
   return answer.version
 }
 
-/** Whether a service is there. Throws where something is, and does not answer: it must not be passed over. */
-async function runs(url: string): Promise<boolean> {
+/**
+ * Where the running service answers: as its card says, whatever this shell has as its settings; undefined where none runs. Throws where
+ * one runs and cannot be reached: it must not be passed over.
+ */
+export async function serviceUrl({ state, http: { host, port } }: Pick<Settings, 'state' | 'http'>): Promise<string | undefined> {
+  const running = await runningService(state).catch(error => { throw new Error(`whether a service runs cannot be seen in ${state} (${(error as Error).message}): nothing has changed`, { cause: error }) })
+  const ours = `http://${host.includes(':') ? `[${host}]` : host}:${port}`
+  if (!running) return await answers(ours) ? ours : undefined           // one that leaves no card, as those before November 2026
+  const { url, since } = running
+  if (url === undefined) throw new Error('the service is just starting, or ending: nothing has changed; try again in some seconds')
+  if (!await answers(url)) throw new Error(`a service runs${since ? ` since ${since}` : ''}, and nobody answers at ${url} from here: nothing has changed. Where it runs in a container, ask there: docker compose exec service node src/satunomor.ts …`)
+  return url
+}
+
+/** The city's token, as the service has it. */
+export async function cityToken({ token, state }: Pick<Settings, 'token' | 'state'>): Promise<string> {
+  return token ?? (await readFile(places(state).token, 'utf8').catch(error => {
+    throw new Error(`the service wants its token, and it is not in ${places(state).token} (${(error as Error).message}): set SATUNOMOR_TOKEN as it is where the service runs`, { cause: error })
+  })).trim()
+}
+
+/** Whether a service is there. Throws where something is, and does not answer. */
+async function answers(url: string): Promise<boolean> {
   try {
     return (await fetch(`${url}/healthz`, { signal: AbortSignal.timeout(5000) })).ok
   } catch (error) {

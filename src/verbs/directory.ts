@@ -1,12 +1,12 @@
 /** `npx satunomor directory [--search "tanjung karang"]`: the OPD, kecamatan and kelurahan, with the lines on which they are reached. */
 import { parseArgs } from 'node:util'
 import { search, type DirectoryEntry } from '../plan/directory.ts'
-import { planOf } from './plan-file.ts'
+import { livePlan } from './plan-file.ts'
 
 /** Ends with 1 where nothing is found. */
 export async function run(args: string[]): Promise<number> {
   const { values } = parseArgs({ args, options: { search: { type: 'string', default: '' }, plan: { type: 'string' } } })
-  const { directory } = await planOf(values.plan)
+  const { plan: { directory } } = await livePlan(values.plan)
   const found = search(directory, values.search)
   const names = new Map(directory.map(({ id, name }) => [id, name]))
   process.stdout.write(found.length > 0 ? `${found.map(entry => inWords(entry, names)).join('\n')}\n` : 'Nobody of that name or code is in the directory.\n')

@@ -16,7 +16,7 @@ import { agencies } from '../plan/plan.ts'
 import { Records } from '../records/records.ts'
 import { places, readSettings } from '../settings.ts'
 import { me } from './desk.ts'
-import { planOf } from './plan-file.ts'
+import { livePlan } from './plan-file.ts'
 
 const usage = 'person add NAME --role desk|admin [--list AGENCY], person list, person renew NAME, person remove NAME\n'
 
@@ -56,7 +56,7 @@ function misused(sentence: string): number {
 
 async function checkList(list: string, role: string) {
   if (role === 'admin') throw new NotAPerson('--list: an admin works every list')
-  const known = agencies(await planOf()).map(({ id }) => id)
+  const known = agencies((await livePlan()).plan).map(({ id }) => id)
   if (!known.includes(list)) throw new NotAPerson(`--list: ${quote(list)} is no agency of the plan — ${didYouMean(list, known) ?? `there are ${known.join(', ')}`}`)
 }
 

@@ -1,5 +1,4 @@
 /** `npx satunomor simulate`: prints the way that a call would take, prompts and lines and all, and why at each fork. */
-import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { DateTime } from 'luxon'
 import { project } from '../../setup/project.mjs'
@@ -11,7 +10,7 @@ import type { Plan } from '../plan/plan.ts'
 import { doubts, simulate, supposedSwitches, type Simulation, type Step, type Supposition } from '../plan/simulate.ts'
 import { readSwitches } from '../plan/switches.ts'
 import { places, readSettings } from '../settings.ts'
-import { planOf } from './plan-file.ts'
+import { editedPlan } from './plan-file.ts'
 
 /** Ends with 0 when the call gets to a human, with 1 when it does not, with 2 when the question makes no sense. */
 export async function run(args: string[]): Promise<number> {
@@ -19,10 +18,10 @@ export async function run(args: string[]): Promise<number> {
     args, options: {
       number: { type: 'string' }, at: { type: 'string' }, press: { type: 'string', default: '' },
       busy: { type: 'string', multiple: true, default: [] }, dead: { type: 'string', multiple: true, default: [] },
-      closed: { type: 'string', multiple: true, default: [] }, siaga: { type: 'boolean', default: false }, withheld: { type: 'boolean', default: false }, plan: { type: 'string' }
+      closed: { type: 'string', multiple: true, default: [] }, siaga: { type: 'boolean', default: false }, withheld: { type: 'boolean', default: false }, plan: { type: 'string' }, live: { type: 'boolean', default: false }
     }
   })
-  const plan = await planOf(values.plan)
+  const { plan, prompts: texts } = await editedPlan(values)
   const at = values.at === undefined ? Date.now() : timeIn(plan.timezone, values.at)
   const supposition = {
     number: values.number ?? [...plan.numbers.keys()][0]!, press: list(values.press), busy: values.busy.flatMap(list), dead: values.dead.flatMap(list), closed: values.closed.flatMap(list), siaga: values.siaga, withheld: values.withheld
@@ -37,7 +36,7 @@ export async function run(args: string[]): Promise<number> {
   const byHand = values.at === undefined && !values.siaga && values.closed.length === 0
   const switches = byHand ? await readSwitches(places(readSettings(process.env, project).state).switches) : supposedSwitches(supposition, at)
   const simulation = simulate(plan, { ...supposition, at, switches })
-  const { prompts } = await catalogue(join(project, 'dialplan', 'prompts'), plan.languages)
+  const { prompts } = await catalogue(texts, plan.languages)
   process.stdout.write(`${simulationInWords(plan, { ...supposition, at }, simulation, prompts)}\n`)
   return simulation.reaches ? 0 : 1
 }

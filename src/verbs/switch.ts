@@ -7,7 +7,8 @@
  *   switch siaga --until "2027-03-20 18:00" --reason Banjir             all calls begin at the plan's siaga entry
  *   switch normal                                                       at their numbers' own again
  *
- * It works, service or none: on the night when it is needed, half of the rest may be broken.
+ * It works, service or none: on the night when it is needed, half of the rest may be broken. The plan is the one that is live, whatever
+ * is edited meanwhile (`--plan FILE` names another); what is set, and `open` and `normal` for it, need none at all.
  */
 import { parseArgs } from 'node:util'
 import { DateTime } from 'luxon'
@@ -20,13 +21,17 @@ import { readSwitches, type Switches } from '../plan/switches.ts'
 import { Records } from '../records/records.ts'
 import { places, readSettings } from '../settings.ts'
 import { me } from './desk.ts'
-import { planOf } from './plan-file.ts'
+import { livePlan } from './plan-file.ts'
 
 export async function run(args: string[]): Promise<number> {
   const { values: { plan: planFile, ...values }, positionals: [what, agency] } = parseArgs({ args, allowPositionals: true, options: {
     until: { type: 'string' }, reason: { type: 'string' }, who: { type: 'string', default: me() }, plan: { type: 'string' }
   } })
-  const plan = await planOf(planFile)
+  const plan = await livePlan(planFile).then(({ plan }) => plan, error => {
+    if (what === 'close' || what === 'siaga') throw error
+    process.stderr.write(`${(error as Error).message}\nThe plan cannot be read, and is not needed for this.\n`)
+    return undefined
+  })
   const { switches: file, records } = places(readSettings(process.env, project).state)
   try {
     if (what !== undefined) await set({ file, plan, records }, { what, ...agency === undefined ? {} : { agency }, ...values })
@@ -39,16 +44,16 @@ export async function run(args: string[]): Promise<number> {
   return 0
 }
 
-const set = ({ file, plan, records }: { file: string, plan: Plan, records: string }, order: SwitchOrder) => setSwitches({
+const set = ({ file, plan, records }: { file: string, plan: Plan | undefined, records: string }, order: SwitchOrder) => setSwitches({
   file, plan, audit: async (who, what) => {
     await using store = await Records.open({ file: records }, pino({ level: 'silent' }))
     await store.audit(who, what, null)
   }
 }, order)
 
-function switchesInWords(plan: Plan, switches: Switches): string {
+function switchesInWords(plan: Plan | undefined, switches: Switches): string {
   const { closed, siaga } = lasting(switches, Date.now())
-  const time = (at: number) => DateTime.fromMillis(at, { zone: plan.timezone }).toFormat('yyyy-MM-dd HH:mm')
+  const time = (at: number) => plan ? DateTime.fromMillis(at, { zone: plan.timezone }).toFormat('yyyy-MM-dd HH:mm') : DateTime.fromMillis(at, { zone: 'utc' }).toFormat("yyyy-MM-dd HH:mm 'UTC'")
   const lines = [...closed].map(([id, { until, reason }]) => `${id} is closed until ${time(until)}: ${reason}`)
   if (siaga) lines.unshift(`SIAGA until ${time(siaga.until)}: ${siaga.reason}`)
   return lines.join('\n') || 'Nothing is set by hand.'

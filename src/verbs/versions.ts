@@ -4,7 +4,8 @@ import { desk } from './desk.ts'
 
 export async function run(): Promise<number> {
   const { changes: { versions } } = desk()
-  const [all, live] = [await versions.list(), await versions.current()]
+  const [all, live] = [await versions.list(), await versions.look()]
+  for (const { version, sentence } of await versions.lost()) process.stderr.write(`version ${version} is lost: ${sentence}\n`)
   if (all.length === 0) process.stdout.write('There is no version yet: npm start makes the first.\n')
   for (const { version, plan, at, who, why, base, restores } of all) {
     const time = DateTime.fromISO(at).toFormat('yyyy-MM-dd HH:mm:ss ZZ')

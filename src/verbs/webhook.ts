@@ -6,13 +6,13 @@
  *   webhook dead [--agency bpbd]     what could not be delivered
  *   webhook redeliver EVENT          has one of them delivered, or all of an agency: --agency bpbd
  */
-import { readFile } from 'node:fs/promises'
 import { parseArgs } from 'node:util'
 import { project } from '../../setup/project.mjs'
 import { didYouMean, quote } from '../plan/faults.ts'
 import { agencies } from '../plan/plan.ts'
 import { places, readSettings, type Settings } from '../settings.ts'
 import { WebhookSecrets } from '../webhooks/secrets.ts'
+import { cityToken, serviceUrl } from './desk.ts'
 import { planOf } from './plan-file.ts'
 
 export async function run(args: string[]): Promise<number> {
@@ -42,12 +42,12 @@ export async function run(args: string[]): Promise<number> {
 }
 
 /** Asks the running service. Throws what it says. */
-async function ask<T>({ http: { host, port }, token, state }: Settings, method: string, path: string, body?: object): Promise<T> {
-  const url = `http://${host.includes(':') ? `[${host}]` : host}:${port}/api/webhooks/${path}`
-  const bearer = token ?? (await readFile(places(state).token, 'utf8')).trim()
-  const response = await fetch(url, {
-    method, headers: { authorization: `Bearer ${bearer}`, ...body ? { 'content-type': 'application/json' } : {} }, ...body ? { body: JSON.stringify(body) } : {}
-  }).catch(error => { throw new Error(`no service answers at ${url} (${(error as Error).message}): start it first`) })
+async function ask<T>(settings: Settings, method: string, path: string, body?: object): Promise<T> {
+  const url = await serviceUrl(settings)
+  if (url === undefined) throw new Error('no service answers: start it first')
+  const response = await fetch(`${url}/api/webhooks/${path}`, {
+    method, headers: { authorization: `Bearer ${await cityToken(settings)}`, ...body ? { 'content-type': 'application/json' } : {} }, ...body ? { body: JSON.stringify(body) } : {}
+  })
   const answer = await response.json() as T & { message?: string, hint?: string }
   if (!response.ok) throw new Error([answer.message, answer.hint].filter(Boolean).join('\n'))
   return answer

@@ -1,7 +1,8 @@
 /** An edit goes live whole or not at all, with two admins, wrong edits, and kill -9 in between. */
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { chmod, mkdir, readdir, readFile, writeFile } from 'node:fs/promises'
+import { chmod, mkdir, readdir, readFile, rm, utimes, writeFile } from 'node:fs/promises'
+import { hostname } from 'node:os'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { planOf, type ChangesOptions, type Exchange } from '../../src/dialplan/changes.ts'
@@ -140,6 +141,105 @@ describe('the start', () => {
     await desk.versions.remove(await desk.versions.get(2))
     await desk.versions.makeCurrent(first)
     expect((await desk.start()).version).toBe(2)                     // there is room again
+  })
+})
+
+describe('a version whose meta.json the disk has harmed', () => {
+  const lose = async ({ folder }: { folder: string }, text = '') => {
+    await chmod(join(folder, 'meta.json'), 0o644)
+    await writeFile(join(folder, 'meta.json'), text)
+  }
+  const numbers = async (desk: { versions: { list(): Promise<{ version: number }[]> } }) => (await desk.versions.list()).map(({ version }) => version)
+
+  test.each(['', '{}', 'null', '{"version": 1'])('(%j) holds up nobody but who wants to go back to it: start, apply, rollback', async text => {
+    await using desk = await admin()
+    const first = await desk.start()
+    await desk.edit(second)
+    await desk.changes.apply(ani)
+    await lose(first, text)
+    expect(await desk.start()).toMatchObject({ version: 2 })
+    expect(desk.warnings.join()).toMatch(/^version 1 is lost, and passed over: .*meta\.json cannot be read/m)
+    await desk.edit(third)
+    expect(await desk.changes.apply(ani)).toMatchObject({ version: 3, base: 2 })
+    expect(await numbers(desk)).toEqual([2, 3])
+    await expect(desk.changes.rollBack({ ...budi, to: 1 })).rejects.toThrow('version 1 is lost, go back to another one: ')
+    expect(await desk.changes.rollBack(budi)).toMatchObject({ version: 4, restores: 2 })
+    await expect(desk.changes.rollBack(budi)).rejects.toThrow('version 1 is lost')
+    expect((await desk.versions.current())?.version).toBe(4)
+  })
+
+  test('gives its number to no other, and where what is live was its content nobody guesses what was before', async () => {
+    await using desk = await admin()
+    const first = await desk.start()
+    await desk.edit(second)
+    await desk.changes.apply(ani)
+    expect(await desk.changes.rollBack(budi)).toMatchObject({ version: 3, restores: 1 })
+    await lose(first)
+    await expect(desk.changes.rollBack(budi)).rejects.toThrow('version 3 is what version 1 was, and what was live before that is not known any more')
+    await desk.edit(third)
+    await lose(await desk.changes.apply({ ...ani, base: 3 }))
+    expect(await numbers(desk)).toEqual([2, 3])
+    await desk.edit(wrong)
+    expect(await desk.start()).toMatchObject({ version: 3 })
+    await desk.edit(third)
+    expect(await desk.start()).toMatchObject({ version: 5 })
+  })
+
+  test('if it was live, the newest whole one before it goes on at a start', async () => {
+    await using desk = await admin()
+    const first = await desk.start()
+    await desk.edit(second)
+    await lose(await desk.changes.apply(ani))
+    await desk.edit(third)
+    await expect(desk.changes.apply(ani)).rejects.toThrow(/what is live is lost: .* A start .* goes on/)
+    await desk.edit(wrong)
+    expect(await desk.start()).toMatchObject({ version: 1 })
+    expect(await desk.versions.current()).toEqual(first)
+    expect(await desk.loaded()).toBe(first.rendered)
+  })
+
+  test('so, too, where the link to what was live leads nowhere', async () => {
+    await using desk = await admin()
+    await desk.start()
+    await desk.edit(second)
+    const gone = await desk.changes.apply(ani)
+    await rm(gone.folder, { recursive: true })
+    await desk.edit(wrong)
+    expect(await desk.start()).toMatchObject({ version: 1 })
+  })
+
+  test('if it was rolled back, it does not come back by a start all the same', async () => {
+    await using desk = await admin()
+    await desk.start()
+    await desk.edit(second)
+    const bad = await desk.changes.apply(ani)
+    await desk.changes.rollBack(budi)
+    await lose(bad)
+    expect(await desk.start()).toMatchObject({ version: 3, restores: 1 })
+    expect(desk.warnings.join()).toContain('is what version 2 was, which was rolled back')
+  })
+})
+
+describe('a look at the edit while it is applied', () => {
+  test('is not disturbed: its folder stays; of who is gone, or long gone, none stays', async () => {
+    await using desk = await admin()
+    await desk.start()
+    await desk.edit(second)
+    const staged = async () => (await readdir(join(desk.path, 'versions'))).filter(name => name.startsWith('.staging'))
+    const killed = spawn('true')
+    await once(killed, 'exit')
+    const others = ['-elsewhere', `-${hostname()}`].map(host => join(desk.path, `versions/.staging-${killed.pid}-00000000${host}`))
+    for (const folder of others) await mkdir(folder)
+    {
+      await using looks = await desk.changes.draft()
+      await desk.changes.apply(ani)
+      expect(await readdir(looks.candidate.folder)).toContain('etc')
+      expect(await staged()).toHaveLength(2)                 // ours, and one whose maker cannot be asked for
+    }
+    const long = new Date(Date.now() - 2 * 3_600_000)
+    await utimes(others[0]!, long, long)
+    await desk.changes.rollBack(budi)
+    expect(await staged()).toEqual([])
   })
 })
 
@@ -344,6 +444,63 @@ describe('a rollback', () => {
     expect(await desk.changes.rollBack({ ...budi, to: 3 })).toMatchObject({ version: 6, restores: 3 })
     await expect(desk.changes.rollBack({ ...budi, to: 9 })).rejects.toThrow('there is no version 9: there are 1 to 6')
     expect(await damaged(await desk.versions.get(6))).toEqual([])
+  })
+})
+
+describe('a service that runs', () => {
+  /** It walks version 1, and Asterisk has loaded that. */
+  async function running(desk: Awaited<ReturnType<typeof admin>>, more: Partial<ChangesOptions> = {}) {
+    const first = await desk.start()
+    const { exchange: asterisk, has } = exchange(desk.loaded)
+    await asterisk.reload([])
+    let walks = first.plan
+    const watched: number[] = []
+    const service = changesIn(desk.path, { exchange: asterisk, follow: plan => { walks = plan.version }, walks: () => walks, applied: ({ version }) => void watched.push(version), ...more })
+    return { service, walks: () => walks, has, watched }
+  }
+
+  test('walks what somebody else made live, and Asterisk loads it', async () => {
+    await using desk = await admin()
+    const { service, walks, has, watched } = await running(desk)
+    await desk.edit(second)
+    const made = await desk.changes.apply(ani)
+    await service.catchUp()
+    expect([walks(), has(), watched]).toEqual([made.plan, made.rendered, [2]])
+    const back = await desk.changes.rollBack(budi)
+    await service.catchUp()
+    expect([walks(), has(), watched]).toEqual([back.plan, back.rendered, [2]])
+  })
+
+  test('walks it also where Asterisk was started anew, and has loaded it already', async () => {
+    await using desk = await admin()
+    let loaded: string | undefined
+    const { service, walks } = await running(desk, { exchange: { reload: async () => { throw new Error('it is asked to load it again') }, differs: async ({ rendered }) => rendered === loaded ? undefined : 'another' } })
+    await desk.edit(second)
+    const made = await desk.changes.apply(ani)
+    loaded = made.rendered
+    await service.catchUp()
+    expect(walks()).toBe(made.plan)
+  })
+
+  test('goes by what is live once it has the lock, not by what was live when it looked', async () => {
+    await using desk = await admin()
+    let looks = 0
+    await desk.start()
+    const { exchange: asterisk, has } = exchange(desk.loaded)
+    await desk.edit(second)
+    await desk.changes.apply(ani)
+    await desk.edit(third)
+    let at = ''
+    const late = changesIn(desk.path, { follow: plan => { at = plan.version }, walks: () => at, exchange: {
+      reload: asterisk.reload,
+      differs: async what => {
+        if (looks++ === 0) await desk.changes.apply(budi)             // between the look and the lock
+        return asterisk.differs(what)
+      }
+    } })
+    await late.catchUp()
+    const live = (await desk.versions.current())!
+    expect([live.version, at, has()]).toEqual([3, live.plan, live.rendered])
   })
 })
 

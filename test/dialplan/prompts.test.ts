@@ -152,6 +152,17 @@ describe('the first choice', () => {
     ])
   })
 
+  it('comes so in siaga, too, in the language of each number', () => {
+    const { plan } = readPlan(`${townWith(['"+62721555": { entry: bpbd }', '"+62721555": { entry: bpbd, language: en }\n  "113": { entry: bpbd }'])}siaga: { entry: lain }\n`, { file: 'plan.yaml' })
+    const heard = (indonesian: number, english: number) => firstChoice(plan, new Map([['id', new Map([['menu-lain', seconds(indonesian)]])], ['en', new Map([['menu-lain', seconds(english)]])]]), { folder: 'prompts' }).map(formatFault)
+    expect(heard(9, 9)).toEqual([])
+    expect(heard(10.4, 12)).toEqual([
+      'prompts/id/menu-lain.txt:1:1 who dials 112 in siaga hears the last choice only after 10.4 s (menu-lain 10.4 s); 10.0 s is the most — shorten one of the texts',
+      'prompts/en/menu-lain.txt:1:1 who dials +62721555 in siaga hears the last choice only after 12.0 s (menu-lain 12.0 s); 10.0 s is the most — shorten one of the texts'
+    ])
+    expect(firstChoice({ ...plan, siaga: { entry: 'utama' } }, new Map([['id', new Map([['menu-utama', seconds(11)]])], ['en', new Map()]])).map(({ sentence }) => sentence.slice(0, 20))).toEqual(['who dials 112 hears '])
+  })
+
   it('comes so in the language, too, that a key chooses', () => {
     const { plan } = readPlan(townWith(['      2: lain\n', '      2: lain\n      9: { language: en }\n']), { file: 'plan.yaml' })
     const both = (english: number) => new Map([...lengths(7), ['en', new Map([['sambutan', seconds(3)], ['menu-utama', seconds(english)]])]])

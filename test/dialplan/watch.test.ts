@@ -2,10 +2,12 @@
 import { pino } from 'pino'
 import { expect, test } from 'vitest'
 import type { Version } from '../../src/dialplan/versions.ts'
-import { Watch } from '../../src/dialplan/watch.ts'
+import { failedSince, Watch } from '../../src/dialplan/watch.ts'
+import { Records } from '../../src/records/records.ts'
 import { milliseconds, seconds } from '../../src/plan/duration.ts'
 import type { Plan } from '../../src/plan/plan.ts'
 import { eventually } from '../parts/city.ts'
+import { aCall, aLog, start, tempFolder } from '../records/stories.ts'
 
 const plan = { apply: { watch: seconds(60), failed: 1, keep: 200 } } as Plan
 const made = (secondsAgo: number, more: Partial<Version> = {}) => ({ version: 2, base: 1, restores: null, at: new Date(Date.now() - secondsAgo * 1000).toISOString(), ...more }) as Version
@@ -45,4 +47,14 @@ test.each([['whose time is over', made(61)], ['that somebody rolled back to', ma
   await it.watch.close()
   expect(it.said).toEqual([])
   expect([it.since, it.rolledBack]).toEqual([[], []])
+})
+
+test('all that failed are counted, however many the plan lets fail; what ended before, and what did not fail, is not', async () => {
+  await using folder = await tempFolder()
+  await using records = await Records.open({ file: `${folder.path}/records.sqlite` }, aLog().log)
+  const failed = (from: number, to: number, more: Partial<Parameters<typeof aCall>[1]> = {}) => Array.from({ length: to - from }, (_, at) => aCall(`1700000000.${from + at}`, { at: from + at, ends: 'failed', ...more })).flat()
+  await records.append([...failed(0, 450), ...failed(450, 500, { ends: 'abandoned' }), ...failed(500, 505, { at: -100_000 })])
+  expect(await failedSince(records, start, 1001)).toBe(450)
+  expect(await failedSince(records, start, 301)).toBe(301)
+  expect(await failedSince(records, start + 3_600_000, 4)).toBe(0)
 })

@@ -164,8 +164,9 @@ describe('a rollback', () => {
 
 describe('the admin\'s commands', () => {
   const run = promisify(execFile)
+  // Where the API is, the admin's shell does not know: the service's own settings are /etc/satunomor.env's.
   const satunomor = (...args: string[]) => run(process.execPath, ['--disable-warning=ExperimentalWarning', join(project, 'src', 'satunomor.ts'), ...args], {
-    env: { ...process.env, ...city.env, SATUNOMOR_TOOLS: 'root' }
+    env: { ...process.env, ...city.env, SATUNOMOR_HTTP_ADDRESS: '', SATUNOMOR_TOOLS: 'root' }
   }).then(({ stdout, stderr }) => ({ code: 0, said: stdout + stderr }), (error: { code: number, stdout: string, stderr: string }) => ({ code: error.code, said: error.stdout + error.stderr }))
 
   test('lead from an edit to the live city, and back', { timeout: 180_000 }, async () => {
@@ -188,6 +189,17 @@ describe('the admin\'s commands', () => {
     await city.rung('bpbd-1', '+627215550106')
     expect((await satunomor('versions')).said).toMatch(/Ani: two rings the mayor[^]*\n\* /)
   })
+})
+
+test('a version that was made live behind the service\'s back is followed within seconds, by Asterisk, too', async () => {
+  const { versions } = city.service.changes
+  await edit('2: bpbd', '2: wali-kota')
+  const made = await apply('two rings the mayor')
+  await city.service.changes.rollBack({ who, why: 'not yet' })
+  await versions.makeCurrent(made)
+  await eventually('the service walks it', async () => city.service.plan.now.version === made.plan && (await city.variable('SN_RENDERED')) === made.rendered)
+  await dialAndPress('2', '+627215550107')
+  await city.rung('hallo-1', '+627215550107')
 })
 
 /** As many as the issue asks for: SATUNOMOR_APPLIES=100 SATUNOMOR_CALLS=50. */

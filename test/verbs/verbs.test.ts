@@ -6,6 +6,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { afterAll, beforeAll, expect, test, vi } from 'vitest'
+import { Versions } from '../../src/dialplan/versions.ts'
 
 // Each verb is a process of its own.
 vi.setConfig({ testTimeout: 60_000 })
@@ -23,8 +24,10 @@ beforeAll(async () => {
 })
 afterAll(() => rm(folder, { recursive: true, force: true }))
 
-async function satunomor(...args: string[]) {
-  const child = spawn(process.execPath, ['--disable-warning=ExperimentalWarning', 'src/satunomor.ts', ...args], { env: { ...process.env, SATUNOMOR_STATE: join(folder, 'state') } })
+const satunomor = (...args: string[]) => satunomorIn({ SATUNOMOR_STATE: join(folder, 'state') }, ...args)
+
+async function satunomorIn(env: Record<string, string>, ...args: string[]) {
+  const child = spawn(process.execPath, ['--disable-warning=ExperimentalWarning', 'src/satunomor.ts', ...args], { env: { ...process.env, ...env } })
   const said = { stdout: '', stderr: '' }
   child.stdout.on('data', chunk => { said.stdout += chunk })
   child.stderr.on('data', chunk => { said.stderr += chunk })
@@ -72,7 +75,7 @@ test('simulate ends with 1 where the caller hears an apology, and with 2 where t
   expect(apology.code).toBe(1)
   expect(apology.stdout).toContain('NOBODY picks up')
   const nonsense = await satunomor('simulate', '--number', '911', '--at', '2027-02-30 02:30', '--dead', 'ambulans-7')
-  expect(nonsense).toEqual({ code: 2, stdout: '', stderr: '--number: "911" is no number of the plan — there are 112\n--dead: "ambulans-7" is no line or trunk of the plan — did you mean "ambulans-1"?\n--at: "2027-02-30 02:30" is no time — as in "2027-03-20 02:30"\n' })
+  expect(nonsense).toMatchObject({ code: 2, stdout: '', stderr: expect.stringContaining('dialplan/plan.yaml: no version is live yet.\n--number: "911" is no number of the plan — there are 112\n--dead: "ambulans-7" is no line or trunk of the plan — did you mean "ambulans-1"?\n--at: "2027-02-30 02:30" is no time — as in "2027-03-20 02:30"\n') })
 })
 
 test('expect tells the call that does not get there, and ends with 1; the repository\'s own do', async () => {
@@ -102,8 +105,61 @@ test('switch closes an agency until a time, and a call made now is led on', asyn
   expect(audit).toMatchObject([{ who: 'Ani', what: 'close wali-kota until 2999-12-31T11:00:00.000Z: Banjir' }, { who: expect.stringContaining('@'), what: 'open wali-kota' }])
 })
 
+/** Version 1 is the demo city with a menu for siaga and a mayor who can be closed; what is edited is somebody's unfinished work. */
+async function nightOf(edited: string) {
+  const desk = await mkdtemp(join(tmpdir(), 'satunomor-night-'))
+  const plan = `${(await readFile(join(folder, 'plan.yaml'), 'utf8'))}siaga: { entry: utama }\n`
+  const env = { SATUNOMOR_STATE: join(desk, 'state'), SATUNOMOR_PLAN: join(desk, 'plan.yaml') }
+  const versions = new Versions(join(desk, 'state/versions'))
+  {
+    await using staged = await versions.stage()
+    for (const name of ['directory', 'prompts']) await cp(`dialplan/${name}`, join(staged.folder, 'dialplan', name), { recursive: true })
+    await writeFile(join(staged.folder, 'dialplan/plan.yaml'), plan)
+    await versions.makeCurrent(await versions.keep(staged.folder, { plan: '0123456789ab', who: 'Ani', why: 'x', base: null, restores: null, from: null }))
+  }
+  await cp('dialplan/directory', join(desk, 'directory'), { recursive: true })
+  await writeFile(join(desk, 'plan.yaml'), edited)
+  return { satunomor: (...args: string[]) => satunomorIn(env, ...args), versions, [Symbol.asyncDispose]: () => rm(desk, { recursive: true }) }
+}
+const until = ['--until', '2999-12-31 18:00', '--reason', 'Banjir']
+
+test('on the night itself a colleague\'s unfinished edit holds up nobody: switch goes by what is live', async () => {
+  await using night = await nightOf('numbers:\n  "112": {\n')
+  const by = 'By version 1, which is live.\n'
+  expect(await night.satunomor('switch')).toEqual({ code: 0, stdout: 'Nothing is set by hand.\n', stderr: by })
+  expect(await night.satunomor('switch', 'siaga', ...until)).toEqual({ code: 0, stdout: 'SIAGA until 2999-12-31 18:00: Banjir\n', stderr: by })
+  expect(await night.satunomor('switch', 'close', 'wali-kota', ...until)).toMatchObject({ code: 0, stderr: by })
+  expect(await night.satunomor('switch', 'normal')).toEqual({ code: 0, stdout: 'wali-kota is closed until 2999-12-31 18:00: Banjir\n', stderr: by })
+  expect(await night.satunomor('directory', '--search', 'telukbetung timur')).toMatchObject({ code: 0, stderr: by })
+  expect(await night.satunomor('person', 'add', 'Wati', '--role', 'desk', '--list', 'wali-kota')).toMatchObject({ code: 0 })
+  expect(await night.satunomor('simulate')).toMatchObject({ code: 1, stderr: expect.stringMatching(/^This is what is edited: --live looks at version 1, which is live\.\n.*plan\.yaml:/) })
+  expect(await night.satunomor('simulate', '--press', '3', '--live')).toMatchObject({ code: 0, stderr: by, stdout: expect.stringContaining('closed (switch: Banjir) → posko') })
+  expect(await night.satunomor('calendar', '--live', '--from', '2027-03-19', '--days', '1')).toMatchObject({ code: 0, stderr: by, stdout: expect.stringContaining('No change: ') })
+})
+
+test('what only the edit has cannot be closed, as nobody would notice; simulate and calendar are of the edit, and say so', async () => {
+  const text = await readFile(join(folder, 'plan.yaml'), 'utf8')
+  await using night = await nightOf(text.replaceAll('wali-kota:\n', 'walikota:\n').replace('3: wali-kota', '3: walikota'))
+  expect(await night.satunomor('switch', 'close', 'walikota', ...until)).toMatchObject({ code: 2, stderr: expect.stringContaining('"walikota" is no agency of the plan — did you mean "wali-kota"?') })
+  expect(await night.satunomor('simulate', '--press', '3')).toMatchObject({ stdout: expect.stringContaining('→ walikota'), stderr: expect.stringMatching(/plan\.yaml as it is edited, which is not live: --live looks at version 1, which is\.\n$/) })
+  expect((await night.satunomor('calendar', '--from', '2027-03-19')).stdout).toContain('walikota')
+  expect(await night.satunomor('simulate', '--live', '--plan', 'x')).toMatchObject({ code: 1, stderr: 'say --live or --plan, not both\n' })
+})
+
+test('what is set is shown and ended without any plan', async () => {
+  await using night = await nightOf('')
+  await night.satunomor('switch', 'siaga', ...until)
+  await night.satunomor('switch', 'close', 'wali-kota', ...until)
+  await rm(join((await night.versions.current())!.folder, 'dialplan'), { recursive: true })
+  expect(await night.satunomor('switch')).toMatchObject({ code: 0, stdout: 'SIAGA until 2999-12-31 11:00 UTC: Banjir\nwali-kota is closed until 2999-12-31 11:00 UTC: Banjir\n', stderr: expect.stringContaining('The plan cannot be read, and is not needed for this.') })
+  expect(await night.satunomor('switch', 'normal')).toMatchObject({ code: 0 })
+  expect(await night.satunomor('switch', 'open', 'bpbd')).toMatchObject({ code: 2, stderr: expect.stringContaining('"bpbd" is not closed by hand') })
+  expect(await night.satunomor('switch', 'open', 'wali-kota')).toMatchObject({ code: 0, stdout: 'Nothing is set by hand.\n' })
+  expect(await night.satunomor('switch', 'siaga', ...until)).toMatchObject({ code: 1 })
+})
+
 test('directory finds a kecamatan, however it is spelt', async () => {
-  expect(await satunomor('directory', '--search', 'telukbetung timur')).toEqual({ code: 0, stderr: '', stdout: '18.71.19       kecamatan  Telukbetung Timur\n' })
+  expect(await satunomor('directory', '--search', 'telukbetung timur')).toMatchObject({ code: 0, stdout: '18.71.19       kecamatan  Telukbetung Timur\n' })
   expect(await satunomor('directory', '--search', 'atlantis')).toMatchObject({ code: 1, stdout: expect.stringContaining('Nobody') })
 })
 
