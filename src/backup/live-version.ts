@@ -9,18 +9,13 @@ import { copyForGood, NotDone } from './manifest.ts'
 
 /** Copies what is live into `to`; what the disk has harmed is none: then the newest before it that is whole. `warn` hears why it is not, or not what is live. */
 export async function copyLive(versions: Versions, to: string, warn: (sentence: string) => void) {
-  try {
-    const current = await versions.look()
-    const whole = await lastWhole(current, await versions.list(), warn)
-    if (current && !whole) warn('no version of the plan is whole: none is in this backup')
-    if (!whole) return
-    await copyFiles(whole.folder, to, [...Object.keys(whole.files), 'meta.json'])
-    const torn = await damaged({ ...whole, folder: to })
-    if (torn.length > 0) throw new NotDone(`version ${whole.version} of the plan could not be copied (${torn.join(', ')} differ): try again`)
-  } catch (error) {
-    if (!/cannot be read/.test((error as Error).message)) throw error
-    warn(`no version of the plan is in this backup: ${(error as Error).message}`)
-  }
+  const current = await versions.look()
+  const whole = await lastWhole(current, await versions.list(), warn)
+  if (current && !whole) warn('no version of the plan is whole: none is in this backup')
+  if (!whole) return
+  await copyFiles(whole.folder, to, [...Object.keys(whole.files), 'meta.json'])
+  const torn = await damaged({ ...whole, folder: to })
+  if (torn.length > 0) throw new NotDone(`version ${whole.version} of the plan could not be copied (${torn.join(', ')} differ): try again`)
 }
 
 /** What the plan's version is after a restore. */
