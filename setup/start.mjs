@@ -1,7 +1,7 @@
 // `npm start`: sets up what is missing, then runs Asterisk, Redis, the demo's telephones and the service in the
 // foreground, starts again what falls and what no longer answers, and stops everything on Ctrl-C or SIGTERM.
 // Calls need Asterisk alone: it is first, and whatever else cannot be started is told, and tried again beside it.
-import { closeSync, mkdirSync, openSync } from 'node:fs'
+import { closeSync, existsSync, mkdirSync, openSync, readFileSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { connect } from 'node:net'
 import { createSocket } from 'node:dgram'
@@ -52,8 +52,22 @@ async function setUp() {
       const lines = said.trim().split('\n')
       warnings.push(...lines.slice(0, -1))
       return lines.at(-1) ?? ''
-    }))
+    })).catch(error => {
+    if (!laidOutBefore()) throw error
+    warnings.push(sentence(error), 'Asterisk goes on with what was laid out for it before')
+  })
   for (const warning of warnings) process.stderr.write(`    ! ${warning}\n`)
+}
+
+/** Whether Asterisk has all that it reads, and would listen where we look for it. */
+function laidOutBefore() {
+  const etc = join(asteriskFolder, 'etc')
+  try {
+    return existsSync(join(etc, 'asterisk.conf')) && existsSync(join(etc, 'plan', 'current', 'extensions.conf')) &&
+      readFileSync(join(etc, 'satunomor', 'manager.conf'), 'utf8').startsWith(`bindaddr = ${ami.host}\nport = ${ami.port}\n`)
+  } catch {
+    return false
+  }
 }
 
 async function start() {
@@ -86,7 +100,7 @@ const redisPart = {
   name: 'Redis', log: 'redis.log',
   command: () => inRoot(redis({ folder: join(state, 'redis'), address: '127.0.0.1', port: redisPort })),
   free: () => freeTcp({ host: '127.0.0.1', port: redisPort }, 'Redis', 'SATUNOMOR_REDIS_PORT'),
-  ready: () => answers({ host: '127.0.0.1', port: redisPort }),
+  ready: () => pongs({ host: '127.0.0.1', port: redisPort }),
   alive: () => stirs({ host: '127.0.0.1', port: redisPort }, 'PING\r\n'), patience: 30_000
 }
 /** @type {Part} */
@@ -238,6 +252,17 @@ function answers({ host, port }) {
   return new Promise(resolve => {
     const socket = connect({ host, port }, () => { socket.destroy(); resolve(true) })
     socket.on('error', () => resolve(false))
+  })
+}
+
+/** Whether the Redis there has read its data: it takes connections long before. @param {{ host: string, port: number }} address @returns {Promise<boolean>} */
+function pongs({ host, port }) {
+  return new Promise(resolve => {
+    const socket = connect({ host, port }, () => { socket.write('PING\r\n') })
+    socket.setTimeout(3_000, () => socket.destroy())
+    socket.once('data', answer => { resolve(String(answer).startsWith('+PONG')); socket.destroy() })
+    socket.on('error', () => resolve(false))
+    socket.on('close', () => resolve(false))
   })
 }
 

@@ -48,7 +48,9 @@ const start = (more: NodeJS.ProcessEnv = {}, [program = 'node', ...args]: string
     if (said.includes('112 is served')) serving.resolve()
   })
   const ended = once(child, 'exit').then(([code]) => { serving.resolve(); return code as number | null })
-  return { child, serving: serving.promise, ended, said: () => said }
+  /** With or without the service: what there is to start has been started. */
+  const standing = () => eventually('it stands', async () => said.includes('Ctrl-C stops everything'), 90_000).catch(error => { throw new Error(`${error.message}:\n${said}`) })
+  return { child, standing, serving: serving.promise, ended, said: () => said }
 }
 
 /** The processes that have this test's state folder among their arguments, environment or mounts. */
@@ -109,6 +111,7 @@ async function processOf(program: string): Promise<number> {
 test.skipIf(withContainers)('what freezes is killed and started again, and what runs beside it is left alone', { timeout: 120_000 }, async () => {
   const city = start({ SATUNOMOR_PHONES: 'off' })
   await city.serving
+  expect(city.said()).toContain('112 is served')
   const parts = { service: 'src/main.ts', exchange: 'asterisk -f', watchdog: 'src/watchdog.ts' }
   const before = { service: await processOf(parts.service), exchange: await processOf(parts.exchange), watchdog: await processOf(parts.watchdog) }
   for (const pid of [before.service, before.exchange]) process.kill(pid, 'SIGSTOP')
@@ -159,7 +162,7 @@ test.skipIf(withContainers)('at a boot where Redis and the store are damaged, As
   await writeFile(join(damaged, 'redis', 'appendonlydir', 'appendonly.aof.manifest'), 'torn\n')
   await mkdir(join(damaged, 'records.sqlite'))
   const city = start({ SATUNOMOR_STATE: damaged })
-  await eventually('it stands', async () => city.said().includes('Ctrl-C stops everything'), 90_000)
+  await city.standing()
   expect(city.said()).toMatch(/Asterisk … [^]*done[^]*Redis … FAILED\n    ! Redis: Redis ended at its start \(code 1\)\. Read .*redis\.log\.\n    ! Calls go on without it/)
   expect(city.said()).toMatch(/The service … [^]*FAILED\n    ! The service: the service ended at its start \(code 1\)\. Read .*service\.log/)
   expect(city.said()).toContain('112 IS SERVED BY ASTERISK ALONE, without Redis, the service (see above)')
@@ -188,7 +191,7 @@ test.skipIf(withContainers)('at a boot with a full disk, Asterisk answers by wha
 
   await disk.fill()
   const city = start({ SATUNOMOR_STATE: full })
-  await eventually('it stands', async () => city.said().includes('Ctrl-C stops everything'), 90_000)
+  await city.standing()
   expect(city.said()).toMatch(/ENOSPC.*\n.*Whether .*plan\.yaml or its folders were edited could not be looked at: version 1 stays live/)
   expect(city.said()).toMatch(/version 1 could not be laid out \(ENOSPC.*\): Asterisk goes on with version 1 as it is laid out already\. Make room/)
   expect(await dial(join(full, 'sounds'))).toMatch(/The line bpbd-1 answered\./)
@@ -201,7 +204,7 @@ test.skipIf(withContainers)('a port that is taken is told at once: the API\'s ke
   const other = createServer((_, answer) => answer.end()).listen(8080, at(1))     // it says 200 to anything
   await once(other, 'listening')
   const city = start({ SATUNOMOR_PHONES: 'off' })
-  await eventually('it stands', async () => city.said().includes('Ctrl-C stops everything'), 90_000)
+  await city.standing()
   expect(city.said()).toMatch(/! The service: the API cannot listen on 127\.77\.9\.1:8080 \(.*EADDRINUSE.*\)\. Something else is there, .* choose another port with SATUNOMOR_HTTP_PORT\.\n/)
   expect(city.said()).toContain('112 IS SERVED BY ASTERISK ALONE, without the service (see above)')
   await eventually('it is told again', async () => city.said().split('the API cannot listen').length > 2)
@@ -236,6 +239,15 @@ test.skipIf(withContainers)('a second start sets up nothing twice, shows no toke
   kept.child.kill('SIGINT')
   expect(await kept.ended).toBe(0)
   expect(await ours()).toEqual([])
+
+  const misset = start({ SATUNOMOR_LOG: 'loud', SATUNOMOR_PHONES: 'off' })
+  await misset.standing()
+  expect(misset.said()).toMatch(/SATUNOMOR_LOG is "loud"[^]*! Service plan, dialplan and prompts: .*\n    ! Asterisk goes on with what was laid out for it before\n[^]*Asterisk … /)
+  expect(misset.said()).toContain('112 IS SERVED BY ASTERISK ALONE, without the service')
+  misset.child.kill('SIGINT')
+  expect(await misset.ended).toBe(0)
+  const elsewhere = start({ SATUNOMOR_LOG: 'loud', SATUNOMOR_AMI_PORT: '5039' })                  // what was laid out is not where we look
+  expect(await elsewhere.ended).toBe(1)
 
   const fresh = start({ SATUNOMOR_PLAN: wrong, SATUNOMOR_STATE: join(state, 'fresh') })          // nothing was live before
   expect(await fresh.ended).toBe(1)
