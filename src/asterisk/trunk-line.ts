@@ -5,7 +5,7 @@ import type { Beginning } from '../calls/city-line.ts'
 import type { Switchboard } from '../calls/switchboard.ts'
 import { pause } from '../calls/time.ts'
 import { milliseconds } from '../plan/duration.ts'
-import { AriChannel, playbacks } from './ari-channel.ts'
+import { AriChannel, nextPlayback, playbacks } from './ari-channel.ts'
 import type { AriEvents } from './ari-events.ts'
 import { AsteriskAway, Gone } from './ari-errors.ts'
 import type { AriLink } from './ari-link.ts'
@@ -38,9 +38,9 @@ export class TrunkLine {
     this.#log.error({ call: channel.id, args }, 'the dialplan handed over a call in words that are not known here')
   }
 
-  #arrives(channel: Caller, at: Beginning) {
+  #arrives(channel: Caller, at: Beginning, played = 0) {
     if (this.#switchboard.has(channel.id)) return
-    this.#switchboard.arrives({ channel: new AriChannel(this.#link, this.#events, channel), at })
+    this.#switchboard.arrives({ channel: new AriChannel(this.#link, this.#events, channel, played), at })
   }
 
   #comesBack(channel: Caller, returned: Returned) {
@@ -83,17 +83,20 @@ export class TrunkLine {
       const returned = kind === 'returned' ? { agency: node, status } : undefined
       if (this.#switchboard.has(callId) && !returned) return              // on its way into the dialplan
       this.#log.warn({ call: callId, place }, 'a call that waits in Asterisk goes on')
-      await Promise.all(playbacks(callId).map(playbackId => this.#stop(playbackId)))
+      const played = nextPlayback(await Promise.all(playbacks(callId).map(playbackId => this.#stop(playbackId))))
       if (returned) this.#comesBack(channel, returned)
-      else this.#arrives(channel, kind === 'entry' ? { entry: node } : kind === 'waiting' ? { waiting: node } : { node })     // at its beginning: where it begins now
+      else this.#arrives(channel, kind === 'entry' ? { entry: node } : kind === 'waiting' ? { waiting: node } : { node }, played)     // at its beginning: where it begins now
     } catch (error) {
       if (!(error instanceof Gone)) throw error
     }
   }
 
-  /** What a service before us began to play would hold up every request about the channel until it ends. */
-  async #stop(playbackId: string) {
-    await this.#link.request('playbacks', 'stop', { playbackId }).catch(error => { if (!(error instanceof Gone)) throw error })
+  /** What a service before us began to play would hold up every request about the channel until it ends. False where there is no such thing. */
+  async #stop(playbackId: string): Promise<boolean> {
+    return await this.#link.request('playbacks', 'stop', { playbackId }).then(() => true, error => {
+      if (error instanceof Gone) return false
+      throw error
+    })
   }
 
   /** Empty where it is not set: such a call fails in the walk, and is given to the fallback. */

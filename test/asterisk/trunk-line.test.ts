@@ -1,4 +1,5 @@
 /** What becomes of the calls when the link to Asterisk is back: nobody is held, nobody is forgotten. */
+import { setTimeout } from 'node:timers/promises'
 import { pino } from 'pino'
 import { afterEach, expect, test } from 'vitest'
 import { AriEvents } from '../../src/asterisk/ari-events.ts'
@@ -108,6 +109,19 @@ test('what a service before us played to a call is stopped before it goes on: it
   await it.has('play sound:menu-utama')
   expect(it.asked.indexOf('stop')).toBeGreaterThan(-1)
   expect(it.asked.indexOf('stop')).toBeLessThan(it.asked.indexOf('play sound:menu-utama'))
+})
+
+test.for([{ old: [0] }, { old: [3] }, { old: [0, 1] }, { old: [3, 0] }])('the end of what a service before us played ($old) is not the end of what is played now: the key counts', async ({ old }) => {
+  const it = stage()
+  it.enters('orphan', [], { unheard: true })
+  for (const n of old) it.playing.set(`orphan-prompt-${n}`, 'orphan')
+  await it.trunkLine.reconcile()
+  await it.has('play sound:menu-utama')
+  for (const n of old) it.events.tell({ type: 'PlaybackFinished', playback: { id: `orphan-prompt-${n}` } })
+  await setTimeout(50)
+  it.events.tell({ type: 'ChannelDtmfReceived', digit: '2', channel: { id: 'orphan' } })
+  await it.has('continueInDialplan agency-bpbd')
+  expect(it.noted.slice(1)).toEqual(['menu utama', 'key 2 utama bpbd'])
 })
 
 test('a call that arrives while we ask is not taken for one that is gone', async () => {
