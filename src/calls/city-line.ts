@@ -38,12 +38,14 @@ export async function cityLine(call: Call, plan: Plan, at: Beginning, { now, swi
   const patience = new Map<string, number>()
   /** Whose lines they have come back from, and not yet waited since. */
   let tried: string | undefined
+  /** How many menus they have been in, and how often they were back from lines. */
+  let [menus, returns] = [0, 0]
   /** Where nobody answered: to the lines again, where a callback that rang there has given way; to wait for one; or to who helps out. */
   const onward = async (returned: Returned): Promise<Place | undefined> => {
     const { agency, status } = returned
     // Who calls now goes before who is rung back: the line is the caller's.
     if (await giveWay(agency)) return { node: agency }
-    if (waits(agencyOf(plan, agency), status) && performance.now() < (patience.get(agency) ?? Infinity)) return { waiting: agency }
+    if (waits(agencyOf(plan, agency), status) && returns < mostReturns && performance.now() < (patience.get(agency) ?? Infinity)) return { waiting: agency }
     const to = helper(call, plan, returned)
     return to === undefined ? undefined : { node: to }
   }
@@ -52,6 +54,7 @@ export async function cityLine(call: Call, plan: Plan, at: Beginning, { now, swi
     if ('returned' in here) {
       const { agency } = here.returned
       tried = agency
+      returns++
       call.note('returned', here.returned)
       const next = await onward(here.returned)
       if (next === undefined) return sayGoodbye(call, plan, agency)
@@ -82,10 +85,17 @@ export async function cityLine(call: Call, plan: Plan, at: Beginning, { now, swi
     }
     if (node.kind === 'mailbox') return await call.leaveMessage(node.id)
     if (node.kind === 'menu' && node.id !== written) await call.at(`menu:${written = node.id}`)
-    if (node.kind === 'menu') here = { node: await choose(call, node) }
+    if (node.kind === 'menu') here = { node: ++menus > mostMenus ? noMore(call, node) : await choose(call, node) }
     else here = node.wait && room.isWaitedFor(node.id) ? { waiting: node.id } : { returned: await call.connect(node.id) }
   }
 }
+
+/**
+ * What one call may add to its story: a caller needs a few menus, a machine that presses keys for hours would be told of for ever, and
+ * whoever reads what it did would have no time for others. In a waiting room nobody is sent to the lines as often as this by the clock alone.
+ */
+const mostMenus = 30
+const mostReturns = 500
 
 /** What they hear between two announcements; it lasts for 20 s. */
 const ringTone = 'ring-tone'
@@ -135,6 +145,12 @@ async function choose(call: Call, menu: MenuNode): Promise<string> {
     if (to !== undefined) return to
     question = [menu.wrongKey, menu.prompt]
   }
+  return menu.silence
+}
+
+/** After so many menus no key is listened for any more: the caller is led to a human, as by silence. */
+function noMore(call: Call, menu: MenuNode): string {
+  call.note('silence', { node: menu.id, menus: mostMenus })
   return menu.silence
 }
 
