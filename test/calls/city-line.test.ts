@@ -187,7 +187,7 @@ test('in the waiting room, too, a call has an end, whatever goes on at the lines
     room.heard({ ...other, kind: 'ended', facts: {} })
   }
   const { record } = await play({ number: '112', at: noon, press: ['1'], busy: ['bpbd-1', 'bpbd-2'] }, { plan, room, whenHeard })
-  expect(record).toMatchObject({ disposition: 'answered', agency: 'posko' })
+  expect(record).toMatchObject({ disposition: 'answered', line: 'posko-1' })
   expect(others).toBe(499)
 }, 30_000)
 
