@@ -9,6 +9,9 @@ import { untilAborted, type AriLink } from './ari-link.ts'
 /** The names of a channel's playbacks: few and known, so that whoever comes after us can stop what we began. One plays at a time. */
 export const playbacks = (callId: string) => [0, 1, 2, 3].map(n => `${callId}-prompt-${n}`)
 
+/** Which of them is next, where some have just been stopped: their ends are still to be told, and are not the end of what is played next. */
+export const nextPlayback = (stopped: readonly boolean[]) => Math.max(0, stopped.findIndex((was, n) => !was && stopped.at(n - 1)))
+
 /** A caller's channel, driven over ARI while the service decides, and followed by the ledger while they ring and talk. */
 export class AriChannel implements Channel {
   readonly #link: Pick<AriLink, 'request'>
@@ -20,11 +23,13 @@ export class AriChannel implements Channel {
   readonly caller: string
   readonly hungUp = this.#line.signal
 
-  constructor(link: Pick<AriLink, 'request'>, events: AriEvents, { id, caller }: { id: string, caller?: { number?: string } }) {
+  /** @param played which of its playbacks is the first of ours */
+  constructor(link: Pick<AriLink, 'request'>, events: AriEvents, { id, caller }: { id: string, caller?: { number?: string } }, played = 0) {
     this.#link = link
     this.#events = events
     this.callId = id
     this.caller = caller?.number ?? ''
+    this.#played = played
     this.taken()
   }
 
@@ -67,7 +72,7 @@ export class AriChannel implements Channel {
   }
 
   #playing: string | undefined
-  #played = 0
+  #played: number
   async play(prompts: readonly Prompt[], stop: AbortSignal) {
     if (stop.aborted) return
     const playbackId = playbacks(this.callId)[this.#played++ % 4]!

@@ -36,12 +36,16 @@ export async function cityLine(call: Call, plan: Plan, at: Beginning, { now, swi
   let here: Place = 'entry' in at ? { node: beginning(plan, at.entry, now(), switches()) } : at
   /** For whom they have begun to wait, and how long they may, on the clock of `performance.now`. */
   const patience = new Map<string, number>()
+  /** Whose lines they have come back from, and not yet waited since. */
+  let tried: string | undefined
+  /** How many menus they have been in, and how often they were back from lines. */
+  let [menus, returns] = [0, 0]
   /** Where nobody answered: to the lines again, where a callback that rang there has given way; to wait for one; or to who helps out. */
   const onward = async (returned: Returned): Promise<Place | undefined> => {
     const { agency, status } = returned
     // Who calls now goes before who is rung back: the line is the caller's.
     if (await giveWay(agency)) return { node: agency }
-    if (waits(agencyOf(plan, agency), status) && performance.now() < (patience.get(agency) ?? Infinity)) return { waiting: agency }
+    if (waits(agencyOf(plan, agency), status) && returns < mostReturns && performance.now() < (patience.get(agency) ?? Infinity)) return { waiting: agency }
     const to = helper(call, plan, returned)
     return to === undefined ? undefined : { node: to }
   }
@@ -49,6 +53,8 @@ export async function cityLine(call: Call, plan: Plan, at: Beginning, { now, swi
   while (true) {
     if ('returned' in here) {
       const { agency } = here.returned
+      tried = agency
+      returns++
       call.note('returned', here.returned)
       const next = await onward(here.returned)
       if (next === undefined) return sayGoodbye(call, plan, agency)
@@ -58,7 +64,7 @@ export async function cityLine(call: Call, plan: Plan, at: Beginning, { now, swi
     if ('waiting' in here) {
       const agency: string = here.waiting
       if (!patience.has(agency)) patience.set(agency, performance.now() + (agencyOf(plan, agency).wait?.longest ?? 0))
-      const how = await wait(call, plan, agency, room, patience.get(agency)!)
+      const how = await wait(call, plan, agency, room, { until: patience.get(agency)!, tried: tried === agency })
       if (how === 'asked') return promise(call, plan, agency)
       if (how === 'message') return await call.leaveMessage(plan.followups.mailbox!)
       if (how === 'turn') {
@@ -79,10 +85,17 @@ export async function cityLine(call: Call, plan: Plan, at: Beginning, { now, swi
     }
     if (node.kind === 'mailbox') return await call.leaveMessage(node.id)
     if (node.kind === 'menu' && node.id !== written) await call.at(`menu:${written = node.id}`)
-    if (node.kind === 'menu') here = { node: await choose(call, node) }
+    if (node.kind === 'menu') here = { node: ++menus > mostMenus ? noMore(call, node) : await choose(call, node) }
     else here = node.wait && room.isWaitedFor(node.id) ? { waiting: node.id } : { returned: await call.connect(node.id) }
   }
 }
+
+/**
+ * What one call may add to its story: a caller needs a few menus, a machine that presses keys for hours would be told of for ever, and
+ * whoever reads what it did would have no time for others. In a waiting room nobody is sent to the lines as often as this by the clock alone.
+ */
+const mostMenus = 30
+const mostReturns = 500
 
 /** What they hear between two announcements; it lasts for 20 s. */
 const ringTone = 'ring-tone'
@@ -93,14 +106,14 @@ const wrongKeys = 3
  * The caller waits for one of the agency's lines, and is told so, until it is their turn, or they ask to be called back or to leave a
  * message, or it has lasted long enough. Who is first is sent to the lines after each announcement, too: they may be in use by calls that are not ours.
  */
-async function wait(call: Call, plan: Plan, agency: string, room: WaitingRoom, until: number): Promise<'turn' | 'asked' | 'message' | 'over'> {
+async function wait(call: Call, plan: Plan, agency: string, room: WaitingRoom, { until, tried }: { until: number, tried: boolean }): Promise<'turn' | 'asked' | 'message' | 'over'> {
   const every = agencyOf(plan, agency).wait?.every ?? seconds(5)
   const tones = Array.from({ length: Math.ceil(every / seconds(20)) }, () => ringTone)
   const rungBack = canBeRung(call) && outboundTrunk(plan) !== undefined
   const announcement = offers(plan, [plan.prompts.waiting, ...rungBack ? [plan.prompts.offerWaiting] : []])
   await call.at(`waiting:${agency}`)
   call.note('waiting', { agency })
-  using place = room.enter(agency, call.callId)
+  using place = room.enter(agency, call.callId, tried ? every : seconds(0))
   for (let wrong = 0; ;) {
     let digit = await call.ask(announcement, { patience: milliseconds(500), until: place.turn })
     using time = deadline(every, place.turn)
@@ -132,6 +145,12 @@ async function choose(call: Call, menu: MenuNode): Promise<string> {
     if (to !== undefined) return to
     question = [menu.wrongKey, menu.prompt]
   }
+  return menu.silence
+}
+
+/** After so many menus no key is listened for any more: the caller is led to a human, as by silence. */
+function noMore(call: Call, menu: MenuNode): string {
+  call.note('silence', { node: menu.id, menus: mostMenus })
   return menu.silence
 }
 

@@ -33,8 +33,8 @@ export interface Happenings {
   menu: { node: string }
   /** A key was pressed in a menu; `means` is the node that it leads to, or null where it means nothing there; `language`, the one that it chose. */
   key: { digit: string, node: string, means: string | null, language?: string }
-  /** Nothing was pressed in time. */
-  silence: { node: string }
+  /** Nothing was pressed in time; or, after so many `menus`, nothing was asked any more. */
+  silence: { node: string, menus?: number }
   /** The agency is closed: the caller is led to another node, or (null) offered a callback for when it is open. `why` is for people to read. */
   closed: { agency: string, why: string, to: string | null }
   /** The dialplan began to hunt over an agency's lines. */

@@ -39,7 +39,8 @@ export class Switchboard {
     this.#circumstances = { now: options.now ?? Date.now, switches: options.switches ?? (() => noSwitches), giveWay: options.giveWay ?? (async () => false), room: options.room ?? new WaitingRoom() }
   }
 
-  has(callId: string) { return this.#calls.has(callId) }
+  /** Whether a flow has the call. One whose caller left it has not: it ends, and whoever takes them up (the watchdog, a desk) may give them back at once. */
+  has(callId: string) { return this.#calls.get(callId)?.call.hungUp.aborted === false }
 
   get size() { return this.#calls.size }
 
@@ -48,19 +49,23 @@ export class Switchboard {
     const { callId } = channel
     const log = this.#options.log.child({ call: callId })
     const call = new Call(channel, this.#options.noteFor(callId), log)
-    const plan = this.#options.plan(at)
-    call.note('taken', {})
-    const done = cityLine(call, plan, at, this.#circumstances)
+    const done = this.#walk(call, at)
       .catch(error => error instanceof Hangup ? undefined : this.#failed(call, channel, error))
-      .finally(() => { this.#calls.delete(callId) })
+      .finally(() => { if (this.#calls.get(callId)?.call === call) this.#calls.delete(callId) })
     this.#calls.set(callId, { call, channel, done })
   }
 
-  /** The dialplan gives a call back, nobody having answered. False when we do not know it (we were restarted meanwhile). */
+  async #walk(call: Call, at: Beginning) {
+    const plan = this.#options.plan(at)
+    call.note('taken', {})
+    await cityLine(call, plan, at, this.#circumstances)
+  }
+
+  /** The dialplan gives a call back, nobody having answered. False when no flow has it (we were restarted meanwhile, or it was taken from us). */
   comesBack(callId: string, from: Returned): boolean {
-    const known = this.#calls.get(callId)
-    known?.call.comesBack(from)
-    return known !== undefined
+    const known = this.has(callId)
+    if (known) this.#calls.get(callId)!.call.comesBack(from)
+    return known
   }
 
   channel<C extends Channel>(callId: string): C | undefined {

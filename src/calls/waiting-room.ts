@@ -2,7 +2,8 @@
  * Where callers wait while all lines of an agency are in use. Who called the city first is connected first. That a line is free is known
  * from the ledger, as for callers who talk without us: a call that rang or talked there is over.
  */
-import type { Step } from './story.ts'
+import { milliseconds, type Duration } from '../plan/duration.ts'
+import type { LineOutcome, Step } from './story.ts'
 
 /** A caller's place in line; dispose it when they wait no more. */
 export interface Place extends Disposable {
@@ -12,19 +13,33 @@ export interface Place extends Disposable {
   readonly first: boolean
 }
 
-/** A line that was full, or busy, has become no freer by having been tried. */
-const stillInUse = new Set(['answered', 'full', 'busy'])
+/**
+ * What lets a place on a line go while the call that had it goes on: nobody came there. A line that was full, busy or out of order is no
+ * freer for having been tried; one whose caller left is let go with their call.
+ */
+const letsGo = new Set<LineOutcome>(['noanswer', 'declined'])
+
+interface Waiter {
+  callId: string
+  turn: AbortController
+  /** Until then (on the clock of `performance.now`) only a call that is over, or a line that was answered, calls them. */
+  restsUntil: number
+}
 
 export class WaitingRoom {
   /** Those who wait, by agency, who called first at the front. */
-  readonly #lines = new Map<string, { callId: string, turn: AbortController }[]>()
+  readonly #lines = new Map<string, Waiter[]>()
   /** The lines that each call (or callback) rings or talks on, with their agencies. */
   readonly #inUse = new Map<string, Map<string, string>>()
 
-  enter(agency: string, callId: string): Place {
+  /**
+   * @param rest how long they are not called because somebody else was not picked up: they have just been at the lines. Two who wait
+   * would else send each other there for ever, and hear nothing of what they are told here.
+   */
+  enter(agency: string, callId: string, rest: Duration = milliseconds(0)): Place {
     const line = this.#lines.get(agency) ?? []
     this.#lines.set(agency, line)
-    const one = { callId, turn: new AbortController() }
+    const one = { callId, turn: new AbortController(), restsUntil: performance.now() + rest }
     line.push(one)
     line.sort((a, b) => inOrder(a.callId, b.callId))
     return {
@@ -56,22 +71,28 @@ export class WaitingRoom {
     switch (kind) {
       case 'line': this.holds(callId, facts); break
       case 'line-outcome':
-        if (facts.outcome !== 'answered') this.#inUse.get(callId)?.delete(facts.line)
-        if (!stillInUse.has(facts.outcome)) this.#free(facts.agency)
+        if (facts.outcome !== 'answered' && facts.outcome !== 'cancelled') this.#inUse.get(callId)?.delete(facts.line)
+        if (letsGo.has(facts.outcome)) this.#perhapsFree(facts.agency, callId)
         break
-      case 'connected': this.#free(facts.agency); break                  // one has a line; there may be another
+      case 'connected': this.#free(facts.agency, callId); break          // one has a line; there may be another
       case 'ended': {
         const agencies = new Set(this.#inUse.get(callId)?.values())
         this.#inUse.delete(callId)
-        for (const agency of agencies) this.#free(agency)
+        for (const agency of agencies) this.#free(agency, callId)
         break
       }
     }
   }
 
-  /** The first who is not on the way already. */
-  #free(agency: string) {
-    this.#lines.get(agency)?.find(({ turn }) => !turn.signal.aborted)?.turn.abort('a line may be free')
+  /** Calls the first who is not on the way already. */
+  #free(agency: string, by: string) {
+    this.#lines.get(agency)?.find(({ callId, turn }) => callId !== by && !turn.signal.aborted)?.turn.abort('a line may be free')
+  }
+
+  /** As above, but not who rests, nor who has rung there themselves; and nobody out of turn instead of them. */
+  #perhapsFree(agency: string, by: string) {
+    const first = this.#lines.get(agency)?.find(({ turn }) => !turn.signal.aborted)
+    if (first && first.callId !== by && first.restsUntil <= performance.now()) first.turn.abort('a line may be free')
   }
 }
 

@@ -15,14 +15,17 @@
  *   prompts     wrongKey, nextLine, sorry, accept, callback, speak, acceptCallback, unreached, noted, offer, promised, closed,
  *               offerOpening, promisedOpening, offerMessage, messageLeft, noMessage
  *   callbacks   trunk, channels                     null where citizens are not rung
+ *   soundless   for how long no sound may come from a caller: longer than the longest way to a human, waiting rooms and all
  *   site        what this machine adds (addresses, ports, folders), as the caller of `render` gives it
  *
  * Names of prompts are bare (`menu-utama`). Times are milliseconds: write them with `| seconds`. `greeting`,
  * `acceptKey`, `qualify`, `channels` and a key's `language` are null where the plan has none: ask `{% if menu.greeting %}` first. An agency's `name` is for people
  * and stands in comments only: `; {{ agency.name | comment }}`.
  */
+import { seconds } from '../plan/duration.ts'
 import { outboundTrunk } from '../plan/follow-up-policy.ts'
 import { groups } from '../plan/hunt.ts'
+import { longestWay } from '../plan/longest-way.ts'
 import { agencies, mailboxes, menus, onward, type AgencyNode, type Plan } from '../plan/plan.ts'
 
 export type Site = Record<string, unknown>
@@ -31,7 +34,7 @@ export function view(plan: Plan, site: Site) {
   const { city, version, languages, prompts } = plan
   const kind = (node: string) => plan.nodes.get(node)!.kind
   return {
-    city, version, languages: [...languages], prompts: { ...prompts }, site, callbacks: callbacks(plan),
+    city, version, languages: [...languages], prompts: { ...prompts }, site, callbacks: callbacks(plan), soundless: soundless(plan),
     trunks: [...plan.trunks].map(([name, trunk]) => ({ name, qualify: null, channels: null, ...trunk })),
     numbers: [...plan.numbers].map(([did, number]) => (
       { did, ...number, entryKind: kind(number.entry), human: humanBehind(plan, number.entry) })),
@@ -56,6 +59,9 @@ function agencyView(plan: Plan, { id, name, connecting, sorry, order, lines }: A
   const seen = new Map(ringing.flatMap(({ lines }) => lines.map(line => [line.id, line])))
   return { id, name, connecting, sorry, order, lines: lines.map(({ id }) => seen.get(id)!), groups: ringing }
 }
+
+/** Two minutes for all that is heard on the way; and never under five. */
+const soundless = (plan: Plan) => Math.max(seconds(300), longestWay(plan) + seconds(120))
 
 function callbacks(plan: Plan) {
   const trunk = outboundTrunk(plan)

@@ -1,4 +1,5 @@
 /** What becomes of the calls when the link to Asterisk is back: nobody is held, nobody is forgotten. */
+import { setTimeout } from 'node:timers/promises'
 import { pino } from 'pino'
 import { afterEach, expect, test } from 'vitest'
 import { AriEvents } from '../../src/asterisk/ari-events.ts'
@@ -26,18 +27,21 @@ const plan = {
 } as unknown as Plan
 
 /** An Asterisk in memory: channels in the application and their variables; prompts that last until they are told to end. */
-function stage({ switches = noSwitches } = {}) {
+function stage({ switches = noSwitches, planOf = () => plan } = {}) {
   const events = new AriEvents()
   const channels = new Map<string, Record<string, string>>()
   const inApp = new Set<string>()
   const playing = new Map<string, string>()
   const asked: string[] = []
   let whileListing = () => {}
+  let fails: (operation: string, params: Record<string, string>) => Error | undefined = () => undefined
   const link = {
     up: true,
     async request(resource: string, operation: string, params: Record<string, string> = {}) {
       const { channelId = '', variable = '', playbackId = '' } = params
       asked.push([operation, params['context'] ?? params['media'] ?? variable].join(' ').trim())
+      const failure = fails(operation, params)
+      if (failure) throw failure
       if (resource === 'applications') return { channel_ids: [...inApp] }
       if (operation === 'list') {
         const list = [...channels.keys()].map(id => ({ id }))
@@ -57,16 +61,18 @@ function stage({ switches = noSwitches } = {}) {
       }
       if (operation === 'setChannelVar') channel[variable] = params['value']!
       if (operation === 'play') playing.set(playbackId, channelId)
+      if (operation === 'get') return { id: channelId }
       if (operation === 'continueInDialplan') inApp.delete(channelId)
       return {}
     }
   }
   const log = pino({ level: 'silent' })
   const noted: string[] = []
-  const switchboard = new Switchboard({ plan: () => plan, noteFor: () => (kind, facts) => { noted.push(`${kind} ${Object.values(facts).join(' ')}`.trim()) }, switches: () => switches, log })
+  const switchboard = new Switchboard({ plan: planOf, noteFor: () => (kind, facts) => { noted.push(`${kind} ${Object.values(facts).join(' ')}`.trim()) }, switches: () => switches, log })
   const trunkLine = new TrunkLine({ link: link as unknown as AriLink, events, switchboard, app: 'satunomor', log })
   return {
     events, channels, inApp, playing, asked, switchboard, trunkLine, noted, link,
+    set fails(does: typeof fails) { fails = does },
     set whileListing(does: () => void) { whileListing = does },
     /** The dialplan hands a call over; `unheard` if nobody listens. */
     enters(id: string, args: string[], { unheard = false, variables = {} }: { unheard?: boolean, variables?: Record<string, string> } = {}) {
@@ -108,6 +114,19 @@ test('what a service before us played to a call is stopped before it goes on: it
   await it.has('play sound:menu-utama')
   expect(it.asked.indexOf('stop')).toBeGreaterThan(-1)
   expect(it.asked.indexOf('stop')).toBeLessThan(it.asked.indexOf('play sound:menu-utama'))
+})
+
+test.for([{ old: [0] }, { old: [3] }, { old: [0, 1] }, { old: [3, 0] }])('the end of what a service before us played ($old) is not the end of what is played now: the key counts', async ({ old }) => {
+  const it = stage()
+  it.enters('orphan', [], { unheard: true })
+  for (const n of old) it.playing.set(`orphan-prompt-${n}`, 'orphan')
+  await it.trunkLine.reconcile()
+  await it.has('play sound:menu-utama')
+  for (const n of old) it.events.tell({ type: 'PlaybackFinished', playback: { id: `orphan-prompt-${n}` } })
+  await setTimeout(50)
+  it.events.tell({ type: 'ChannelDtmfReceived', digit: '2', channel: { id: 'orphan' } })
+  await it.has('continueInDialplan agency-bpbd')
+  expect(it.noted.slice(1)).toEqual(['menu utama', 'key 2 utama bpbd'])
 })
 
 test('a call that arrives while we ask is not taken for one that is gone', async () => {
@@ -172,4 +191,76 @@ test('an Asterisk that goes away meanwhile is the link\'s matter', async () => {
   const it = stage()
   it.link.request = async () => { throw new AsteriskAway('gone again') }
   await expect(it.trunkLine.reconcile()).rejects.toThrow(AsteriskAway)
+})
+
+/** Where the service did not hear of it: it was frozen. */
+test('who is taken from us and given back in one breath is in our hands', async () => {
+  const it = stage()
+  it.enters('one', ['inbound', 'utama'])
+  await it.has('play sound:menu-utama')
+  it.asked.length = 0
+  it.events.tell({ type: 'StasisEnd', channel: { id: 'one' } })
+  it.enters('one', ['returned', 'bpbd', 'FULL'])
+  await it.has('play sound:maaf')
+  expect(it.switchboard.has('one')).toBe(true)
+  it.events.tell({ type: 'StasisEnd', channel: { id: 'one' } })
+  await eventually('it is let go', async () => it.switchboard.size === 0)
+  expect(it.events.listening).toEqual([])
+})
+
+test.for([
+  ['refused', () => new Error('Internal Server Error')], ['not answered', () => new AsteriskAway('no answer in time')]
+] as const)('what is %s of one call is no other\'s matter', async ([, error]) => {
+  const it = stage()
+  it.enters('first', [], { unheard: true })
+  it.enters('next', [], { unheard: true })
+  it.fails = (operation, { playbackId }) => operation === 'stop' && playbackId!.startsWith('first') ? error() : undefined
+  await it.trunkLine.reconcile()
+  await eventually('the other is taken up', async () => it.switchboard.has('next'))
+  expect(it.asked.includes('continueInDialplan fallback')).toBe(error() instanceof AsteriskAway === false)
+})
+
+test('whether a prompt has ended is asked again by a new link, and meanwhile the others go on', async () => {
+  const it = stage()
+  it.enters('first', ['inbound', 'utama'])
+  await eventually('they hear the menu', async () => it.playing.size === 1)
+  await setTimeout(1)
+  it.enters('next', [], { unheard: true })
+  it.fails = (operation, { playbackId }) => operation === 'get' && playbackId?.startsWith('first') ? new AsteriskAway('no answer in time') : undefined
+  await expect(it.trunkLine.reconcile()).rejects.toThrow(AsteriskAway)
+  expect(it.switchboard.has('next')).toBe(true)
+})
+
+test('where nothing is heard of three calls, the others are not asked about: it is the link', async () => {
+  const it = stage()
+  for (const id of ['one', 'two', 'three', 'four']) it.enters(id, [], { unheard: true })
+  it.fails = operation => operation === 'getChannelVar' ? new AsteriskAway('no answer in time') : undefined
+  await expect(it.trunkLine.reconcile()).rejects.toThrow(AsteriskAway)
+  expect(it.asked.filter(what => what === 'getChannelVar SN_STATE')).toHaveLength(3)
+})
+
+test('a call that could not be given to the fallback is seen, at the second look, and goes on', async () => {
+  const it = stage()
+  it.enters('one', ['inbound', 'utama'])
+  await it.has('play sound:menu-utama')
+  it.fails = operation => operation === 'continueInDialplan' ? new Error('Internal Server Error') : undefined
+  it.events.tell({ type: 'ChannelDtmfReceived', digit: '2', channel: { id: 'one' } })
+  await eventually('nobody has it', async () => it.switchboard.size === 0)
+  it.fails = () => undefined
+  it.asked.length = 0
+  await it.trunkLine.look()
+  expect(it.asked).toEqual(['get'])
+  await it.trunkLine.look()
+  await it.has('play sound:menu-utama')
+  it.asked.length = 0
+  for (let looks = 0; looks < 2; looks++) await it.trunkLine.look()
+  expect(it.asked).toEqual(['get', 'get'])
+})
+
+test('a call that cannot begin goes to the fallback', async () => {
+  const it = stage({ planOf: () => { throw new Error('no plan') } })
+  it.enters('one', ['inbound', 'utama'])
+  await it.has('continueInDialplan fallback')
+  await eventually('it is let go', async () => it.switchboard.size === 0)
+  expect(it.events.listening).toEqual([])
 })

@@ -38,7 +38,7 @@ const at = (time: string) => DateTime.fromISO(time, { zone: plan.timezone }).toM
 const [noon, evening, night] = [at('2027-03-15T12:00'), at('2027-03-15T18:00'), at('2027-03-15T23:00')] as const
 
 /** Plays a call on the fake exchange with the real walk, to its end. `cli` is the caller's number; `calledBack` are lines that callbacks ring. */
-async function play({ number, at, press = [], busy = [], dead = [] }: Supposition, { plan: its = plan, cli = '+627215550112', calledBack = [] as string[], room = new WaitingRoom(), whileRecording = () => {} } = {}) {
+async function play({ number, at, press = [], busy = [], dead = [] }: Supposition, { plan: its = plan, cli = '+627215550112', calledBack = [] as string[], room = new WaitingRoom(), whileRecording = () => {}, whenHeard = (_prompt: string) => {} } = {}) {
   const plan = its
   const exchange = new FakeExchange(plan)
   for (const id of busy) exchange.lines.get(id)!.behaviour = 'busy'
@@ -61,6 +61,7 @@ async function play({ number, at, press = [], busy = [], dead = [] }: Suppositio
   caller.happened.on('talks', () => caller.hangsUp())
   caller.happened.on('hears', (prompt: string) => {
     heard.push(prompt)
+    whenHeard(prompt)
     if (prompt === 'tinggalkan-pesan') setImmediate(() => { whileRecording(); caller.leaves(3_000) })
   })
   switchboard.arrives({ channel: caller, at: { node: plan.numbers.get(number)!.entry } })
@@ -165,6 +166,30 @@ test('who leaves a message instead of waiting holds nobody up', async () => {
   expect(simulate(plan, inUse).mailbox).toBe('pesan')
   expect.assertions(3)
 })
+
+test('a machine that presses a key of a looping menu for hours is led to a human after 30 menus, and it is on record why', async () => {
+  const { steps, record } = await play({ number: '112', at: noon, press: Array.from({ length: 32 }, () => '9') })
+  expect(record).toMatchObject({ disposition: 'answered', agency: 'posko' })
+  expect(steps.filter(({ kind }) => kind === 'key')).toHaveLength(30)
+  expect(steps.filter(({ kind }) => kind === 'silence').map(({ facts }) => facts)).toEqual([{ node: 'utama', menus: 30 }])
+})
+
+test('in the waiting room, too, a call has an end, whatever goes on at the lines', async () => {
+  const { plan } = readPlan(townWith(
+    ['    greeting: sambutan\n', '    greeting: sambutan\n    patience: 500 ms\n'],
+    ['  bpbd:\n    name: BPBD\n', '  bpbd:\n    name: BPBD\n    overflow: { busy: posko }\n    wait: { longest: 60 min }\n']), { file: 'plan.yaml' })
+  const room = new WaitingRoom()
+  let others = 0
+  const whenHeard = (prompt: string) => {
+    if (prompt !== 'mohon-maaf') return
+    const other = { callId: `other-${++others}`, key: '1', at: noon, witness: 'ledger' } as const
+    room.heard({ ...other, kind: 'line', facts: { agency: 'bpbd', line: 'bpbd-1' } })
+    room.heard({ ...other, kind: 'ended', facts: {} })
+  }
+  const { record } = await play({ number: '112', at: noon, press: ['1'], busy: ['bpbd-1', 'bpbd-2'] }, { plan, room, whenHeard })
+  expect(record).toMatchObject({ disposition: 'answered', line: 'posko-1' })
+  expect(others).toBe(499)
+}, 30_000)
 
 /** The town with an office that is closed at night, and a mailbox. */
 const withOffice = (closed: string) => readPlan(townWith(

@@ -1,6 +1,7 @@
 /** The waiting room: its stories on the fake exchange, and whose turn it is. */
 import { describe, expect, test } from 'vitest'
 import { WaitingRoom } from '../../src/calls/waiting-room.ts'
+import { seconds } from '../../src/plan/duration.ts'
 import type { Happenings, Kind, Step } from '../../src/calls/story.ts'
 import { fakeStage } from '../fakes/fake-stage.ts'
 import { waitingRoom, waitingStories } from '../stories/waiting.ts'
@@ -32,11 +33,38 @@ describe('whose turn it is', () => {
     room.heard(ended('elsewhere'))
     room.heard(ended('in the menu'))
     room.heard(step('tries', 'line', line))
-    for (const outcome of ['full', 'busy'] as const) room.heard(step('tries', 'line-outcome', { ...line, outcome, q850: null }))
+    for (const outcome of ['full', 'busy', 'unavailable', 'nonexistent'] as const) room.heard(step('tries', 'line-outcome', { ...line, outcome, q850: null }))
     room.heard(ended('tries'))
     expect(place.turn.aborted).toBe(false)
     room.heard(step('gives up', 'line', line))
     room.heard(step('gives up', 'line-outcome', { ...line, outcome: 'noanswer', q850: null }))
+    expect(place.turn.aborted).toBe(true)
+  })
+
+  test('nobody is called by what came of their own call at the lines, nor anybody out of turn by it', () => {
+    const room = new WaitingRoom()
+    const [one, other] = [room.enter('bpbd', 'c-1'), room.enter('bpbd', 'c-2')]
+    room.heard(step('c-1', 'line', line))
+    for (const outcome of ['noanswer', 'declined', 'unavailable', 'nonexistent', 'cancelled'] as const) room.heard(step('c-1', 'line-outcome', { ...line, outcome, q850: null }))
+    expect([one.turn.aborted, other.turn.aborted]).toEqual([false, false])
+  })
+
+  test('who has just been at the lines is called when a call is over, not when nobody came to another one', () => {
+    const room = new WaitingRoom()
+    const [tried, other] = [room.enter('bpbd', 'c-1', seconds(20)), room.enter('bpbd', 'c-2')]
+    for (const outcome of ['noanswer', 'declined'] as const) room.heard(step('c-0', 'line-outcome', { ...line, outcome, q850: null }))
+    expect([tried.turn.aborted, other.turn.aborted]).toEqual([false, false])
+    room.heard(step('c-0', 'line', line))
+    room.heard(ended('c-0'))
+    expect([tried.turn.aborted, other.turn.aborted]).toEqual([true, false])
+  })
+
+  test('whose caller leaves while it rings is let go with the call', () => {
+    const room = new WaitingRoom()
+    const place = room.enter('bpbd', 'c-2', seconds(20))
+    room.heard(step('c-1', 'line', line))
+    room.heard(step('c-1', 'line-outcome', { ...line, outcome: 'cancelled', q850: 16 }))
+    room.heard(ended('c-1'))
     expect(place.turn.aborted).toBe(true)
   })
 

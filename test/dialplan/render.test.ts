@@ -138,6 +138,19 @@ describe('our own templates, for lines', async () => {
       .toEqual(['dials "PJSIP/bpbd-1@carrier", which is no line of the plan', 'dials "PJSIP/posko-3@gateway", which is no line of the plan'])
   })
 
+  it.each([
+    ['five minutes, where nobody is on the way for longer', [], 300],
+    ['where they wait, and then for who helps out, than all of that', [['    name: BPBD\n', '    name: BPBD\n    wait: { longest: 20 min, every: 20 s }\n    overflow: { busy: posko }\n']], (65 + 1200 + 20 + 65) + 20 + 120],
+    ['also where only a closed agency leads there', [
+      ['    name: BPBD\n', '    name: BPBD\n    wait: { longest: 60 min }\n'],
+      ['prompts:\n', '  kantor: { name: Kantor, connecting: sambung, hours: siang, closed: bpbd, lines: [{ id: kantor-1, trunk: gateway, number: "3" }] }\nhours: { siang: [{ days: [mon], from: 08:00, to: 16:00 }] }\nprompts:\n']
+    ], 20 + (65 + 3600 + 20 + 65) + 120]
+  ] as [string, [string, string][], number][])('no sound may come from a caller for longer than %s', async (_, edits, most) => {
+    const { plan } = readPlan(townWith(...edits), { file: 'plan.yaml' })
+    const text = (await render('dialplan/templates', plan, { address: '127.0.0.1', port: 5060, sounds: '/var/lib/sounds' })).get('pjsip.conf')!
+    expect(text.match(/^rtp_timeout.*/gm)).toEqual(['carrier', 'gateway'].flatMap(() => [`rtp_timeout = ${most}`, `rtp_timeout_hold = ${most}`]))
+  })
+
   it('have a mailbox take its message into a file that Asterisk alone names, with or without the service', async () => {
     const { plan } = readPlan(townWith(['      2: lain\n', '      2: lain\n      3: pesan\n'], ['prompts:\n', 'mailboxes: { pesan: { agency: posko, longest: 90 s } }\nprompts:\n']), { file: 'plan.yaml' })
     const text = (await render('dialplan/templates', plan, { address: '127.0.0.1', port: 5060, sounds: '/var/lib/sounds' })).get('extensions.conf')!

@@ -52,7 +52,7 @@ export async function fakeStage(edit = (text: string) => text): Promise<Stage> {
       const line = exchange.lines.get(id)!
       const become = (behaviour: typeof line.behaviour) => () => { line.behaviour = behaviour }
       return {
-        rings: become('rings'), isBusy: become('busy'), doesNotExist: become('nonexistent'), isOutOfOrder: become('unavailable'), answers: become('answers'),
+        rings: become('rings'), isBusy: become('busy'), doesNotExist: become('nonexistent'), isOutOfOrder: become('unavailable'), isSwitchedOff: become('noanswer'), answers: become('answers'),
         isRung: async () => { if (!line.ringing || line.ringing.hungUp.aborted) await once(line.happened, 'rung') },
         picksUp: () => { line.happened.emit('picks-up') },
         hangsUp: () => { line.happened.emit('hangs-up') },

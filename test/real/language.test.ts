@@ -78,3 +78,18 @@ test('whoever chose English hears English from the service that comes after, and
   expect(await keysOf(calls.find(({ cliRaw }) => cliRaw === '+627215550124')!.callId)).toEqual([
     { witness: 'ledger', digit: '9', node: 'utama', means: 'utama', language: 'en' }, { witness: 'ledger', digit: '1', node: 'utama', means: 'ambulans' }])
 })
+
+test('without the service, too, a machine that presses a key of a looping menu is led to a human in the end', async () => {
+  const from = '+627215550125'
+  city.line('posko-1', leg => leg.answer())
+  await city.restart(async () => {
+    const machine = city.dial({ from })
+    await machine.answered
+    for (let keys = 0; keys < 31; keys++) await machine.press('9')
+    await (await city.rung('posko-1', from)).answered
+    await machine.hangUp()
+  })
+  const { callId } = await city.record(from)
+  expect(await keysOf(callId)).toHaveLength(30)
+  await city.quiet()
+}, 60_000)

@@ -52,6 +52,7 @@ export async function realStage(number: number, options: Partial<Parameters<type
         isBusy: becomes(call => call.refuse(486)),
         doesNotExist: becomes(call => call.refuse(404)),
         isOutOfOrder: becomes(call => call.refuse(503)),
+        isSwitchedOff: becomes(call => call.refuse(480)),
         answers: becomes(call => call.answer()),
         isRung: async () => { await eventually(`${id} is rung`, async () => at.get(id)?.ending === null) },
         picksUp: () => { void at.get(id)!.answer() },

@@ -1,4 +1,5 @@
 /** The service killed or frozen, in a process of its own, with the watchdog beside it: what a caller notices. */
+import { setTimeout } from 'node:timers/promises'
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest'
 import type { Child } from '../../setup/children.mjs'
 import type { OutgoingCall } from '../../demo/softphone.ts'
@@ -18,7 +19,7 @@ beforeAll(async () => {
 })
 beforeEach(async () => { service = await city.run('src/main.ts') })
 afterEach(async () => {
-  service.process.kill('SIGCONT')
+  for (const child of [service, watchdog]) child.process.kill('SIGCONT')
   await service.stop()
   await eventually('no channel is left', async () => (await city.channels()).length === 0)
 })
@@ -81,6 +82,23 @@ test('killed and started again: a caller in the menu hears it again, and goes on
   const { call: told, steps } = await record(from)
   expect(told).toMatchObject({ disposition: 'answered', line: 'hallo-1' })
   expect(steps.filter(({ kind, witness }) => kind === 'key' && witness === 'service')).toHaveLength(1)
+})
+
+test('killed and started again: who has the menu read to them again may choose as late as before', async () => {
+  const from = '+627215550157'
+  const call = city.dial({ from })
+  const { startedAt } = await city.ear.hears(call, 'sambutan')
+  signal(watchdog, 'SIGSTOP')               // however long it takes to start again here
+  signal(service, 'SIGKILL')
+  await service.ended
+  service = await city.run('src/main.ts')
+  const again = await city.ear.hears(call, 'sambutan', { after: startedAt })
+  signal(watchdog, 'SIGCONT')
+  await setTimeout(again.startedAt + 4_000 - performance.now())           // the menu is being read, and its patience of 1 s would be over
+  await call.press('2')
+  await talks(call, 'bpbd-1', from)
+  await call.hangUp()
+  expect((await record(from)).steps.filter(({ kind }) => kind === 'key' || kind === 'silence')).toMatchObject([{ kind: 'key', witness: 'service', facts: { digit: '2', means: 'bpbd' } }])
 })
 
 test('killed for good: the watchdog sends a caller in the menu to the fallback', async () => {

@@ -30,6 +30,8 @@ export interface Line {
   isBusy(): void
   doesNotExist(): void
   isOutOfOrder(): void
+  /** The network says at once that nobody can be reached there (480). */
+  isSwitchedOff(): void
   answers(): void
   /** Resolves when it is rung. */
   isRung(): Promise<void>

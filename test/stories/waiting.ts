@@ -1,21 +1,22 @@
-/** The stories of the waiting room: on the fake exchange, and on the real one. Halo Wali Kota has one line. */
+/** The stories of the waiting room: on the fake exchange, and on the real one. Halo Wali Kota has one line, BPBD two. */
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
-import type { Caller, Stage } from './stage.ts'
+import type { Caller, Line, Stage } from './stage.ts'
 
-/** The demo city's plan, where callers of Halo Wali Kota wait for its line. */
+/** The demo city's plan, where callers of Halo Wali Kota wait for its line, and those of BPBD for theirs. */
 export const waitingRoom = (text: string) => text
   .replace('    connecting: sambung-wali-kota\n', '    connecting: sambung-wali-kota\n    wait: { longest: 12 s, every: 5 s }\n')
+  .replace('    connecting: sambung-bpbd\n', '    connecting: sambung-bpbd\n    wait: { longest: 60 s, every: 5 s }\n')
 
 export function waitingStories<S extends Stage>(open: () => Promise<S>): () => S {
   let stage: S
   beforeAll(async () => { stage = await open() })
-  beforeEach(() => stage.line('hallo-1').answers())
+  beforeEach(() => { for (const id of ['hallo-1', 'bpbd-1', 'bpbd-2']) stage.line(id).answers() })
   afterAll(() => stage?.[Symbol.asyncDispose]())
 
-  const asksFor = async (number: string) => {
+  const asksFor = async (number: string, key = '3') => {
     const caller = stage.dials(number)
     await caller.hears('sambutan')
-    caller.presses('3')
+    caller.presses(key)
     return caller
   }
   const talks = async (number: string) => {
@@ -99,6 +100,32 @@ export function waitingStories<S extends Stage>(open: () => Promise<S>): () => S
     expect(await stage.record(caller)).toMatchObject({ disposition: 'unanswered', agency: 'wali-kota' })
     await stage.nothingIsLeft()
   }, 60_000)
+
+  test.for([
+    { how: 'is out of order', last: 3, happens: (line: Line) => line.isOutOfOrder() },
+    { how: 'does not exist', last: 4, happens: (line: Line) => line.doesNotExist() },
+    { how: 'is switched off', last: 5, happens: (line: Line) => line.isSwitchedOff() }
+  ])('beside a line in use there is one that $how: who waits hears all that is offered, and is connected when the line is free', { timeout: 90_000 }, async ({ last, happens }) => {
+    happens(stage.line('bpbd-1'))
+    const number = (of: number) => `+6272155501${of}${last}`
+    const talking = await asksFor(number(8), '2')
+    await talking.talksWith('bpbd-2')
+    const waiting: Caller[] = []
+    for (const of of [9, 7]) {
+      const caller = await asksFor(number(of), '2')
+      await caller.hears('mohon-maaf')
+      await caller.hears('tawaran-menunggu')
+      waiting.push(caller)
+    }
+    await waiting[0]!.hears('mohon-maaf')
+    await waiting[0]!.hears('tawaran-menunggu')
+    for (const caller of [talking, ...waiting]) {
+      await caller.talksWith('bpbd-2')
+      caller.hangsUp()
+      expect(await stage.record(caller)).toMatchObject({ disposition: 'answered', agency: 'bpbd', line: 'bpbd-2' })
+    }
+    await stage.nothingIsLeft()
+  })
 
   return () => stage
 }
