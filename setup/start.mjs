@@ -1,6 +1,6 @@
 // `npm start`: sets up what is missing, then runs Redis, Asterisk, the demo's telephones and the service in the
 // foreground, starts again what falls and what no longer answers, and stops everything on Ctrl-C or SIGTERM.
-import { closeSync, mkdirSync, openSync } from 'node:fs'
+import { closeSync, existsSync, mkdirSync, openSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { connect } from 'node:net'
 import { createSocket } from 'node:dgram'
@@ -22,6 +22,7 @@ const redisPort = Number(env['SATUNOMOR_REDIS_PORT'] ?? 6389)
 const phones = env['SATUNOMOR_PHONES'] !== 'off'
 const asteriskFolder = join(state, 'asterisk')
 const sounds = join(state, 'sounds')
+const watchdogSocket = join(state, 'watchdog.sock')
 
 /** What runs, in the order in which it was started at first: a part keeps its place when it is started again. @type {Map<Part, Child>} */
 const running = new Map()
@@ -95,8 +96,9 @@ const phonesPart = {
 const watchdogPart = {
   name: 'the watchdog', log: 'watchdog.log',
   command: () => dyingWithUs(program('src/watchdog.ts')),
-  env: { ...nodeEnv, NODE_ENV: 'production' },
-  ready: async () => true
+  env: { ...nodeEnv, NODE_ENV: 'production', SATUNOMOR_WATCHDOG_SOCKET: watchdogSocket },
+  ready: async () => true,
+  alive: async () => !existsSync(watchdogSocket) || await stirs({ path: watchdogSocket }), patience: 15_000          // none: it could not be made
 }
 /** @type {Part} */
 const servicePart = {

@@ -6,7 +6,7 @@ import { readFile } from 'node:fs/promises'
 import { setPriority } from 'node:os'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { pino, type Logger } from 'pino'
+import type { Logger } from 'pino'
 import { audit } from './audit.ts'
 import { AmiLink } from './asterisk/ami-link.ts'
 import { AriEvents } from './asterisk/ari-events.ts'
@@ -42,6 +42,7 @@ import { Metrics } from './http/metrics.ts'
 import { People } from './http/people.ts'
 import { httpServer } from './http/server.ts'
 import { loadToken } from './http/token.ts'
+import { openLog } from './log.ts'
 import { seconds } from './plan/duration.ts'
 import { agencies } from './plan/plan.ts'
 import { SwitchFile } from './plan/switches.ts'
@@ -273,7 +274,7 @@ if (import.meta.main) {
   const project = dirname(dirname(fileURLToPath(import.meta.url)))
   try {
     const settings = readSettings(process.env, project)
-    const log = pino({ level: settings.logLevel })
+    const { log, written } = openLog(settings.logLevel)
     goFirst(log)
     const service = await serve(settings, log)
     giveBack()
@@ -283,6 +284,7 @@ if (import.meta.main) {
     process.once('SIGINT', stop.resolve)
     await stop.promise
     await service.stop()
+    await written()
     process.exit(0)           // everything is closed; a connection that somebody else holds open does not hold us up
   } catch (error) {
     process.stderr.write(`The service did not start: ${(error as Error).message}\n`)

@@ -1,5 +1,5 @@
 /** The faults: how each strikes a city, how it is healed, and what a caller may notice of it at each moment. */
-import { rename } from 'node:fs/promises'
+import { rename, statfs } from 'node:fs/promises'
 import { DatabaseSync } from 'node:sqlite'
 import { setTimeout as pause } from 'node:timers/promises'
 import { places } from '../../src/settings.ts'
@@ -171,6 +171,19 @@ export function faults(): Fault[] {
       // And a new file is begun, so that the last page of the old one does not still have room.
       strike: async ({ ledgerDisk, ledger }) => { await ledgerDisk!.fill(); await rename(ledger, `${ledger}.${Date.now()}`) },
       heal: async ({ ledgerDisk }) => ledgerDisk!.free(), losesTheLedger: true
+    },
+    {
+      // And the service is frozen, so that the watchdog must act, and would say so in its log.
+      name: 'the logs\' disk is full, and the service is frozen', short: ['menu', 'returned'],
+      strike: async ({ logDisk, service }) => { await logDisk.fill(); service.process.kill('SIGSTOP') },
+      heal: async ({ logDisk, service }) => { service.process.kill('SIGCONT'); await logDisk.free() },
+      bites: async ({ logDisk }) => (await statfs(logDisk.folder)).bavail === 0, notices: serviceAway
+    },
+    {
+      // Each attempt of the store's is a line of the log, and neither can be written.
+      name: 'the disk of the store and of the logs is full', short: ['choice'],
+      strike: async ground => { await emptyTheLog(ground); await Promise.all([ground.storeDisk.fill(), ground.logDisk.fill()]) },
+      heal: ({ storeDisk, logDisk }) => Promise.all([storeDisk.free(), logDisk.free()]), bites: stepsWait
     },
     {
       name: 'PostgreSQL is killed', short: ['line rings'],
