@@ -63,6 +63,8 @@ const lost = within(0, 'lost')
 const soundSeemsLongGone: Fault['notices'] = Object.fromEntries(
   (['ringing in', 'greeting', 'menu', 'choice', 'line rings', 'answer', 'talking', 'returned'] as const).map(name => [name, within(Infinity, 'as ever', 'lost')])
 )
+/** Where the clocks differ, the dialplan takes the service for frozen: who comes back from an agency's lines gets whoever can be had. */
+const beatLooksOld = (courses: Course[]) => within(Infinity, ...courses, 'another human')
 const hour = 3_600_000
 
 const readyz = async (ground: Ground) => (await ground.ask('/readyz'))?.status
@@ -207,7 +209,8 @@ function clocks(whose: string, on: MomentName[], back: MomentName[], { ofAsteris
       before: ground => ground.giveAsteriskAClock(), nativeOnly: 'libfaketime is preloaded into Asterisk from our root',
       bites: async ground => Math.abs(await ground.city.clock() - (Date.now() + ms)) < 60_000
     } : {},
-    ...ofAsterisk && ms > 0 ? { notices: soundSeemsLongGone, losesAsIfGone: true } : {}
+    notices: { ...ofAsterisk && ms > 0 ? soundSeemsLongGone : {}, returned: beatLooksOld(ofAsterisk && ms > 0 ? ['as ever', 'lost'] : ['as ever']) },
+    ...ofAsterisk && ms > 0 ? { losesAsIfGone: true } : {}
   }) satisfies Fault)
 }
 
