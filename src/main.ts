@@ -11,12 +11,13 @@ import { audit } from './audit.ts'
 import { AmiLink } from './asterisk/ami-link.ts'
 import { AriEvents } from './asterisk/ari-events.ts'
 import { AriLink } from './asterisk/ari-link.ts'
-import { Bookkeeper } from './asterisk/bookkeeper.ts'
+import { Bookkeeper, notInTheLedger } from './asterisk/bookkeeper.ts'
 import { AriCallbackLine } from './asterisk/callback-line.ts'
 import { Health } from './asterisk/health.ts'
 import { Heartbeat } from './asterisk/heartbeat.ts'
 import { PlanLoader } from './asterisk/plan-loader.ts'
 import { Refusals } from './asterisk/refusals.ts'
+import { Seen } from './asterisk/seen.ts'
 import { SipMessages } from './asterisk/sip-messages.ts'
 import { SipReplies } from './asterisk/sip-replies.ts'
 import { TrunkLine } from './asterisk/trunk-line.ts'
@@ -115,6 +116,8 @@ export async function serve(settings: Settings, log: Logger): Promise<Service> {
     { url: `http://${asterisk.address}:${asterisk.ariPort}`, user: 'satunomor', password: secrets.ari, app },
     { onEvent: event => events.tell(event), onUp: async () => { await trunkLine.reconcile(); await heartbeat.beat(); catchUp() }, log })
   const trunkLine = new TrunkLine({ link: ari, events, switchboard, app, log })
+  const seen = new Seen()
+  events.onStasisStart(event => seen.starts(event))
   const heartbeat = new Heartbeat(ari, log)
   const refusals = new Refusals()
   const metrics: Metrics = new Metrics({
@@ -128,7 +131,7 @@ export async function serve(settings: Settings, log: Logger): Promise<Service> {
       ledgerLag: bookkeeper.lag, pendingSteps: scribe.pending, calls: switchboard.size, waiting: room.figures, linksLost: ari.counts.lost, refused: refusals.counts, queues: { followups: jobs.up, messages: messenger.up, webhooks: porter.up }, sipReplies: sipReplies?.counts ?? {}
     })
   })
-  const bookkeeper: Bookkeeper = new Bookkeeper({ heard: step => { metrics.note(step); room.heard(step); settler.heard(step) }, file: asterisk.cel, records: local, scribe, ari, ended: (callId, q850) => trunkLine.ended(callId, q850), log })
+  const bookkeeper: Bookkeeper = new Bookkeeper({ heard: step => { metrics.note(step); room.heard(step); settler.heard(step) }, file: asterisk.cel, records: local, scribe, ari, seen, inCare: () => switchboard.callIds(), ended: (callId, q850) => trunkLine.ended(callId, q850), log })
   const ami = new AmiLink({ host: asterisk.address, port: asterisk.amiPort, user: 'satunomor', password: secrets.ami }, { onEvent: event => refusals.note(event), log })
   const health = new Health({ ari, ami, heartbeat, plan: () => plan.now.version })
 
@@ -235,10 +238,10 @@ export async function serve(settings: Settings, log: Logger): Promise<Service> {
   return { url, token, tokenMade, switchboard, events, health, ari, ami, records: local, scribe, changes, plan, switches, book, stop }
 }
 
-/** Calls that ended by our fault since then; of those that had begun long before, nothing is said. */
+/** Calls that ended by our fault since then; of those that had begun long before, nothing is said. No plan is to blame where the ledger is silent. */
 async function failedSince(records: Records, at: number, most: number): Promise<number> {
   const { calls } = await records.list({ disposition: 'failed', from: at - 10 * 60_000, limit: 200 })
-  return calls.filter(({ endedAt }) => endedAt !== null && endedAt >= at).slice(0, most).length
+  return calls.filter(({ endedAt, detail }) => endedAt !== null && endedAt >= at && detail !== notInTheLedger).slice(0, most).length
 }
 
 /** Tries again each second what Asterisk, or somebody who holds the lock, does not let be done yet. */

@@ -83,6 +83,12 @@ async function emptyTheLog(ground: Ground) {
   store.close()
 }
 
+/** And a new file is begun, so that the last page of the old one does not still have room. */
+async function fillTheLedger({ ledgerDisk, ledger }: Ground) {
+  await ledgerDisk!.fill()
+  await rename(ledger, `${ledger}.${Date.now()}`).catch(error => { if (error.code !== 'ENOENT') throw error })          // none was begun since the last time
+}
+
 /** No fault: what the others are compared with. */
 export const control = 'nothing (to compare with)'
 
@@ -170,9 +176,13 @@ export function faults(): Fault[] {
     },
     {
       name: 'the ledger\'s disk is full', short: ['talking'], nativeOnly: 'Asterisk\'s log folder is put on a disk of its own, which its container does not see',
-      // And a new file is begun, so that the last page of the old one does not still have room.
-      strike: async ({ ledgerDisk, ledger }) => { await ledgerDisk!.fill(); await rename(ledger, `${ledger}.${Date.now()}`) },
+      strike: fillTheLedger,
       heal: async ({ ledgerDisk }) => ledgerDisk!.free(), losesTheLedger: true
+    },
+    {
+      // The ledger has nothing of it: what the service saw is on record, as a call that nobody has written down, and is followed up.
+      name: 'the ledger\'s disk has been full since before the call', short: ['choice', 'talking'], nativeOnly: 'Asterisk\'s log folder is put on a disk of its own, which its container does not see',
+      before: fillTheLedger, strike: async () => {}, heal: async ({ ledgerDisk }) => ledgerDisk!.free(), losesTheLedger: true
     },
     {
       // And the service is frozen, so that the watchdog must act, and would say so in its log.

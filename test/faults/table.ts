@@ -59,7 +59,8 @@ ${remarkable.map(cell => row(cell.fault, cell.moment, experienced(cell, at(contr
   into the ledger, the call is on no record at all.
 - A key that is pressed in the moment when the ARI link is reset is heard by nobody; it is as silence, and leads to the desk.
 - While the ledger's disk is full, what happens is not written down: a caller who talked can be on record as missed. They get a
-  follow-up too many, not one too few; but a call that came *and* went meanwhile leaves no record at all.
+  follow-up too many, not one too few. Of a call that came *and* went meanwhile the service notes what it saw itself (\`not-in-the-ledger\`);
+  one that came while the service was away, too, leaves no record at all.
 ${amiss.length === 0 ? '' : `
 ## Not as it should be
 
