@@ -35,13 +35,13 @@ function withinTime(answer) {
 const pause = ms => new Promise(resolve => setTimeout(resolve, ms))
 
 /**
- * Whether the program at a TCP address does anything: greets, answers `question`, whatever it says, or closes the connection
+ * Whether the program at an address (TCP, or a Unix socket) does anything: greets, answers `question`, whatever it says, or closes the connection
  * (it has enough of them, perhaps somebody else's). For one that is frozen the kernel takes the connection, and that is all.
- * @param {{ host: string, port: number }} address @param {string} [question] @returns {Promise<boolean>}
+ * @param {{ host: string, port: number } | { path: string }} address @param {string} [question] @returns {Promise<boolean>}
  */
-export function stirs({ host, port }, question = '') {
+export function stirs(address, question = '') {
   return new Promise(resolve => {
-    const socket = connect({ host, port }, () => { if (question) socket.write(question) })
+    const socket = connect(address, () => { if (question) socket.write(question) })
     const answer = (/** @type {boolean} */ stirred) => { resolve(stirred); socket.destroy() }
     socket.setTimeout(answerTime, () => answer(false))
     socket.on('data', () => answer(true))

@@ -24,6 +24,7 @@ const redisPort = Number(env['SATUNOMOR_REDIS_PORT'] || 6389)
 const phones = env['SATUNOMOR_PHONES'] !== 'off'
 const asteriskFolder = join(state, 'asterisk')
 const sounds = join(state, 'sounds')
+const watchdogSocket = join(state, 'watchdog.sock')
 
 /** @type {Map<Part, Child>} */
 const running = new Map()
@@ -121,8 +122,9 @@ const phonesPart = {
 const watchdogPart = {
   name: 'the watchdog', log: 'watchdog.log',
   command: () => dyingWithUs(program('src/watchdog.ts')),
-  env: { ...nodeEnv, NODE_ENV: 'production' },
-  ready: async () => true
+  env: { ...nodeEnv, NODE_ENV: 'production', SATUNOMOR_WATCHDOG_SOCKET: watchdogSocket },
+  ready: async () => true,
+  alive: async () => !existsSync(watchdogSocket) || await stirs({ path: watchdogSocket }), patience: 15_000          // none: it could not be made
 }
 /** @type {Part} */
 const servicePart = {

@@ -31,6 +31,8 @@ export interface AuditReport {
   live: number
   /** Calls that ran without the service, and were written down from the ledger. */
   backfilled: string[]
+  /** Calls whose arrival the service alone has seen: the ledger could not be written (its disk was full). */
+  untold: string[]
   /** Calls in the ledger without a record; ended there without a disposition here; records without a call in the ledger. */
   missing: string[]
   unfinished: string[]
@@ -42,7 +44,7 @@ export interface AuditReport {
   followUps: Record<string, number>
   /** Pieces of the ledger that are no line of it. */
   unreadable: number
-  /** arrived = sum of the dispositions + live, and nothing is in the five lists. */
+  /** arrived + untold = sum of the dispositions + live, and nothing is in the five lists. */
   balanced: boolean
 }
 
@@ -61,15 +63,19 @@ export async function audit({ file, records, from, to }: AuditOptions): Promise<
   const dispositions: Record<string, number> = {}
   for (const { disposition } of rows) if (disposition) dispositions[disposition] = (dispositions[disposition] ?? 0) + 1
   const missing = [...arrived].filter(callId => !known.has(callId))
-  const orphans = [...known.keys()].filter(callId => !arrived.has(callId))
+  const strange = [...known.keys()].filter(callId => !arrived.has(callId))
+  const witnesses = Map.groupBy((strange.length === 0 ? [] : await records.stepsOf(strange)).filter(({ kind }) => kind === 'arrived'), ({ callId }) => callId)
+  // One that the ledger has told of once, and tells of no more, is not such a call: a file of the ledger is gone.
+  const untold = strange.filter(callId => witnesses.get(callId)?.every(({ witness }) => witness === 'service'))
+  const orphans = strange.filter(callId => !untold.includes(callId))
   const unfinished = rows.filter(({ callId, disposition }) => disposition === null && ended.has(callId)).map(({ callId }) => callId)
   const live = rows.filter(({ callId, disposition }) => disposition === null && !ended.has(callId)).length
   const sum = Object.values(dispositions).reduce((total, count) => total + count, 0)
   const { forgotten, unsigned, states: followUps } = await records.followedUp(from, to)
   return {
-    from, to, forgotten, unsigned, followUps, arrived: arrived.size, dispositions, live, missing, unfinished, orphans, unreadable,
+    from, to, forgotten, unsigned, followUps, arrived: arrived.size, dispositions, live, untold, missing, unfinished, orphans, unreadable,
     backfilled: rows.filter(row => row.disposition !== null && !row.served).map(({ callId }) => callId),
-    balanced: missing.length + unfinished.length + orphans.length + forgotten.length + unsigned.length === 0 && arrived.size === sum + live
+    balanced: missing.length + unfinished.length + orphans.length + forgotten.length + unsigned.length === 0 && arrived.size + untold.length === sum + live
   }
 }
 
@@ -96,7 +102,7 @@ async function readLedger(file: string, from: number, to: number) {
 }
 
 /** The report in words, for a terminal. */
-export function inWords({ from, to, arrived, dispositions, live, backfilled, missing, unfinished, orphans, forgotten, unsigned, followUps, unreadable, balanced }: AuditReport): string {
+export function inWords({ from, to, arrived, dispositions, live, backfilled, untold, missing, unfinished, orphans, forgotten, unsigned, followUps, unreadable, balanced }: AuditReport): string {
   const time = (ms: number) => DateTime.fromMillis(ms, { zone: 'Asia/Jakarta' }).toFormat('yyyy-MM-dd HH:mm ZZZZ')
   const list = (what: string, ids: string[]) => ids.length === 0 ? [] : [`${what}: ${ids.length}`, ...ids.slice(0, 20).map(id => `  ${id}`), ...ids.length > 20 ? ['  …'] : []]
   return [
@@ -105,6 +111,7 @@ export function inWords({ from, to, arrived, dispositions, live, backfilled, mis
     ...Object.entries(dispositions).sort().map(([name, count]) => `  ${name}: ${count}`),
     `  going on: ${live}`,
     `written down from the ledger alone (no service was there): ${backfilled.length}`,
+    ...list('came in, and the ledger does not tell of it (could Asterisk not write it?)', untold),
     ...list('WITHOUT A RECORD', missing), ...list('ENDED WITHOUT A DISPOSITION', unfinished), ...list('RECORDS OF NO CALL', orphans),
     `owed a call back: ${Object.values(followUps).reduce((sum, count) => sum + count, 0)}`,
     ...Object.entries(followUps).sort().map(([state, count]) => `  ${state}: ${count}`),

@@ -6,7 +6,7 @@ import { readFile } from 'node:fs/promises'
 import { setPriority } from 'node:os'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { pino, type Logger } from 'pino'
+import type { Logger } from 'pino'
 import { audit } from './audit.ts'
 import { AmiLink } from './asterisk/ami-link.ts'
 import { AriEvents } from './asterisk/ari-events.ts'
@@ -17,6 +17,7 @@ import { Health } from './asterisk/health.ts'
 import { Heartbeat } from './asterisk/heartbeat.ts'
 import { PlanLoader } from './asterisk/plan-loader.ts'
 import { Refusals } from './asterisk/refusals.ts'
+import { Seen } from './asterisk/seen.ts'
 import { SipMessages } from './asterisk/sip-messages.ts'
 import { SipReplies } from './asterisk/sip-replies.ts'
 import { TrunkLine } from './asterisk/trunk-line.ts'
@@ -42,6 +43,7 @@ import { Metrics } from './http/metrics.ts'
 import { People } from './http/people.ts'
 import { httpServer } from './http/server.ts'
 import { loadToken } from './http/token.ts'
+import { openLog } from './log.ts'
 import { seconds } from './plan/duration.ts'
 import { agencies } from './plan/plan.ts'
 import { SwitchFile } from './plan/switches.ts'
@@ -117,6 +119,8 @@ export async function serve(settings: Settings, log: Logger): Promise<Service> {
     { url: `http://${asterisk.control}:${asterisk.ariPort}`, user: 'satunomor', password: secrets.ari, app },
     { onEvent: event => events.tell(event), onUp: async () => { await trunkLine.reconcile(); await heartbeat.beat(); catchUp() }, log })
   const trunkLine = new TrunkLine({ link: ari, events, switchboard, app, log })
+  const seen = new Seen()
+  events.onStasisStart(event => seen.starts(event))
   const heartbeat = new Heartbeat(ari, log)
   const refusals = new Refusals()
   const metrics: Metrics = new Metrics({
@@ -130,7 +134,7 @@ export async function serve(settings: Settings, log: Logger): Promise<Service> {
       ledgerLag: bookkeeper.lag, pendingSteps: scribe.pending, calls: switchboard.size, waiting: room.figures, linksLost: ari.counts.lost, refused: refusals.counts, queues: { followups: jobs.up, messages: messenger.up, webhooks: porter.up }, sipReplies: sipReplies?.counts ?? {}
     })
   })
-  const bookkeeper: Bookkeeper = new Bookkeeper({ heard: step => { metrics.note(step); room.heard(step); settler.heard(step) }, file: asterisk.cel, records: local, scribe, ari, ended: (callId, q850) => trunkLine.ended(callId, q850), log })
+  const bookkeeper: Bookkeeper = new Bookkeeper({ heard: step => { metrics.note(step); room.heard(step); settler.heard(step) }, file: asterisk.cel, records: local, scribe, ari, seen, inCare: () => switchboard.callIds(), ended: (callId, q850) => trunkLine.ended(callId, q850), log })
   const ami = new AmiLink({ host: asterisk.control, port: asterisk.amiPort, user: 'satunomor', password: secrets.ami }, { onEvent: event => refusals.note(event), log })
   const health = new Health({ ari, ami, heartbeat, plan: () => plan.now.version })
 
@@ -279,7 +283,7 @@ if (import.meta.main) {
   const project = dirname(dirname(fileURLToPath(import.meta.url)))
   try {
     const settings = readSettings(process.env, project)
-    const log = pino({ level: settings.logLevel })
+    const { log, written } = openLog(settings.logLevel)
     goFirst(log)
     const service = await serve(settings, log)
     giveBack()
@@ -289,6 +293,7 @@ if (import.meta.main) {
     process.once('SIGINT', stop.resolve)
     await stop.promise
     await service.stop()
+    await written()
     process.exit(0)           // everything is closed; a connection that somebody else holds open does not hold us up
   } catch (error) {
     process.stderr.write(`The service did not start: ${(error as Error).message}\n`)

@@ -27,6 +27,8 @@ export interface Settings {
   /** Where espeak-ng, sox and Asterisk's program are: on this machine (or in this container), or in the root that `npm start` makes. */
   tools: 'here' | 'root'
   logLevel: string
+  /** Where the watchdog shows whoever asks that it lives (a Unix socket); nowhere if undefined. */
+  watchdogSocket: string | undefined
 }
 
 /** Each line names a variable, what is wrong with it, and what it may be. */
@@ -79,7 +81,8 @@ export function readSettings(env: Record<string, string | undefined>, project: s
     token: env['SATUNOMOR_TOKEN'] || undefined,
     messages: messages(),
     tools: env['SATUNOMOR_TOOLS'] === 'root' ? 'root' : 'here',
-    logLevel: text('SATUNOMOR_LOG', 'info')
+    logLevel: text('SATUNOMOR_LOG', 'info'),
+    watchdogSocket: env['SATUNOMOR_WATCHDOG_SOCKET'] || undefined
   }
   if (settings.asterisk.rtp[0] >= settings.asterisk.rtp[1]) faults.push('SATUNOMOR_RTP_LAST is not above SATUNOMOR_RTP_FIRST')
   if (!levels.includes(settings.logLevel)) faults.push(`SATUNOMOR_LOG is "${settings.logLevel}": it may be ${levels.join(', ')}`)

@@ -2,12 +2,14 @@
  * The watchdog: a process of its own that sees, over AMI alone, when the service no longer beats, and sends the callers
  * who hang in its application to the dialplan's fallback (design.md, section 5). It may die itself: no call notices.
  */
-import { readFile } from 'node:fs/promises'
+import { readFile, rm } from 'node:fs/promises'
+import { createServer } from 'node:net'
 import { dirname } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { pino, type Logger } from 'pino'
+import type { Logger } from 'pino'
 import { AmiLink } from './asterisk/ami-link.ts'
 import { pause } from './calls/time.ts'
+import { openLog } from './log.ts'
 import { milliseconds, seconds } from './plan/duration.ts'
 import { places, readSettings } from './settings.ts'
 
@@ -87,20 +89,30 @@ export class Watchdog {
   }
 }
 
+/** Whoever connects sees that we live, as the connection is ended at once (setup/alive.mjs). */
+async function showLife(socket: string, log: Logger) {
+  await rm(socket, { force: true }).catch(() => {})          // of one that was killed
+  const server = createServer(asking => asking.on('error', () => {}).end())
+  server.on('error', error => log.warn({ err: error }, 'nobody can see whether the watchdog lives'))
+  server.listen(socket).unref()
+}
+
 if (import.meta.main) {
   const project = dirname(dirname(fileURLToPath(import.meta.url)))
   const settings = readSettings(process.env, project)
-  const log = pino({ level: settings.logLevel })
+  const { log, written } = openLog(settings.logLevel)
   const { watchdog: password } = JSON.parse(await readFile(places(settings.state).secrets, 'utf8')) as { watchdog: string }
   const ami = new AmiLink({ host: settings.asterisk.control, port: settings.asterisk.amiPort, user: 'watchdog', password }, { log })
   const watchdog = new Watchdog({ ami, app: 'satunomor', log })
   ami.open()
   watchdog.start()
+  if (settings.watchdogSocket !== undefined) await showLife(settings.watchdogSocket, log)
   const stop = Promise.withResolvers<string>()
   process.on('SIGTERM', stop.resolve)
   process.on('SIGINT', stop.resolve)
   await stop.promise
   await watchdog.close()
   await ami.close()
+  await written()
   process.exit(0)
 }

@@ -6,6 +6,7 @@ import type { Records } from '../records/records.ts'
 import type { Scribe } from '../records/scribe.ts'
 import type { AriLink } from './ari-link.ts'
 import { Ledger, type Watermark } from './ledger.ts'
+import type { Seen } from './seen.ts'
 
 export interface BookkeeperOptions {
   /** Asterisk's CEL file. */
@@ -13,9 +14,13 @@ export interface BookkeeperOptions {
   records: Records
   scribe: Scribe
   ari: AriLink
-  /** A call is over, says the ledger. */
+  /** The calls that came to the service. */
+  seen: Seen
+  /** The calls that are in its care, by id. */
+  inCare(): string[]
+  /** A call is over, says the ledger; or Asterisk has it no more. */
   ended(callId: string, q850: number | null): void
-  /** Hears each step as it is read. */
+  /** Hears each step as it is read, and the end of a call that the ledger does not tell of. */
   heard?(step: Step): void
   log: Logger
 }
@@ -24,8 +29,10 @@ export interface BookkeeperOptions {
 export const watermark = 'ledger'
 /** Steps that may wait for the store before the ledger is read on. */
 const enough = 5_000
+/** How long after a call came the ledger may tell of it: where all of it is read, and where it cannot be. */
+const untold = { whenRead: seconds(5), atMost: seconds(60) }
 
-/** Carries the ledger into the records, and closes the calls whose end Asterisk could not write down any more. */
+/** Carries the ledger into the records, begins the calls there whose arrival Asterisk could not write down, and closes those whose end it could not. */
 export class Bookkeeper {
   readonly #options: BookkeeperOptions
   readonly #closing = new AbortController()
@@ -42,7 +49,7 @@ export class Bookkeeper {
     const from = stored ? JSON.parse(stored) as Watermark : undefined
     this.#ledger = new Ledger({ file, from, take: async (steps, upTo) => this.#take(steps, upTo), log })
     this.#ledger.open()
-    this.#auditing = this.#closeLostCalls()
+    this.#auditing = this.#lookForLostCalls()
   }
 
   get lag() { return this.#ledger?.lag ?? 0 }
@@ -57,47 +64,87 @@ export class Bookkeeper {
   }
 
   async #take(steps: Step[], upTo: Watermark) {
-    const { scribe, ended, heard } = this.#options
+    const { scribe, seen, ended, heard } = this.#options
     // A whole ledger read again goes no faster than the store takes it; a store that takes nothing holds up nobody's end.
     if (scribe.pending > enough && scribe.failingSince === null) await scribe.flush().catch(() => {})     // the scribe has said so, and tries again
     for (const step of steps) scribe.note(step)
     for (const step of steps) heard?.(step)
+    for (const step of steps) if (step.kind === 'arrived') seen.told(step.callId)
     scribe.mark({ name: watermark, value: JSON.stringify(upTo) })
     for (const step of steps) if (step.kind === 'ended') ended(step.callId, null)
   }
 
-  /** Asterisk was killed, or the ledger torn: a call that no channel belongs to any more is over, and that was our fault. */
-  async #closeLostCalls() {
-    const { records, ari, scribe, ended, log } = this.#options
-    const suspects = new Set<string>()
+  async #lookForLostCalls() {
+    const { ari, log } = this.#options
     while (!this.#closing.signal.aborted) {
       await pause(seconds(5), this.#closing.signal)
-      if (!ari.up || !this.caughtUp) continue
+      if (!ari.up) continue
       try {
-        const live = await records.live()
-        if (live.length === 0) { suspects.clear(); continue }
-        const there = new Set((await ari.request<{ id: string }[]>('channels', 'list')).map(({ id }) => id))
-        for (const { callId } of live) {
-          if (there.has(callId)) suspects.delete(callId)
-          else if (!suspects.has(callId)) suspects.add(callId)     // its end may be on its way: look once more
-          else {
-            suspects.delete(callId)
-            log.error({ call: callId }, 'a call ended without an end in the ledger')
-            for (const step of lostCall(callId, Date.now())) scribe.note(step)
-            ended(callId, null)
-          }
-        }
+        await this.#closeLostCalls()
+        await this.#noteUntoldCalls()
       } catch (error) {
         if (!this.#closing.signal.aborted) log.warn({ err: error }, 'lost calls were not looked for')
       }
     }
   }
+
+  readonly #suspects = new Set<string>()
+
+  /**
+   * Asterisk was killed, or its ledger torn or not written: a call that no channel belongs to any more is over, and that was our fault. One
+   * that is in our care is let go, also where no record says that there is such a call.
+   */
+  async #closeLostCalls() {
+    const { records, ari, scribe, inCare, ended, heard, log } = this.#options
+    const suspects = this.#suspects
+    // In this order: a call that arrives while we ask is not taken for one that is gone.
+    const held = inCare()
+    const live = new Set(this.caughtUp ? (await records.live()).map(({ callId }) => callId) : [])
+    const open = new Set([...live, ...held])
+    for (const callId of suspects) if (!open.has(callId)) suspects.delete(callId)
+    if (open.size === 0) return
+    const there = new Set((await ari.request<{ id: string }[]>('channels', 'list')).map(({ id }) => id))
+    for (const callId of open) {
+      if (there.has(callId)) suspects.delete(callId)
+      else if (!suspects.has(callId)) suspects.add(callId)     // its end may be on its way: look once more
+      else {
+        suspects.delete(callId)
+        if (live.has(callId)) {
+          const what = (await records.steps(callId)).some(({ kind, witness }) => kind === 'arrived' && witness === 'ledger') ? 'asterisk-lost-the-call' : notInTheLedger
+          log.error({ call: callId, what }, 'a call ended without an end in the ledger')
+          for (const step of lostCall(callId, Date.now(), what)) {
+            scribe.note(step)
+            heard?.(step)
+          }
+        }
+        ended(callId, null)
+      }
+    }
+  }
+
+  /** Those that the ledger tells of by now are on record. */
+  async #noteUntoldCalls() {
+    const { records, scribe, seen, log } = this.#options
+    const arrivals = seen.untold(this.caughtUp ? untold.whenRead : untold.atMost)
+    if (arrivals.length === 0) return
+    const known = await records.db.selectFrom('calls').select('callId').where('callId', 'in', arrivals.map(({ callId }) => callId)).execute()
+    for (const { callId } of known) seen.told(callId)
+    const onRecord = new Set(known.map(({ callId }) => callId))
+    for (const arrived of arrivals.filter(({ callId }) => !onRecord.has(callId))) {
+      log.error({ call: arrived.callId }, 'a call came in, and the ledger does not tell of it: that it came is noted by the service')
+      scribe.note(arrived)
+      seen.told(arrived.callId)
+    }
+  }
 }
 
-function lostCall(callId: string, at: number): Step[] {
+/** Why such a call is `failed`. What came of it, nobody has written down. */
+export const notInTheLedger = 'not-in-the-ledger'
+
+function lostCall(callId: string, at: number, what: string): Step[] {
   const step = { callId, at, witness: 'service' as const }
   return [
-    { ...step, key: 'lost-fault', kind: 'fault', facts: { what: 'asterisk-lost-the-call' } },
+    { ...step, key: 'lost-fault', kind: 'fault', facts: { what } },
     { ...step, key: 'lost-hangup', kind: 'hangup', facts: { by: 'us', q850: null } },
     { ...step, key: 'lost-ended', kind: 'ended', facts: {} }
   ]

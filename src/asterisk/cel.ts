@@ -104,7 +104,7 @@ function hangupOf(event: CelEvent): Happenings['hangup'] {
 const soundStopped = 44
 
 /** Asterisk looks past dashes in what was dialled: 1-12 came in as 112. */
-const dialled = (exten: string) => exten.replaceAll('-', '')
+export const dialled = (exten: string) => exten.replaceAll('-', '')
 
 /** `PJSIP/carrier-0000002a` came in on `carrier`. */
-const trunkOf = (channelName: string) => /^PJSIP\/(.+)-[0-9a-f]+$/.exec(channelName)?.[1] ?? channelName
+export const trunkOf = (channelName: string) => /^PJSIP\/(.+)-[0-9a-f]+$/.exec(channelName)?.[1] ?? channelName

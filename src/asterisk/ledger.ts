@@ -4,7 +4,7 @@ import { basename, dirname, join } from 'node:path'
 import type { Logger } from 'pino'
 import type { Step } from '../calls/story.ts'
 import { pause } from '../calls/time.ts'
-import { milliseconds } from '../plan/duration.ts'
+import { milliseconds, seconds } from '../plan/duration.ts'
 import { readCel, type CelLine } from './cel-lines.ts'
 import { stepOf } from './cel.ts'
 
@@ -25,6 +25,8 @@ export interface LedgerOptions {
 const chunk = 256 * 1024
 /** How often we look whether the ledger has grown. */
 const look = milliseconds(100)
+/** Asterisk writes a line at once. One that is unfinished for as long was cut off, by a full disk or by its end. */
+const cutOff = seconds(3)
 
 /**
  * Reads Asterisk's CEL from a watermark, as it is written. Only whole lines count; a torn one is read when its end has come.
@@ -37,8 +39,10 @@ export class Ledger {
   readonly #closing = new AbortController()
   #at: Watermark
   #running: Promise<void> | undefined
-  /** Bytes that are written and not yet read, as of the last look. */
+  /** Bytes that are written and not yet read, as of the last look; without a last line that was cut off, since nobody may ever write on. */
   lag = 0
+  /** An unfinished last line: up to which size of its file, and since when (monotonic ms) it has been so. */
+  #unfinished = { inode: 0, size: 0, since: 0 }
   /** All that there was at the last look has been taken. Not so before the first look, nor while the file cannot be read. */
   caughtUp = false
 
@@ -82,13 +86,20 @@ export class Ledger {
     const { ino, size } = await opened.handle.stat()
     if (ino !== this.#at.inode) return true
     const unread = size - this.#at.offset
+    const { inode, size: known, since } = this.#unfinished
+    if (unread > 0 && next.last && inode === ino && known === size) {
+      if (performance.now() - since >= cutOff) this.lag = 0
+      return false
+    }
     this.lag = unread + next.behind
     if (unread === 0) return false
     const { buffer, bytesRead } = await opened.handle.read(Buffer.alloc(Math.min(unread, chunk)), 0, undefined, this.#at.offset)
     const { lines, end } = readCel(buffer.toString('latin1', 0, bytesRead))
     if (end === 0) {
       if (bytesRead === chunk) return this.#passOver(bytesRead, 'the ledger has a line that is too long to be one; it is passed over')
-      return next.last ? false : this.#passOver(bytesRead, 'a rotated file of the ledger ends in a torn line; it is passed over')
+      if (!next.last) return this.#passOver(bytesRead, 'a rotated file of the ledger ends in a torn line; it is passed over')
+      this.#unfinished = { inode: ino, size, since: performance.now() }
+      return false
     }
     const upTo = { inode: ino, offset: this.#at.offset + end }
     const steps = this.#stepsOf(lines)

@@ -68,7 +68,7 @@ export function e164(raw: string): string | null {
 }
 
 interface Story {
-  arrived: Happenings['arrived'] & { callId: string, at: number } | null
+  arrived: Happenings['arrived'] & Pick<Step, 'callId' | 'at' | 'witness'> | null
   pickedAt: number | null
   connectedAt: number | null
   endedAt: number | null
@@ -99,7 +99,10 @@ function follow(steps: readonly Step[]): Story {
   for (const step of inOrder(steps)) {
     const { at } = step
     switch (step.kind) {
-      case 'arrived': story.arrived ??= { ...step.facts, callId: step.callId, at }; break
+      case 'arrived':
+        // The ledger's, wherever there is one: the service says it only where that is silent, and knows the number less exactly.
+        if (!story.arrived || (story.arrived.witness === 'service' && step.witness === 'ledger')) story.arrived = { ...step.facts, callId: step.callId, at, witness: step.witness }
+        break
       case 'picked': story.pickedAt ??= at; move('greeting'); break
       case 'menu': hunt = tries.length; move(`menu:${step.facts.node}`); break
       case 'closed':

@@ -1,5 +1,6 @@
 /** After an apply: should calls end that should not, the version before is made live again, and it is said. */
 import type { Logger } from 'pino'
+import { notInTheLedger } from '../asterisk/bookkeeper.ts'
 import { pause } from '../calls/time.ts'
 import { milliseconds, seconds } from '../plan/duration.ts'
 import type { Plan } from '../plan/plan.ts'
@@ -62,12 +63,12 @@ export class Watch {
   }
 }
 
-/** Calls that ended by our fault since then (Unix ms), counted up to `most`; of those that had begun long before, nothing is said. */
+/** Calls that ended by our fault since then (Unix ms), counted up to `most`; of those that had begun long before, nothing is said. No plan is to blame where the ledger is silent. */
 export async function failedSince(records: Pick<Records, 'list'>, at: number, most: number): Promise<number> {
   let count = 0
   for (let cursor: string | undefined | null; cursor !== null && count < most;) {
     const { calls, next } = await records.list({ disposition: 'failed', from: at - 10 * 60_000, limit: 200, ...cursor === undefined ? {} : { cursor } })
-    count += calls.filter(({ endedAt }) => endedAt !== null && endedAt >= at).length
+    count += calls.filter(({ endedAt, detail }) => endedAt !== null && endedAt >= at && detail !== notInTheLedger).length
     cursor = next
   }
   return Math.min(count, most)

@@ -24,6 +24,7 @@ const Report = Type.Object({
   dispositions: Type.Record(Type.String(), Type.Integer(), { description: 'How many records ended how.' }),
   live: Type.Integer({ description: 'Calls that have not ended.' }),
   backfilled: ids('Calls that ran without the service and were written down from the ledger.'),
+  untold: ids('Calls whose arrival the service alone has seen: the ledger could not be written.'),
   missing: ids('Calls in the ledger without a record.'),
   unfinished: ids('Calls that ended in the ledger and have no disposition.'),
   orphans: ids('Records without a call in the ledger.'),

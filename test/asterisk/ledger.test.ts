@@ -186,3 +186,21 @@ test('it has caught up when all is taken: not before, and not while nothing can 
   await appendFile(file, line('b'))
   await eventually('it has not, any more', async () => !it.ledger.caughtUp)
 })
+
+test('a last line that was cut off is no lag for ever, and is read when its end comes after all', async () => {
+  await writeFile(file, line('a') + line('b').slice(0, 30))
+  const it = reading()
+  await it.has(1)
+  await new Promise(resolve => setTimeout(resolve, 1000))
+  expect(it.ledger.lag).toBe(30)                                    // its end may be on its way
+  await eventually('it counts no longer', async () => it.ledger.lag === 0)
+  expect(it.ledger.caughtUp).toBe(true)
+  await appendFile(file, line('b').slice(30) + line('c').slice(0, 40))
+  await it.has(2)
+  await eventually('the next one counts', async () => it.ledger.lag === 40)
+  await rename(file, `${file}.1`)
+  await writeFile(file, line('d'))
+  await it.has(3)
+  expect(it.calls()).toEqual(['a', 'b', 'd'])
+  await eventually('nothing is behind', async () => it.ledger.lag === 0, 1000)
+})

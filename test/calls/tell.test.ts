@@ -16,6 +16,12 @@ test('nothing is told of a call whose arrival is not known', () => {
   expect(tell(story(['picked'], byCaller, ['ended']))).toBeNull()
 })
 
+test('of an arrival that both have seen, the ledger\'s word counts, whichever was first', () => {
+  const seen: Step = { callId: 'c1', key: 'seen', at: -5, witness: 'service', kind: 'arrived', facts: { did: '112', trunk: 'carrier', cli: '7215550112' } }
+  expect(tell([seen])).toMatchObject({ cliRaw: '7215550112', arrivedAt: -5, disposition: null })
+  for (const at of [-5, 0, 5]) expect(tell([{ ...seen, at }, ...story(arrived, ['picked'])])).toEqual(tell(story(arrived, ['picked'])))
+})
+
 test('an answered call, whole', () => {
   const steps = story(arrived, ['picked'], ['menu', { node: 'utama' }], ['key', { digit: '2', node: 'utama', means: 'bpbd' }],
     ['agency', { agency: 'bpbd' }], ['line', line], ['line-outcome', { ...line, outcome: 'busy', q850: 17 }],

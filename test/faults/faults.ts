@@ -1,5 +1,5 @@
 /** The faults: how each strikes a city, how it is healed, and what a caller may notice of it at each moment. */
-import { rename } from 'node:fs/promises'
+import { rename, statfs } from 'node:fs/promises'
 import { DatabaseSync } from 'node:sqlite'
 import { setTimeout as pause } from 'node:timers/promises'
 import { places } from '../../src/settings.ts'
@@ -63,6 +63,8 @@ const lost = within(0, 'lost')
 const soundSeemsLongGone: Fault['notices'] = Object.fromEntries(
   (['ringing in', 'greeting', 'menu', 'choice', 'line rings', 'answer', 'talking', 'returned'] as const).map(name => [name, within(Infinity, 'as ever', 'lost')])
 )
+/** Where the clocks differ, the dialplan takes the service for frozen: who comes back from an agency's lines gets whoever can be had. */
+const beatLooksOld = (courses: Course[]) => within(Infinity, ...courses, 'another human')
 const hour = 3_600_000
 
 const readyz = async (ground: Ground) => (await ground.ask('/readyz'))?.status
@@ -79,6 +81,12 @@ async function emptyTheLog(ground: Ground) {
   const store = new DatabaseSync(places(ground.storeDisk.folder).records, { timeout: 0 })
   await eventually('nobody is in the way', async () => store.prepare('pragma wal_checkpoint(truncate)').get()?.['busy'] === 0)
   store.close()
+}
+
+/** And a new file is begun, so that the last page of the old one does not still have room. */
+async function fillTheLedger({ ledgerDisk, ledger }: Ground) {
+  await ledgerDisk!.fill()
+  await rename(ledger, `${ledger}.${Date.now()}`).catch(error => { if (error.code !== 'ENOENT') throw error })          // none was begun since the last time
 }
 
 /** No fault: what the others are compared with. */
@@ -168,9 +176,26 @@ export function faults(): Fault[] {
     },
     {
       name: 'the ledger\'s disk is full', short: ['talking'], nativeOnly: 'Asterisk\'s log folder is put on a disk of its own, which its container does not see',
-      // And a new file is begun, so that the last page of the old one does not still have room.
-      strike: async ({ ledgerDisk, ledger }) => { await ledgerDisk!.fill(); await rename(ledger, `${ledger}.${Date.now()}`) },
+      strike: fillTheLedger,
       heal: async ({ ledgerDisk }) => ledgerDisk!.free(), losesTheLedger: true
+    },
+    {
+      // The ledger has nothing of it: what the service saw is on record, as a call that nobody has written down, and is followed up.
+      name: 'the ledger\'s disk has been full since before the call', short: ['choice', 'talking'], nativeOnly: 'Asterisk\'s log folder is put on a disk of its own, which its container does not see',
+      before: fillTheLedger, strike: async () => {}, heal: async ({ ledgerDisk }) => ledgerDisk!.free(), losesTheLedger: true
+    },
+    {
+      // And the service is frozen, so that the watchdog must act, and would say so in its log.
+      name: 'the logs\' disk is full, and the service is frozen', short: ['menu', 'returned'],
+      strike: async ({ logDisk, service }) => { await logDisk.fill(); service.process.kill('SIGSTOP') },
+      heal: async ({ logDisk, service }) => { service.process.kill('SIGCONT'); await logDisk.free() },
+      bites: async ({ logDisk }) => (await statfs(logDisk.folder)).bavail === 0, notices: serviceAway
+    },
+    {
+      // Each attempt of the store's is a line of the log, and neither can be written.
+      name: 'the disk of the store and of the logs is full', short: ['choice'],
+      strike: async ground => { await emptyTheLog(ground); await Promise.all([ground.storeDisk.fill(), ground.logDisk.fill()]) },
+      heal: ({ storeDisk, logDisk }) => Promise.all([storeDisk.free(), logDisk.free()]), bites: stepsWait
     },
     {
       name: 'PostgreSQL is killed', short: ['line rings'],
@@ -194,7 +219,8 @@ function clocks(whose: string, on: MomentName[], back: MomentName[], { ofAsteris
       before: ground => ground.giveAsteriskAClock(), nativeOnly: 'libfaketime is preloaded into Asterisk from our root',
       bites: async ground => Math.abs(await ground.city.clock() - (Date.now() + ms)) < 60_000
     } : {},
-    ...ofAsterisk && ms > 0 ? { notices: soundSeemsLongGone, losesAsIfGone: true } : {}
+    notices: { ...ofAsterisk && ms > 0 ? soundSeemsLongGone : {}, returned: beatLooksOld(ofAsterisk && ms > 0 ? ['as ever', 'lost'] : ['as ever']) },
+    ...ofAsterisk && ms > 0 ? { losesAsIfGone: true } : {}
   }) satisfies Fault)
 }
 

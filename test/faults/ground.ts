@@ -1,8 +1,8 @@
 /**
  * A city in which everything can be made to fail: the service and the watchdog in processes of their own, over wires that
- * can be cut, with a clock that can be stepped, and disks that can be filled under the store and under the ledger.
+ * can be cut, with a clock that can be stepped, and disks that can be filled under the store, the ledger and the logs.
  */
-import { mkdir, mkdtemp, rename, rm, symlink, writeFile, chown, copyFile } from 'node:fs/promises'
+import { mkdir, mkdtemp, open, rename, rm, symlink, writeFile, chown, copyFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { basename, join } from 'node:path'
 import { Redis } from 'ioredis'
@@ -36,6 +36,8 @@ export class Ground implements AsyncDisposable {
   readonly storeDisk: Disk
   /** Under Asterisk's log folder; none where Asterisk runs in a container. */
   readonly ledgerDisk: Disk | undefined
+  /** Under the logs of the service and of the watchdog. */
+  readonly logDisk: Disk
   readonly ear: Ear
   /** The calls that an agency has picked up. */
   readonly answered = new WeakSet<IncomingCall>()
@@ -44,12 +46,13 @@ export class Ground implements AsyncDisposable {
   #service: Child | undefined
   #asteriskIsOff = 0
 
-  private constructor({ city }: Town, parts: Pick<Ground, 'wires' | 'database' | 'storeDisk' | 'ledgerDisk' | 'ear'>, exchange: { itsOwnClock: boolean }, opened: AsyncDisposableStack) {
+  private constructor({ city }: Town, parts: Pick<Ground, 'wires' | 'database' | 'storeDisk' | 'ledgerDisk' | 'logDisk' | 'ear'>, exchange: { itsOwnClock: boolean }, opened: AsyncDisposableStack) {
     this.city = city
     this.wires = parts.wires
     this.database = parts.database
     this.storeDisk = parts.storeDisk
     this.ledgerDisk = parts.ledgerDisk
+    this.logDisk = parts.logDisk
     this.ear = parts.ear
     this.#opened = opened
     this.#exchange = exchange
@@ -61,6 +64,8 @@ export class Ground implements AsyncDisposable {
     const folder = await mkdtemp(join(tmpdir(), 'satunomor-store-'))
     opened.defer(() => rm(folder, { recursive: true, force: true }))
     const storeDisk = opened.use(await Disk.mount(folder, { megabytes: 32 }))          // SQLite's log alone grows to 16 MB
+    await mkdir(join(folder, 'log'))
+    const logDisk = opened.use(await Disk.mount(join(folder, 'log'), { megabytes: 8 }))
     await writeFile(join(folder, 'clock'), '0')
     const database = opened.use(await postgres())
     const address = `127.77.${number}.1`
@@ -71,7 +76,7 @@ export class Ground implements AsyncDisposable {
       ...followups === undefined ? {} : { callbacks: true, plan: (text: string) => followups + text.replaceAll('patience: 3 s', 'patience: 1 s') },
       serviceEnv: {
         ...followups === undefined ? {} : { REDIS_URL: `redis://${address}:16389` },
-        SATUNOMOR_STATE: folder, SATUNOMOR_CEL: join(folder, 'ledger', 'calls.csv'), DATABASE_URL: database.url,
+        SATUNOMOR_STATE: folder, SATUNOMOR_CEL: join(folder, 'ledger', 'calls.csv'), SATUNOMOR_LOG: 'info', DATABASE_URL: database.url,
         NODE_OPTIONS: `--disable-warning=ExperimentalWarning --import=${join(import.meta.dirname, 'clock.mjs')}`,
         SATUNOMOR_TEST_CLOCK: join(folder, 'clock')
       }
@@ -84,9 +89,9 @@ export class Ground implements AsyncDisposable {
     await symlink(join(log, 'cel-custom'), join(folder, 'ledger'))
     const ledgerDisk = withContainers ? undefined : opened.use(await underTheLedger(city, log))
     const ear = new Ear(new Map([...await loadPrompts(join(sounds, 'id')), [citizensVoice, voice(citizensVoice)], ...lines.map(line => [voiceOf(line), voice(line)] as const)]))
-    const ground = new Ground(town, { wires: { ...town.wires, redis }, database, storeDisk, ledgerDisk, ear }, exchange, opened.move())
+    const ground = new Ground(town, { wires: { ...town.wires, redis }, database, storeDisk, ledgerDisk, logDisk, ear }, exchange, opened.move())
     try {
-      await city.run('src/watchdog.ts')
+      await ground.#run('src/watchdog.ts')
       await ground.startService()
     } catch (error) {
       await ground[Symbol.asyncDispose]()
@@ -105,7 +110,12 @@ export class Ground implements AsyncDisposable {
 
   /** As `npm start` does when it has ended. Resolves when it is ready. */
   async startService() {
-    this.#service = await this.city.run('src/main.ts')
+    this.#service = await this.#run('src/main.ts')
+  }
+
+  async #run(file: string): Promise<Child> {
+    await using log = await open(join(this.logDisk.folder, `${basename(file, '.ts')}.log`), 'a')
+    return await this.city.run(file, { output: log.fd })
   }
 
   async killService() {

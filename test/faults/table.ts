@@ -46,7 +46,8 @@ ${remarkable.map(cell => row(cell.fault, cell.moment, experienced(cell, at(contr
 ## To be read with it
 
 - *The service's clock* is the watchdog's, too. Where only one of the two clocks is stepped, they differ by an hour, and a call that
-  comes in *after* the strike takes the fallback, since the beat does not look fresh; where the machine's is, until the next beat (1 s).
+  comes in *after* the strike takes the fallback, since the beat does not look fresh, and one that then comes back from an agency's
+  lines the last resort; where the machine's is, until the next beat (1 s).
 - Asterisk's clock is stepped by libfaketime. When it goes forward while a line rings, the ring time is over at once, and the next line is tried.
 - *Lost*, when it goes forward: Asterisk counts by the time of day how long no sound has come (\`rtp_timeout\`, 300 s), and ends each call for
   which it happens to ask before the next sound is in, 20 ms later (cause 44). It asks when another call begins or is answered in that
@@ -58,7 +59,8 @@ ${remarkable.map(cell => row(cell.fault, cell.moment, experienced(cell, at(contr
   into the ledger, the call is on no record at all.
 - A key that is pressed in the moment when the ARI link is reset is heard by nobody; it is as silence, and leads to the desk.
 - While the ledger's disk is full, what happens is not written down: a caller who talked can be on record as missed. They get a
-  follow-up too many, not one too few; but a call that came *and* went meanwhile leaves no record at all.
+  follow-up too many, not one too few. Of a call that came *and* went meanwhile the service notes what it saw itself (\`not-in-the-ledger\`);
+  one that came while the service was away, too, leaves no record at all.
 ${amiss.length === 0 ? '' : `
 ## Not as it should be
 

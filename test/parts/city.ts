@@ -49,8 +49,8 @@ export interface City extends AsyncDisposable {
   startRedis(): Promise<void>
   /** Starts the service in this process, and waits until it is ready. */
   serve(): Promise<Service>
-  /** Starts one of our programs in a process of its own: `src/main.ts` (then it is ready), `src/watchdog.ts`. */
-  run(file: string): Promise<Child>
+  /** Starts one of our programs in a process of its own: `src/main.ts` (then it is ready), `src/watchdog.ts`. Where nothing else is said, what it prints is nobody's. */
+  run(file: string, options?: { output?: 'ignore' | number }): Promise<Child>
   /** Stops the service, does `meanwhile`, and starts it anew. */
   restart(meanwhile: () => Promise<void>): Promise<void>
   /** Kills Asterisk, and starts it again. */
@@ -170,8 +170,8 @@ export async function openCity(
     }),
     startRedis: async () => { redisRunning = await launchRedis() },
     serve: startService,
-    async run(file) {
-      const child = new Child(file, dyingWithUs(program(file)), { env: { ...nodeEnv, ...everyone, ...serviceEnv }, cwd: project, output: 'ignore' })
+    async run(file, { output = 'ignore' } = {}) {
+      const child = new Child(file, dyingWithUs(program(file)), { env: { ...nodeEnv, ...everyone, ...serviceEnv }, cwd: project, output })
       services.defer(() => child.stop())
       if (file === 'src/main.ts') await until(child, async () => (await fetch(`http://${at(1)}:8080/readyz`)).ok)
       return child

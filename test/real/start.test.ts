@@ -114,15 +114,16 @@ test.skipIf(withContainers)('what freezes is killed and started again, and what 
   expect(city.said()).toContain('112 is served')
   const parts = { service: 'src/main.ts', exchange: 'asterisk -f', watchdog: 'src/watchdog.ts' }
   const before = { service: await processOf(parts.service), exchange: await processOf(parts.exchange), watchdog: await processOf(parts.watchdog) }
-  for (const pid of [before.service, before.exchange]) process.kill(pid, 'SIGSTOP')
-  // Both at once: neither waits for the other.
-  for (const name of ['the service', 'Asterisk']) {
+  for (const pid of [before.service, before.exchange, before.watchdog]) process.kill(pid, 'SIGSTOP')
+  // All at once: none waits for another.
+  for (const name of ['the service', 'the watchdog', 'Asterisk']) {
     await eventually(`${name} is started again`, async () => new RegExp(`${name} HAS NOT ANSWERED for \\d+ s[^]*${name} ended \\(SIGKILL\\); it is started again`).test(city.said()), 60_000)
   }
   await eventually('a call made now would be served', async () => (await fetch(`http://${at(1)}:8080/readyz`)).ok, 30_000)
   expect(await processOf(parts.service)).not.toBe(before.service)
   expect(await processOf(parts.exchange)).not.toBe(before.exchange)
-  expect(await processOf(parts.watchdog)).toBe(before.watchdog)
+  expect(await processOf(parts.watchdog)).not.toBe(before.watchdog)
+  expect(city.said()).not.toContain('Redis ended')
 
   city.child.kill('SIGTERM')
   expect(await city.ended).toBe(0)

@@ -167,6 +167,24 @@ test('killed for good, and no line of the agency answers: the last resort finds 
   expect((await record(from)).call).toMatchObject({ disposition: 'answered', agency: 'last-resort', line: 'ambulans-1' })
 })
 
+test('frozen, and neither the agency\'s line nor the desk answers: the last resort finds somebody', async () => {
+  const from = '+627215550157'
+  signal(service, 'SIGSTOP')
+  city.line('hallo-1', call => call.refuse(486))
+  const desk = { rung: 0 }
+  city.line('posko-1', call => { desk.rung++; return call.refuse(503) })
+  await eventually('new calls take the fallback', async () => Date.now() / 1000 - Number(await city.variable('SN_BEAT')) > 5)
+  const call = city.dial({ from })
+  await city.ear.hears(call, 'sambutan')
+  await call.press('3')
+  await talks(call, 'ambulans-1', from)
+  expect(desk.rung).toBe(1)                                      // by the last resort: nobody goes round in a circle
+  city.line('posko-1', call => call.answer())
+  await call.hangUp()
+  signal(service, 'SIGCONT')
+  expect((await record(from)).call).toMatchObject({ disposition: 'answered', agency: 'last-resort', line: 'ambulans-1' })
+})
+
 test('drained: new calls take the fallback, a caller in the menu is led to their choice, and the service ends with 0', async () => {
   const [held, fresh] = ['+627215550148', '+627215550149'] as const
   const first = city.dial({ from: held })
