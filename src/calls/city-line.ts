@@ -36,7 +36,7 @@ export async function cityLine(call: Call, plan: Plan, at: Beginning, { now, swi
   let here: Place = 'entry' in at ? { node: beginning(plan, at.entry, now(), switches()) } : at
   /** For whom they have begun to wait, and how long they may, on the clock of `performance.now`. */
   const patience = new Map<string, number>()
-  /** Whose lines they have come back from, and not yet waited since. */
+  /** Whose lines they have come back from last. */
   let tried: string | undefined
   /** How many menus they have been in, and how often they were back from lines. */
   let [menus, returns] = [0, 0]
