@@ -12,7 +12,8 @@ const exceptions = {
   SATUNOMOR_SOUNDS: 'in the state folder, where a volume is',
   SATUNOMOR_CEL: 'in the state folder, where Asterisk\'s volume is',
   SATUNOMOR_MAILBOX: 'in the state folder, where Asterisk\'s volume is',
-  SATUNOMOR_TOOLS: 'the image has its tools on its own path'
+  SATUNOMOR_TOOLS: 'the image has its tools on its own path',
+  SATUNOMOR_WATCHDOG_SOCKET: 'npm start, which asks there whether the watchdog lives, says it itself'
 }
 /** What only the service has to do with. */
 const serviceOnly = ['SATUNOMOR_TOKEN', 'REDIS_URL', 'DATABASE_URL']
