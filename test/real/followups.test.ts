@@ -267,19 +267,19 @@ test('Redis hangs: who is missed has a follow-up all the same, deadlines hold, a
   isBusy('bpbd-1', 'bpbd-2')
   await city.redis!.freeze()
   try {
-    await misses('+627215550171')
-    await becomes('+627215550171', { state: 'calling' })                                     // decided in the store; the queue does not take it
-    await misses('+627215550172')
-    const { id } = await eventually('there is a follow-up', () => followUp('+627215550172'), 10_000)
+    await misses('+627215550176')
+    await becomes('+627215550176', { state: 'calling' })                                     // decided in the store; the queue does not take it
+    await misses('+627215550177')
+    const { id } = await eventually('there is a follow-up', () => followUp('+627215550177'), 10_000)
     await city.service.records.db.updateTable('followups').set({ deadlineAt: Date.now() }).where('id', '=', id).execute()
-    await becomes('+627215550172', { state: 'person', why: 'overdue', list: 'posko' }, 15_000)
-    expect(rings.some(({ line }) => line === '+627215550171')).toBe(false)
+    await becomes('+627215550177', { state: 'person', why: 'overdue', list: 'posko' }, 15_000)
+    expect(rings.some(({ line }) => line === '+627215550176')).toBe(false)
   } finally {
     await city.redis!.thaw()
   }
   for (const id of ['bpbd-1', 'bpbd-2']) city.line(id, accepts)
-  does('+627215550171', answersWith('3', 'telepon-balik'))
-  await becomes('+627215550171', { state: 'closed', why: 'not-needed' })
+  does('+627215550176', answersWith('3', 'telepon-balik'))
+  await becomes('+627215550176', { state: 'closed', why: 'not-needed' })
 })
 
 test('whatever the store or the queue might say, the dialplan rings nobody who may not be rung', async () => {

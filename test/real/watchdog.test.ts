@@ -168,7 +168,7 @@ test('killed for good, and no line of the agency answers: the last resort finds 
 })
 
 test('frozen, and neither the agency\'s line nor the desk answers: the last resort finds somebody', async () => {
-  const from = '+627215550157'
+  const from = '+627215550158'
   signal(service, 'SIGSTOP')
   city.line('hallo-1', call => call.refuse(486))
   const desk = { rung: 0 }
