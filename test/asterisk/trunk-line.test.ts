@@ -123,7 +123,7 @@ test.for([{ old: [0] }, { old: [3] }, { old: [0, 1] }, { old: [3, 0] }])('the en
   await it.trunkLine.reconcile()
   await it.has('play sound:menu-utama')
   for (const n of old) it.events.tell({ type: 'PlaybackFinished', playback: { id: `orphan-prompt-${n}` } })
-  await setTimeout(50)
+  await setTimeout(50)                                        // the caller thinks, for longer than the patience of this plan (10 ms)
   it.events.tell({ type: 'ChannelDtmfReceived', digit: '2', channel: { id: 'orphan' } })
   await it.has('continueInDialplan agency-bpbd')
   expect(it.noted.slice(1)).toEqual(['menu utama', 'key 2 utama bpbd'])
