@@ -12,8 +12,9 @@
  *               groups[] { priority, order, lines[] }   the same lines, those first that are tried first; a line alone is in turn
  *                                                   opening hours and overflow are not here: the service alone knows them
  *   mailboxes[] name, agency, prompt, longest       agency: null where the messages are for the agency that the caller chose
- *   prompts     wrongKey, nextLine, sorry, accept, callback, speak, acceptCallback, unreached, noted, offer, promised, closed,
+ *   prompts     wrongKey, nextLine, sorry, accept, callerLeft, callback, speak, acceptCallback, unreached, noted, offer, promised, closed,
  *               offerOpening, promisedOpening, offerMessage, messageLeft, noMessage
+ *   spoken      the shortest talk that counts
  *   callbacks   trunk, channels                     null where citizens are not rung
  *   soundless   for how long no sound may come from a caller: longer than the longest way to a human, waiting rooms and all
  *   site        what this machine adds (addresses, ports, folders), as the caller of `render` gives it
@@ -31,10 +32,10 @@ import { agencies, mailboxes, menus, onward, type AgencyNode, type Plan } from '
 export type Site = Record<string, unknown>
 
 export function view(plan: Plan, site: Site) {
-  const { city, version, languages, prompts } = plan
+  const { city, version, languages, prompts, spoken } = plan
   const kind = (node: string) => plan.nodes.get(node)!.kind
   return {
-    city, version, languages: [...languages], prompts: { ...prompts }, site, callbacks: callbacks(plan), soundless: soundless(plan),
+    city, version, languages: [...languages], prompts: { ...prompts }, spoken, site, callbacks: callbacks(plan), soundless: soundless(plan),
     trunks: [...plan.trunks].map(([name, trunk]) => ({ name, qualify: null, channels: null, ...trunk })),
     numbers: [...plan.numbers].map(([did, number]) => (
       { did, ...number, entryKind: kind(number.entry), human: humanBehind(plan, number.entry) })),

@@ -204,7 +204,7 @@ function* promptReferences(plan: Draft): Generator<[Path, string]> {
   for (const [name, mailbox] of plan.mailboxes ?? []) named.push([['mailboxes', name, 'prompt'], mailbox?.prompt])
   if (plan.mailboxes?.size) for (const key of ['messageLeft', 'noMessage'] as const) named.push([['prompts', key], plan.prompts?.[key]])
   if (plan.followups?.mailbox !== undefined) named.push([['prompts', 'offerMessage'], plan.prompts?.offerMessage])
-  if ([...allLines(plan)].some(({ line }) => line?.acceptKey !== undefined)) named.push([['prompts', 'accept'], plan.prompts?.accept])
+  if ([...allLines(plan)].some(({ line }) => line?.acceptKey !== undefined)) named.push([['prompts', 'accept'], plan.prompts?.accept], [['prompts', 'callerLeft'], plan.prompts?.callerLeft])
   for (const [path, prompt] of named) if (prompt !== undefined) yield [path, prompt]
 }
 

@@ -34,6 +34,8 @@ export interface Plan {
   directory: readonly DirectoryEntry[]
   /** Teleconferences by name. */
   rooms: ReadonlyMap<string, Room>
+  /** The shortest talk that counts: what ends sooner is nobody's talk. */
+  spoken: Duration
   prompts: Prompts
   /** What becomes of missed calls; `policyOf` (follow-up-policy.ts) says what holds for whom. */
   followups: FollowUps
@@ -124,8 +126,8 @@ export function finish(file: PlanFile, calendars: ReadonlyMap<string, Calendar>,
   for (const [id, mailbox] of file.mailboxes ?? []) nodes.set(id, { kind: 'mailbox', id, ...mailbox })
   const numbers = new Map<string, Entry>()
   for (const [did, number] of file.numbers) numbers.set(did, { language: file.languages[0]!, ...number })
-  const { city, timezone, languages, trunks, hours = new Map(), exceptions = [], siaga, rooms = new Map(), prompts, followups, retention, apply } = file
-  return freeze({ version, city, timezone, languages, trunks, numbers, nodes, hours, holidays: calendars, exceptions, directory, rooms, prompts, followups, retention, apply, ...siaga ? { siaga } : {} })
+  const { city, timezone, languages, trunks, hours = new Map(), exceptions = [], siaga, rooms = new Map(), spoken, prompts, followups, retention, apply } = file
+  return freeze({ version, city, timezone, languages, trunks, numbers, nodes, hours, holidays: calendars, exceptions, directory, rooms, spoken, prompts, followups, retention, apply, ...siaga ? { siaga } : {} })
 }
 
 function whileClosed(closed: string | { offer: 'callback', to: string } | undefined) {

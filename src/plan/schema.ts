@@ -137,6 +137,7 @@ const Prompts = Type.Object({
     ...prompt, default: 'konfirmasi-petugas',
     description: 'Asks who picked up to press the acceptKey; konfirmasi-petugas if left out'
   }),
+  callerLeft: Type.String({ ...prompt, default: 'penelepon-pergi', description: 'Tells who picked up an agency\'s line that the caller has hung up meanwhile; penelepon-pergi if left out' }),
   callback: Type.String({ ...prompt, default: 'telepon-balik', description: 'What a citizen hears who is rung back; telepon-balik if left out' }),
   speak: Type.String({ ...prompt, default: 'mohon-bicara', description: 'What they hear next, where they pressed no key; mohon-bicara if left out' }),
   acceptCallback: Type.String({ ...prompt, default: 'konfirmasi-telepon-balik', description: 'Asks who picked up an agency\'s line to press 1 for a callback; konfirmasi-telepon-balik if left out' }),
@@ -190,6 +191,10 @@ export const PlanFile = Type.Object({
   }, { description: 'Surge mode, for floods and the like: npx satunomor switch siaga' })),
   directory: Type.Optional(Directory),
   rooms: Type.Optional(named(name, Room, 'Teleconferences, by name')),
+  spoken: duration({
+    default: '4 s', atLeast: '0 s', atMost: '15 s',
+    description: 'The shortest talk that counts. A line that ends its talk sooner did not answer, and the next one rings. 4 s if left out, 0 s: every talk counts'
+  }),
   prompts: Prompts,
   followups: FollowUps,
   retention: Retention,

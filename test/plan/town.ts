@@ -43,7 +43,7 @@ prompts:
 `
 
 const texts = [
-  'sambutan', 'menu-utama', 'menu-lain', 'salah', 'sambung', 'maaf-posko', 'tidak-valid', 'coba-lain', 'maaf', 'konfirmasi-petugas',
+  'sambutan', 'menu-utama', 'menu-lain', 'salah', 'sambung', 'maaf-posko', 'tidak-valid', 'coba-lain', 'maaf', 'konfirmasi-petugas', 'penelepon-pergi',
   'telepon-balik', 'mohon-bicara', 'konfirmasi-telepon-balik', 'warga-tidak-terhubung', 'dicatat', 'tawaran-telepon-balik', 'akan-ditelepon'
 ]
 
