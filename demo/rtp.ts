@@ -7,9 +7,11 @@
 import { randomInt } from 'node:crypto'
 import { createSocket } from 'node:dgram'
 import { once } from 'node:events'
+import { toAlaw, toUlaw, translate } from './g711.ts'
 import { loopback } from './sip.ts'
 
 export type Codec = 'alaw' | 'ulaw'
+export type Stamps = 'once' | 'each' | 'ends'
 export const FRAME_MS = 20
 /** Samples, and bytes, in a frame at 8 kHz. */
 export const FRAME = 160
@@ -68,6 +70,8 @@ export class Rtp {
   readonly keys: Key[] = []
   readonly #listeners = new Set<(frame: Frame) => void>()
   readonly #codecs: Codec[]
+  /** Whether we take and send keys as events (RFC 4733); a telephone that does not has tones alone. Said before there is an SDP of ours. */
+  events: boolean
   #address = ''
   #port = 0
   #version = 0
@@ -89,8 +93,9 @@ export class Rtp {
   #stream = { ssrc: -1, sequence: 0, timestamp: -1 }
   #keyHeard = { ssrc: -1, timestamp: -1 }
 
-  constructor(codecs: Codec[] = ['alaw']) {
+  constructor(codecs: Codec[] = ['alaw'], events = true) {
     this.#codecs = codecs
+    this.events = events
   }
 
   async open(address: string) {
@@ -106,7 +111,7 @@ export class Rtp {
   /** Our SDP: an offer, or the answer to `offer`, whose other media are refused one by one. */
   describe(offer?: Side): string {
     const codecs = offer ? [this.#common(offer)!] : this.#codecs
-    const events = offer ? offer.events : EVENTS
+    const events = !this.events ? null : offer ? offer.events : EVENTS
     const types = [...codecs.map(codec => payloads[codec]), ...events === null ? [] : [events]]
     const reply = { sendrecv: 'sendrecv', sendonly: 'recvonly', recvonly: 'sendonly', inactive: 'inactive' } as const
     const sound = [
@@ -132,7 +137,7 @@ export class Rtp {
   talkTo(side: Side) {
     if (this.#closed) return
     const wants = side.direction === 'sendrecv' || side.direction === 'recvonly'
-    this.#remote = loopback(side) && { address: side.address, port: side.port, codec: this.#common(side)!, events: side.events, wants }
+    this.#remote = loopback(side) && { address: side.address, port: side.port, codec: this.#common(side)!, events: this.events ? side.events : null, wants }
     if (this.#timer) return
     this.#next = performance.now()
     this.#tick()
@@ -161,16 +166,19 @@ export class Rtp {
   /** How many frames wait to be said. */
   get toSay() { return this.#voice.length }
 
-  /** Presses keys, one after the other, each for `ms` (at most 8 s). False if the call ended first, or the other side takes no keys. */
-  press(digits: string, ms = 100): Promise<boolean> {
+  /**
+   * Presses keys, one after the other, each for `ms` (at most 8 s). False if the call ended first, or the other side takes no keys.
+   * A faulty telephone `stamps` `each` packet of a key with a time of its own, or each of its three `ends`: RFC 4733 wants one for all of them.
+   */
+  press(digits: string, ms = 100, stamps: Stamps = 'once'): Promise<boolean> {
     const events = Array.from(digits.toUpperCase(), digit => keypad.indexOf(digit))
     if (events.includes(-1) || events.length === 0) return Promise.reject(new RangeError(`"${digits}" is not on a telephone's keys`))
     if (this.#closed) return Promise.resolve(false)
     const { promise, resolve } = Promise.withResolvers<boolean>()
     const frames = Math.max(1, Math.ceil(Math.min(ms, 8_000) / FRAME_MS))
     for (const event of events) {
-      for (let i = 1; i <= frames; i++) this.#pressing.push({ event, duration: i * FRAME, first: i === 1, end: i === frames })
-      for (let i = 0; i < 2; i++) this.#pressing.push({ event, duration: frames * FRAME, first: false, end: true })
+      for (let i = 1; i <= frames; i++) this.#pressing.push({ event, duration: i * FRAME, first: i === 1, end: i === frames, anew: stamps === 'each' || (stamps === 'ends' && i === frames) })
+      for (let i = 0; i < 2; i++) this.#pressing.push({ event, duration: frames * FRAME, first: false, end: true, anew: stamps !== 'once' })
       for (let i = 2; i < GAP; i++) this.#pressing.push({ event: null })
     }
     this.#pressing.at(-1)!.said = resolve
@@ -203,7 +211,7 @@ export class Rtp {
     const saying = pressing ? undefined : this.#voice.shift()
     const events = this.#remote?.events ?? null
     if (pressing && pressing.event !== null && events !== null) {
-      if (pressing.first) this.#keyTimestamp = this.#timestamp
+      if (pressing.first || pressing.anew) this.#keyTimestamp = this.#timestamp
       const key = Buffer.from([pressing.event, (pressing.end ? 0x80 : 0) | 10, pressing.duration >> 8, pressing.duration & 0xff])
       this.#send(events, key, this.#keyTimestamp, pressing.first)
     } else {
@@ -280,25 +288,4 @@ export class Rtp {
 
 interface Saying { frame: Buffer, said?: ((all: boolean) => void) | undefined }
 type Pressing = { said?: (all: boolean) => void } & (
-  { event: number, duration: number, first: boolean, end: boolean } | { event: null })
-
-const translate = (sound: Buffer, table: Uint8Array) => Buffer.from(sound.map(byte => table[byte]!))
-
-/** ITU-T G.711's two ways of writing a sample, as 16-bit values. */
-function fromAlaw(byte: number): number {
-  const code = byte ^ 0x55, segment = (code & 0x70) >> 4
-  const size = ((code & 0x0f) << 4) + (segment === 0 ? 8 : 0x108) << Math.max(0, segment - 1)
-  return code & 0x80 ? size : -size
-}
-function fromUlaw(byte: number): number {
-  const code = ~byte & 0xff
-  const size = (((code & 0x0f) << 3) + 0x84 << ((code & 0x70) >> 4)) - 0x84
-  return code & 0x80 ? -size : size
-}
-function nearest(from: (byte: number) => number, to: (byte: number) => number): Uint8Array {
-  const bytes = Array.from({ length: 256 }, (_, byte) => byte)
-  return Uint8Array.from(bytes, byte => bytes.reduce((best, other) =>
-    Math.abs(to(other) - from(byte)) < Math.abs(to(best) - from(byte)) ? other : best))
-}
-const toUlaw = nearest(fromAlaw, fromUlaw)
-const toAlaw = nearest(fromUlaw, fromAlaw)
+  { event: number, duration: number, first: boolean, end: boolean, anew: boolean } | { event: null })

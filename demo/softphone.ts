@@ -9,11 +9,12 @@
  *
  * Times are monotonic ms (performance.now()).
  */
-import { Rtp, readSdp, type Codec } from './rtp.ts'
+import { Rtp, readSdp, type Codec, type Stamps } from './rtp.ts'
 import {
   addressOf, cseq, fromWire, header, party, tagOf, token, toWire, userOf, values, Wire,
   type Address, type Asked, type Header, type Outgoing, type Request, type Response
 } from './sip.ts'
+import { keysIn, tones } from './tones.ts'
 
 export interface Ending { by: 'here' | 'there', status?: number, reason?: string, at: number }
 export interface Progress { status: number, reason: string, at: number }
@@ -31,6 +32,8 @@ export interface DialOptions {
   headers?: Record<string, string>
   /** Default: A-law. */
   codecs?: Codec[]
+  /** false: it knows no telephone-event, and says so: its keys are `tones` alone. */
+  events?: boolean
   /** Hears of each provisional response as it comes; `progress` keeps them. */
   onProgress?: (progress: Progress) => void
 }
@@ -94,7 +97,18 @@ export abstract class Call {
   get keys() { return this.media.keys }
 
   /** Presses keys, one after the other, each for `ms`. False if the call ended first, or the other side takes no keys. */
-  press(digits: string, ms = 100) { return this.media.press(digits, ms) }
+  press(digits: string, ms = 100, stamps: Stamps = 'once') { return this.media.press(digits, ms, stamps) }
+  /** Presses keys that are nothing but tones in the sound, each for `ms`. False if the call ended first. */
+  pressTones(digits: string, ms = 120) { return this.say(tones(digits, ms)) }
+  /** Presses a key by SIP INFO (dtmf-relay, as most equipment writes it). */
+  pressByInfo(digit: string, ms = 160) {
+    const info = this.inDialog('INFO', ++this.cseq)
+    info.request.headers.push(['content-type', 'application/dtmf-relay'])
+    info.request.body = `Signal=${digit}\r\nDuration=${ms}\r\n`
+    this.phone.wire.request(info, () => {})
+  }
+  /** The keys that sounded in what was heard, as tones. */
+  get tones() { return keysIn(Buffer.concat(this.heard.map(({ alaw }) => alaw))) }
   /** Says A-law (8 kHz, a byte a sample); resolves when it is said: false if the call ended first. */
   say(alaw: Buffer) { return this.media.say(alaw) }
   onFrame(listener: Parameters<Rtp['onFrame']>[0]) { return this.media.onFrame(listener) }
@@ -202,7 +216,7 @@ export class OutgoingCall extends Call {
   #talking = false
 
   constructor(phone: Softphone, to: Address, options: DialOptions) {
-    super(phone, `${token()}@${phone.address}`, new Rtp(options.codecs))
+    super(phone, `${token()}@${phone.address}`, new Rtp(options.codecs, options.events))
     this.#to = to
     this.#options = options
     this.local = toWire(`${options.fromHeader ?? `<sip:${options.from && `${options.from}@`}${phone.address}>`};tag=${this.tag}`)
@@ -304,8 +318,12 @@ export class IncomingCall extends Call {
     if (!this.leaving) this.#asked.respond(180, { headers: this.phone.contact })
   }
 
-  /** Takes the call: true once the caller knows, false if that came to nothing (the caller left, or has no sound in common). */
-  answer(): Promise<boolean> {
+  /**
+   * Takes the call: true once the caller knows, false if that came to nothing (the caller left, or has no sound in common).
+   * `events` false: a telephone that knows no telephone-event.
+   */
+  answer({ events = true } = {}): Promise<boolean> {
+    this.media.events &&= events
     return this.#answering ??= this.#answer()
   }
 

@@ -268,3 +268,28 @@ test('closing a telephone hangs up, and leaves no sockets and no timers', async 
   }
   expect(open()).toBeLessThanOrEqual(before)
 })
+
+test('a telephone that knows no telephone-event has tones alone, and says so', async () => {
+  await using phones = await twoPhones(call => call.answer({ events: false }))
+  const here = phones.call()
+  await here.answered
+  const there = await phones.rung
+  expect(await here.press('1')).toBe(false)
+  await here.pressTones('12')
+  await eventually(() => expect(there.tones).toBe('12'))
+  expect(there.keys).toEqual([])
+  await here.hangUp()
+})
+
+test('a faulty telephone gives each packet of a key, or each of its ends, a time of its own', async () => {
+  await using phones = await twoPhones()
+  const here = phones.call()
+  await here.answered
+  const there = await phones.rung
+  for (const [stamps, keys] of [['once', 1], ['ends', 4], ['each', 7]] as const) {
+    there.keys.length = 0
+    await here.press('2', 100, stamps)
+    await eventually(() => expect(there.keys).toHaveLength(keys))
+  }
+  await here.hangUp()
+})
