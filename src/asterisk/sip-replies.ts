@@ -1,6 +1,7 @@
 /** What citizens answer by SIP MESSAGE: Asterisk keeps it (asterisk-config/messages.conf) until it is written down here. */
 import { createHash } from 'node:crypto'
 import type { Logger } from 'pino'
+import { masked } from '../calls/masked.ts'
 import { Rounds } from '../calls/rounds.ts'
 import { e164 } from '../calls/tell.ts'
 import type { Reply } from '../followups/replies.ts'
@@ -10,13 +11,13 @@ import type { AriLink } from './ari-link.ts'
 
 export interface SipRepliesOptions {
   link: Pick<AriLink, 'request' | 'up'>
-  /** Writes an answer down; undefined: this number is owed nothing, and nothing was kept. Rejects while the store takes nothing. */
+  /** Writes an answer down; undefined: nobody knows this number, and nothing was kept. Rejects while the store takes nothing. */
   take: (reply: Reply) => Promise<object | undefined>
   log: Logger
 }
 
 /**
- * taken · not-owed: of a number without an open follow-up · no-number: of nobody who could have one · too-many: of one number in
+ * taken · not-owed: of a number that never called, or that asks for nothing and has no follow-up · no-number: of nobody who could have one · too-many: of one number in
  * an hour · not-stored: given up after ten minutes · lost: came while Asterisk could keep no more (since its start) ·
  * unreadable, besides: without a text that can be read, for it was longer than 1,023 bytes, no UTF-8, or empty
  */
@@ -72,27 +73,28 @@ export class SipReplies {
   async #empty(place: string, now: number) {
     const id = await this.#read(`${place}_ID`)
     if (id !== '') {
-      const became = await this.#become(place, id, now)
+      const { became, ...facts } = await this.#become(place, id, now)
       await this.#set(`${place}_ID`)
       this.counts[became]++
-      // Of the answer only what became of it: the rest is somebody's number, or their words.
-      this.#options.log[became === 'too-many' ? 'debug' : 'info']({ became }, 'an answer came by SIP')
+      // Neither the words nor the whole number.
+      this.#options.log[became === 'too-many' ? 'debug' : 'info']({ became, ...facts }, 'an answer came by SIP')
     }
     for (const part of ['TEXT', 'FROM', 'ASSERTED']) await this.#set(`${place}_${part}`)
   }
 
-  async #become(place: string, id: string | undefined, now: number): Promise<Became> {
+  async #become(place: string, id: string | undefined, now: number): Promise<{ became: Became }> {
     const [asserted, from] = await Promise.all([this.#read(`${place}_ASSERTED`), this.#read(`${place}_FROM`)])
     // As for calls: where the carrier says who it is, what stands in From counts for nothing.
     const number = numberIn(asserted === '' ? from : asserted)
-    if (id === undefined || number === null) return 'no-number'
-    if (this.#tooMany(number, now)) return 'too-many'
+    if (id === undefined || number === null) return { became: 'no-number' }
+    const about = { reply: `sip-${createHash('sha256').update(`${number} ${id}`).digest('hex').slice(0, 32)}`, from: masked(number) }
+    if (this.#tooMany(number, now)) return { became: 'too-many', ...about }
     const text = await this.#read(`${place}_TEXT`) ?? ''
-    const taken = await this.#take({ id: `sip-${createHash('sha256').update(`${number} ${id}`).digest('hex').slice(0, 32)}`, from: number, text })
-    if (taken === 'not-stored') return taken
+    const taken = await this.#take({ id: about.reply, from: number, text })
+    if (taken === 'not-stored') return { became: taken, ...about }
     this.#recent.get(number)!.push(now)
     if (text === '') this.counts.unreadable++
-    return taken ? 'taken' : 'not-owed'
+    return taken ? { became: 'taken', ...about, ...taken } : { became: 'not-owed', ...about }
   }
 
   /** One that the store never takes does not hold up the others for ever. */

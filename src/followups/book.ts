@@ -2,12 +2,13 @@
  * The book of follow-ups: their truth, in the store. Every change is a transaction that looks at the state it changes, writes
  * a line of history, and is told to whoever listens once it is committed; so it may be asked for twice, or by two at once.
  */
+import { randomUUID } from 'node:crypto'
 import { EventEmitter } from 'node:events'
 import { sql, type ExpressionBuilder, type Kysely } from 'kysely'
 import type { Happenings } from '../calls/story.ts'
 import { attemptId, type Outcome, type Result } from './attempt.ts'
 import { escalate, followPlan, handAll } from './deadlines.ts'
-import { agencyIn, closed, followUpOf, make, openingFor, type MissedCall, type Reason } from './make.ts'
+import { agencyIn, closed, followUpOf, idOf, make, openingFor, type MissedCall, type Reason } from './make.ts'
 import { byId, move, numbersOf, type Db, type Tell } from './move.ts'
 import { afterAttempt, type Next } from './next.ts'
 import { figures, page, whole, type FollowUpQuery } from './reading.ts'
@@ -20,7 +21,7 @@ import type { Attempt, FollowUp, FollowUpEvent } from '../records/follow-up.ts'
 import { anyOf, beginAttempts, claimAttempts, endAttempts, leaveCalling, storeEvents, storeFollowUps, storeLinks, type AttemptKey } from '../records/bulk-followups.ts'
 import type { StoreKind } from '../records/migrations.ts'
 import type { Records } from '../records/records.ts'
-import type { Tables } from '../records/tables.ts'
+import type { SignedBy, Tables } from '../records/tables.ts'
 
 /** A change, once it is committed. */
 export interface Changed { followUp: FollowUp, event: Omit<FollowUpEvent, 'id'> }
@@ -112,16 +113,21 @@ export class Book {
     for (const { callId, cli, arrivedAt } of reached) if (arrivedAt > first.get(cli)!) await spokenWith({ db, tell, kind: this.#records.kind }, this.#plan(), callId, now)
   }
 
-  /** Opens one that somebody asks for. The number must have called us, and the same key makes the same one. Throws `NotNow`. */
-  async ask(reason: Omit<Reason, 'kind' | 'arrivedAt' | 'missedAt'>, who: string, why: string, now: number, facts: object = {}): Promise<FollowUp> {
+  /**
+   * Opens one that somebody asks for. The number must have called us. The same key of the same asker makes the same one, and is for the same number and agency.
+   * Throws `NotNow`.
+   * @param key undefined: it is never asked again
+   */
+  async ask({ key, ...reason }: Omit<Reason, 'key' | 'kind' | 'arrivedAt' | 'missedAt'> & { key?: string }, who: string, why: string, now: number, { signedBy }: { signedBy?: SignedBy } = {}): Promise<FollowUp> {
     const plan = this.#plan()
     return this.#change(async (db, tell) => {
-      const followUp = make(plan, { ...reason, kind: 'asked', arrivedAt: now, missedAt: now }, now)
-      const there = await db.selectFrom('followups').selectAll().where('id', '=', followUp.id).executeTakeFirst()
+      const followUp = make(plan, { ...reason, key: key === undefined ? `asked ${randomUUID()}` : keyOf(key, who, signedBy), kind: 'asked', arrivedAt: now, missedAt: now }, now)
+      const there = key === undefined ? undefined : await asked(db, followUp.id, key, who)
+      if (there && (there.cli !== reason.cli || there.agency !== reason.agency)) throw new NotNow(`the key "${key}" was used for another number or agency: use a new key`)
       if (there) return there
       if (reason.cli !== null && !await hasCalled(db, reason.cli)) throw new NotNow('this number has never called: only who has called us is rung back')
       await db.insertInto('followups').values(followUp).execute()
-      tell(followUp, who, 'opened', { kind: 'asked', reason: why, ...facts })
+      tell(followUp, who, 'opened', { kind: 'asked', reason: why, ...signedBy === undefined ? {} : { signedBy } })
       return followUp
     })
   }
@@ -377,6 +383,17 @@ async function whoAreOwed(db: Db, kind: StoreKind, callIds: string[]): Promise<s
     .where(({ exists, selectFrom }) => exists(selectFrom('followups').select('followups.id').whereRef('followups.cli', '=', 'calls.cli').where('followups.endedAt', 'is', null)))
     .orderBy('arrivedAt').execute()
   return rows.map(({ callId }) => callId)
+}
+
+/** Asked for by key: whose key it is belongs to it. */
+const keyOf = (key: string, who: string, signedBy?: SignedBy) => `asked by ${signedBy ?? 'nobody'} ${JSON.stringify(who)} ${key}`
+
+/** What was opened for this key before: under its asker's, or (until November 2026) under the key alone, by the same asker. */
+async function asked(db: Db, id: string, key: string, who: string): Promise<FollowUp | undefined> {
+  const there = await db.selectFrom('followups').selectAll().where('id', '=', id).executeTakeFirst()
+  if (there) return there
+  return db.selectFrom('followups').selectAll().where('id', '=', idOf(`asked ${key}`))
+    .where(({ exists, selectFrom }) => exists(selectFrom('followupEvents').select('followupEvents.id').whereRef('followupEvents.followupId', '=', 'followups.id').where('what', '=', 'opened').where('who', '=', who))).executeTakeFirst()
 }
 
 async function hasCalled(db: Db, cli: string): Promise<boolean> {

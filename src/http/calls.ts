@@ -1,6 +1,7 @@
 /** The calls, as the command centre reads them. Lists mask the caller's number; reading it in full is audited. */
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import { DateTime } from 'luxon'
+import { masked } from '../calls/masked.ts'
 import type { CallRecord } from '../calls/story.ts'
 import { BadCursor } from '../records/cursor.ts'
 import { plainly } from '../records/faults.ts'
@@ -8,6 +9,8 @@ import type { Records } from '../records/records.ts'
 import type { StoredCall } from '../records/tables.ts'
 import { Refusal } from './faults.ts'
 import { CallId, CallList, Fault, ListQuery, LiveCalls, NoQuery, WholeCall, type ListedCall } from './schemas.ts'
+
+export { masked }
 
 export interface CallsOptions {
   records: Pick<Records, 'list' | 'get' | 'live' | 'audit'>
@@ -50,13 +53,6 @@ export const callRoutes: FastifyPluginAsyncTypebox<CallsOptions> = async (app, {
     await ask(log, () => records.audit(asker.reader(ip), 'read the caller\'s number', callId, asker.signedBy))
     return whole
   })
-}
-
-/** `+62721•••0112`: enough to recognise a number that one knows, not enough to ring it. */
-export function masked(cli: string | null): string | null {
-  if (cli === null) return null
-  const shown = Math.max(0, Math.min(6, cli.length - 7))
-  return `${cli.slice(0, shown)}•••${cli.slice(-4)}`
 }
 
 function listed({ cliRaw: _, cli, ...call }: LiveCall | StoredCall): ListedCall {

@@ -1,7 +1,7 @@
 /** What we owe citizens, as the desk and the city's own programs see and work it. Lists mask the number; reading it in full is audited. */
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
-import { randomUUID } from 'node:crypto'
 import { Type, type TSchema } from 'typebox'
+import { masked } from '../calls/masked.ts'
 import { e164 } from '../calls/tell.ts'
 import { NotNow, type Act, type Book } from '../followups/book.ts'
 import { callNow, claim, close, hand, note, release, reopen, spoken, staleAfter, takeOver } from '../followups/desk.ts'
@@ -11,7 +11,6 @@ import { kinds } from '../plan/schema-followups.ts'
 import type { FollowUp } from '../records/follow-up.ts'
 import { BadCursor } from '../records/cursor.ts'
 import type { Records } from '../records/records.ts'
-import { masked } from './calls.ts'
 import { Refusal } from './faults.ts'
 import type { Asker } from './guard.ts'
 import { liveStream } from './live-stream.ts'
@@ -73,7 +72,7 @@ const Query = Type.Object({
 const Ask = Type.Object({
   number: Type.String({ maxLength: 40, description: 'Whom to ring back: a number that has called us.' }),
   agency: Type.Optional(name('Whose lines; the desk\'s if left out.')), who: person, reason: text('Why.'),
-  key: Type.Optional(Type.String({ pattern: '^[\\w.-]{1,100}$', description: 'Asked again with the same key, it is the same follow-up.' }))
+  key: Type.Optional(Type.String({ pattern: '^[\\w.-]{1,100}$', description: 'Asked again with the same key by the same asker (the person, or with the city\'s token whom `who` names), it is the same follow-up. With another number or agency it is refused (409).' }))
 }, { additionalProperties: false })
 const actions = ['claim', 'take-over', 'release', 'note', 'call-now', 'spoken', 'close', 'reopen', 'hand'] as const
 const Action = Type.Object({
@@ -125,7 +124,7 @@ export const followUpRoutes: FastifyPluginAsyncTypebox<FollowUpsOptions> = async
     if (cli === null) throw new Refusal(400, 'bad-request', 'The body key \'number\' is no telephone number.', 'For example +627215550112.')
     if (agency !== null && plan().nodes.get(agency)?.kind !== 'agency') throw new Refusal(404, 'not-found', `The plan has no agency "${agency}".`)
     onTheirList(asker, agency ?? deskOf(plan()))
-    const followUp = await answered(() => book.ask({ key: `asked ${key ?? randomUUID()}`, agency, cli, did: [...plan().numbers.keys()][0]! }, asker.who(who), reason, Date.now(), { signedBy: asker.signedBy }))
+    const followUp = await answered(() => book.ask({ ...key === undefined ? {} : { key }, agency, cli, did: [...plan().numbers.keys()][0]! }, asker.who(who), reason, Date.now(), { signedBy: asker.signedBy }))
     return reply.code(201).send(shown(followUp))
   })
 

@@ -1,11 +1,12 @@
 /** Messages to citizens: those that there are, and what their gateway tells of them (signed with the gateway's secret). */
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import { Type } from 'typebox'
+import { masked } from '../calls/masked.ts'
+import { e164 } from '../calls/tell.ts'
 import { refusalOf } from '../delivery/signed.ts'
 import type { Status } from '../followups/messages.ts'
 import type { Reply, Meaning } from '../followups/replies.ts'
 import type { Message } from '../records/message.ts'
-import { masked } from './calls.ts'
 import { Refusal } from './faults.ts'
 import { Fault } from './schemas.ts'
 
@@ -58,10 +59,10 @@ const StatusBody = Type.Object({
 const ReplyBody = Type.Object({
   id: id('The gateway\'s id of the answer: the same id counts once.'),
   from: Type.String({ maxLength: 40, description: 'The citizen\'s number.' }),
-  text: Type.String({ maxLength: 10_000, description: 'What they wrote. `1` need help, `2` mistake, `3` cannot speak; all else is read by a person.' })
+  text: Type.String({ maxLength: 10_000, description: 'What they wrote. `1` need help, `2` mistake, `3` cannot speak, a plain "ok, thanks" asks for nothing; a person reads all else.' })
 })
 const Taken = Type.Object({
-  taken: Type.Boolean({ description: 'false: we know no such message, or owe this number nothing. Do not send it again.' })
+  taken: Type.Boolean({ description: 'false: we know no such message, or no such citizen. Do not send it again.' })
 })
 
 /** For the gateway; whoever has its secret may come in. */
@@ -87,7 +88,7 @@ export const gatewayRoutes: FastifyPluginAsyncTypebox<Pick<MessageOptions, 'mess
     schema: { summary: 'What a citizen has answered, from the gateway', ...signed, body: ReplyBody, response: { 200: Taken, 400: Fault, 401: Fault } }
   }, async ({ body, log }) => {
     const taken = await messages.reply(body)
-    log.info(taken ?? { followUp: null }, 'a citizen has answered')
+    log.info({ reply: body.id, from: masked(e164(body.from)), ...taken ?? { followUp: null } }, 'a citizen has answered')
     return { taken: taken !== undefined }
   })
 }

@@ -14,7 +14,8 @@ export function migrations(store: StoreKind): Record<string, Migration> {
     '005-webhooks': { up: webhooks },
     '006-signed-by': { up: signedBy },
     '007-counted-by-index': { up: countedByIndex },
-    '008-urgent-first': { up: urgentFirst }
+    '008-urgent-first': { up: urgentFirst },
+    '009-of-a-number': { up: ofANumber }
   }
 }
 
@@ -182,6 +183,11 @@ async function urgentFirst(db: Kysely<any>) {
   await db.updateTable('attempts').set({ rung: sql`case when outcome = 'gave-way' then 0 else 1 end` }).where('outcome', 'is not', null).execute()
   await db.schema.dropIndex('attempts_by_time').execute()
   await db.schema.createIndex('attempts_by_time').on('attempts').columns(['begun_at', 'rung']).execute()
+}
+
+/** An answer finds its follow-up also where that has ended. */
+async function ofANumber(db: Kysely<any>) {
+  await db.schema.createIndex('followups_of_number').on('followups').columns(['cli', 'arrived_at']).execute()
 }
 
 async function calls(db: Kysely<any>, store: StoreKind) {

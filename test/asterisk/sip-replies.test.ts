@@ -65,6 +65,7 @@ test('all that came is taken, in order, and Asterisk keeps none of it', async ()
   await it.look()
   expect([it.taken.length, it.replies.counts.taken]).toEqual([2, 2])
   for (const secret of ['dapur', '5550112', '5550113']) expect(it.text()).not.toContain(secret)
+  expect(it.text()).toMatch(/"became":"taken","reply":"sip-[0-9a-f]{32}","from":"\+62721•••0113"/)
 })
 
 test('the same request is the same answer; of another number it is another', async () => {

@@ -2,6 +2,7 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import type { Outcome, Result } from '../../src/followups/attempt.ts'
 import { Book, NotNow, type Changed, type Claim } from '../../src/followups/book.ts'
+import { idOf } from '../../src/followups/make.ts'
 import type { Step } from '../../src/calls/story.ts'
 import type { Plan } from '../../src/plan/plan.ts'
 import { Metrics } from '../../src/http/metrics.ts'
@@ -301,6 +302,24 @@ describe.each([['sqlite', onSqlite], ['postgresql', onPostgres]])('the book on %
       const ask = () => book.ask({ key: 'x', agency: 'posko', cli: citizen(12), did: '112' }, 'dewi', 'asked at the counter', now)
       expect((await ask()).id).toBe((await ask()).id)
       expect(await all()).toHaveLength(2)
+    })
+    test('a key is one person\'s: of another token, or of one who names somebody, it is another', async () => {
+      await misses('a')
+      const ask = (who: string, by: { signedBy?: 'own-token' | 'city-token' } = {}) => book.ask({ key: 'x', agency: 'posko', cli: citizen(12), did: '112' }, who, 'asked', now, by)
+      const made = [await ask('Dewi', { signedBy: 'own-token' }), await ask('Dewi', { signedBy: 'city-token' }), await ask('Ani', { signedBy: 'own-token' })].map(({ id }) => id)
+      expect(new Set(made).size).toBe(3)
+      expect((await ask('Dewi', { signedBy: 'own-token' })).id).toBe(made[0])
+    })
+    test('a key of before, which knew no asker, still finds what its asker asked for', async () => {
+      await misses('a')
+      const old = idOf('asked x')
+      const { id } = await book.ask({ key: 'x', agency: 'posko', cli: citizen(12), did: '112' }, 'dewi', 'asked', now)
+      await records.db.updateTable('followups').set({ id: old }).where('id', '=', id).execute()
+      await records.db.updateTable('followupEvents').set({ followupId: old }).where('followupId', '=', id).execute()
+      const ask = (who: string, n: number) => book.ask({ key: 'x', agency: 'posko', cli: citizen(n), did: '112' }, who, 'asked', now)
+      expect((await ask('dewi', 12)).id).toBe(old)
+      await expect(ask('dewi', 13)).rejects.toThrow(/another number/)
+      expect((await ask('ani', 12)).id).not.toBe(old)
     })
   })
 

@@ -7,6 +7,7 @@ import { Messages } from '../../src/followups/messages.ts'
 import { meaningOf, readable, takeReply } from '../../src/followups/replies.ts'
 import { httpServer } from '../../src/http/server.ts'
 import { receiver } from '../delivery/receiver.ts'
+import { aCall } from '../records/stories.ts'
 import { ground } from './ground.ts'
 
 const secret = newSecret()
@@ -143,7 +144,9 @@ describe('by a gateway', () => {
 })
 
 describe('what citizens answer', () => {
-  test.each([['1', 'need-help'], [' 1. ', 'need-help'], ['(2)', 'mistake'], ['3️⃣', 'cannot-speak'], ['１', 'need-help'], ['12', 'words'], ['1 api di dapur', 'words'], ['', 'words'], ['4', 'words'], ['satu', 'words']])('%s is %s', (text, meaning) => {
+  test.each([['1', 'need-help'], [' 1. ', 'need-help'], ['(2)', 'mistake'], ['3️⃣', 'cannot-speak'], ['１', 'need-help'], ['12', 'words'], ['1 api di dapur', 'words'], ['', 'words'], ['4', 'words'], ['satu', 'words'],
+    ['Ok, thanks!', 'thanks'], ['ok terima kasih', 'thanks'], ['Oke pak, makasih banyak', 'thanks'], ['👍🏽', 'thanks'], ['Baik bu. Terima kasih atas bantuannya 🙏', 'thanks'], ['thank you so much', 'thanks'],
+    ['ok?', 'words'], ['ya', 'words'], ['ok pak bantuannya', 'words'], ['ok 1', 'words'], ['terima kasih, tapi api membesar lagi', 'words'], ['🆘', 'words'], ['ok 🔥', 'words'], ['thanks '.repeat(40), 'words']])('%s is %s', (text, meaning) => {
     expect(meaningOf(text)).toBe(meaning)
   })
 
@@ -204,10 +207,72 @@ describe('what citizens answer', () => {
     expect((facts['text'] as string).length).toBe(500)
     await reply('2')
     expect(await now(id)).toMatchObject({ state: 'closed', why: 'mistake', endedBy: 'citizen' })
-    expect(await reply('1', 'late')).toBeUndefined()                    // nothing is owed any more
   })
 
-  test('once; and only from who is owed something', async () => {
+  const all = () => it.records.db.selectFrom('followups').selectAll().orderBy('madeAt').orderBy('arrivedAt').execute()
+  const closedByMistake = async () => {
+    const { id } = await it.missed('c1')
+    await told()
+    await reply('2', 'slip')
+    expect(await now(id)).toMatchObject({ state: 'closed', why: 'mistake', endedBy: 'citizen' })
+    return id
+  }
+
+  test('2, then 1: a new follow-up is opened and rung at once; the same answer again opens no other', async () => {
+    const first = await closedByMistake()
+    const { followUp } = (await reply('1', 'late'))!
+    expect(await reply('1', 'late')).toEqual({ followUp, meaning: 'need-help' })
+    expect((await all()).map(({ id }) => id)).toEqual([first, followUp])
+    expect(await now(followUp)).toMatchObject({ state: 'open', kind: 'asked', why: 'need-help', priority: 0, agency: 'bpbd', rings: 'bpbd', cli: '+627215550112', did: '112', endedAt: null })
+    expect((await it.history(followUp)).map(({ what, facts }) => [what, facts])).toEqual([['opened', { kind: 'asked', why: 'need-help', after: first }], ['replied', { meaning: 'need-help' }]])
+    expect((await it.history(first)).at(-1)).toMatchObject({ who: 'citizen', what: 'replied-late', facts: { followUp } })
+    expect((await it.book.claim(Date.now(), { allowance: 9, free: new Map([['bpbd', 1]]), busy: new Set() })).map(({ followUp: { id } }) => id)).toEqual([followUp])
+  })
+
+  test('2, then a cry for help: a person reads it at once, on top of the desk\'s list', async () => {
+    const first = await closedByMistake()
+    const { followUp } = (await reply('kami BUTUH ambulans!'))!
+    expect(await now(followUp)).toMatchObject({ state: 'person', why: 'replied', list: 'posko', priority: 0, agency: 'bpbd', endedAt: null })
+    expect((await it.history(followUp)).at(-1)).toMatchObject({ who: 'citizen', what: 'replied', facts: { meaning: 'words', text: 'kami BUTUH ambulans!' } })
+    expect((await it.book.list({ list: 'posko', state: ['person'], order: 'deadline', limit: 9 })).followUps.map(({ id }) => id)).toEqual([followUp])
+    await reply('cepat', 'more')                                    // one follow-up for all that they write
+    expect((await all()).map(({ id }) => id)).toEqual([first, followUp])
+    expect((await it.history(followUp)).filter(({ what }) => what === 'replied').map(({ facts }) => facts['text'])).toEqual(['kami BUTUH ambulans!', 'cepat'])
+  })
+
+  test('words or 3 after somebody has spoken with them: a person', async () => {
+    const { id } = await it.missed('c1')
+    await it.attempt('spoken')
+    expect(await now(id)).toMatchObject({ state: 'done' })
+    const { followUp } = (await reply('Api membesar lagi'))!
+    expect(await now(followUp)).toMatchObject({ state: 'person', why: 'replied' })
+    await it.book.act(followUp, 'dewi', () => ({ happening: 'closed', what: 'closed', set: { why: 'told' } }), Date.now())
+    const next = (await reply('3'))!
+    expect(await now(next.followUp)).toMatchObject({ state: 'person', why: 'cannot-speak', priority: 0 })
+    expect(next.followUp).not.toBe(followUp)
+  })
+
+  test('ok, thanks: kept and shown, but it closes nothing and makes no work, before the end and after it', async () => {
+    const { id } = await it.missed('c1')
+    const before = await now(id)
+    expect(await reply('ok, thanks')).toEqual({ followUp: id, meaning: 'thanks' })
+    expect(await now(id)).toEqual(before)
+    await it.book.act(id, 'dewi', () => ({ happening: 'closed', what: 'closed', set: { why: 'told' } }), Date.now())
+    const ended = await now(id)
+    for (const text of ['ok terima kasih', '2']) expect(await reply(text)).toMatchObject({ followUp: id })
+    expect([await now(id), (await all()).length]).toEqual([ended, 1])
+    expect((await it.history(id)).filter(({ what }) => what === 'replied').map(({ facts }) => facts)).toEqual([
+      { meaning: 'thanks', text: 'ok, thanks' }, { meaning: 'thanks', text: 'ok terima kasih' }, { meaning: 'mistake' }])
+  })
+
+  test('who has called and was answered may write for help, too; who asks for nothing leaves nothing', async () => {
+    await it.records.append(aCall('talked', { cli: '+627215550117', agency: 'bpbd', ends: 'answered' }))
+    expect(await reply('ok', 'ok', '+627215550117')).toBeUndefined()
+    const { followUp } = (await reply('api membesar lagi', 'fire', '+627215550117'))!
+    expect(await now(followUp)).toMatchObject({ state: 'person', why: 'replied', agency: 'bpbd', did: '112', language: 'id' })
+  })
+
+  test('once; and only from who has called', async () => {
     const { id } = await it.missed('c1')
     const both = await Promise.all([reply('3', 'same'), reply('3', 'same')])
     expect(both).toEqual([{ followUp: id, meaning: 'cannot-speak' }, { followUp: id, meaning: 'cannot-speak' }])
@@ -258,6 +323,7 @@ describe('over HTTP', () => {
     expect((await it.history(id)).find(({ what }) => what === 'replied')).toMatchObject({ who: 'citizen', facts: { meaning: 'words', text: 'rahasia: rumah biru' } })
     expect((await app.inject(posted('replies', { ...answer, id: 'r2', from: '+627215550190' }))).json()).toEqual({ taken: false })
     for (const secret of ['rahasia', '5550112', '5550190']) expect(it.text()).not.toContain(secret)
+    expect(it.said.filter(({ msg }) => msg === 'a citizen has answered').map(({ reply, from, followUp }) => [reply, from, followUp])).toEqual([['r1', '+62721•••0112', id], ['r2', '+62721•••0190', null]])
     expect((await app.inject(posted('status', { id: 'x', state: 'gone' }))).statusCode).toBe(400)
     expect((await app.inject(posted('status', { id: 'x', state: 'delivered' }))).json()).toEqual({ taken: false })
   })

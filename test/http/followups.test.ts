@@ -124,6 +124,23 @@ test('a callback is asked for only for who has called, and once', async () => {
   expect((await ask('', 'POST', { ...asked, extra: 1 })).status).toBe(400)
 })
 
+test('a key is its asker\'s and its request\'s: another number or agency is refused, another asker has their own', async () => {
+  const other = `+6272155502${String(10 + calls).padStart(2, '0')}`
+  await missed(other)
+  const asked = { number, agency: 'ambulans', who: 'Ani', reason: 'WhatsApp', key: '1' }
+  const first = await ask('', 'POST', asked)
+  for (const change of [{ number: other }, { agency: 'bpbd' }, { agency: undefined }]) {
+    const refused = await ask('', 'POST', { ...asked, ...change })
+    expect([refused.status, refused.body]).toEqual([409, { error: 'not-now', message: 'It cannot be done: the key "1" was used for another number or agency: use a new key.' }])
+  }
+  const theirs = await ask('', 'POST', { ...asked, number: other, who: 'program of ambulans' })
+  expect(theirs.status).toBe(201)
+  expect(theirs.body.id).not.toBe(first.body.id)
+  expect((await book.get(theirs.body.id))!.followUp.cli).toBe(other)
+  const again = await ask('', 'POST', { ...asked, reason: 'sent again' })
+  expect([again.status, again.body.id]).toEqual([201, first.body.id])
+})
+
 test('who chose a language by a key is rung back in it', async () => {
   const callId = `call-${++calls}`
   const steps = aCall(callId, { cli: '+627215550182', ends: 'abandoned', at: Date.now() - 60_000 - start })

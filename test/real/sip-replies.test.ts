@@ -97,6 +97,23 @@ test('who is owed nothing is not kept; who the carrier says it is counts, and no
   expect(await answers('+627215550163')).toEqual([{ meaning: 'need-help' }])
 })
 
+test('an answer after the end is kept: thanks make no work, a cry for help opens a follow-up', async () => {
+  const number = '+627215550170'
+  await owed(number)
+  const theirs = () => city.service.records.db.selectFrom('followups').select(['id', 'state', 'why', 'priority', 'list']).where('cli', '=', number).orderBy('madeAt').execute()
+  expect(await write('2', { from: number })).toBe(202)
+  await eventually('it is closed by a slip of the finger', async () => (await is(number)).state === 'closed')
+  expect(await write('Ok terima kasih 🙏', { from: number })).toBe(202)
+  await eventually('the thanks are kept', async () => (await answers(number)).length === 2)
+  expect(await theirs()).toMatchObject([{ state: 'closed', why: 'mistake' }])
+  expect(await write('kami BUTUH ambulans!', { from: number })).toBe(202)
+  const [, opened] = await eventually('a person has the cry for help', async () => (await theirs()).length === 2 && theirs())
+  expect(opened).toMatchObject({ state: 'person', why: 'replied', priority: 0, list: 'posko' })
+  expect((await city.service.book.get(opened!.id))!.history.find(({ what }) => what === 'replied')!.facts).toEqual({ meaning: 'words', text: 'kami BUTUH ambulans!' })
+  const listed = await (await fetch(`${city.service.url}/api/followups?list=posko`, { headers: { authorization: `Bearer ${city.service.token}` } })).json() as { followUps: { id: string }[] }
+  expect(listed.followUps[0]).toMatchObject({ id: opened!.id, cli: '+62721•••0170' })
+}, 60_000)
+
 test('too long, or no UTF-8: a person sees that something was written; what is no text is refused', async () => {
   await owed('+627215550164')
   const unreadable = await figure('unreadable')
