@@ -7,7 +7,7 @@
  *               human                               the agency, open at all times, that silence leads to
  *   menus[]     name, greeting, prompt, patience, tries, keys[] { digit, to, kind, language }, silence, silenceKind, wrongKey
  *   agencies[]  id, name, connecting, sorry, order ('in-turn', 'all-at-once' or 'longest-idle')
- *               lines[] { id, number, trunk, trunks[] { name, channels }, ringTime, capacity, acceptKey, priority, among }
+ *               lines[] { id, number, trunk, trunks[] { name, channels }, ringTime, ringsWithin, capacity, acceptKey, priority, among }
  *                                                   trunk: the first of them; among: it rings together with others
  *               groups[] { priority, order, lines[] }   the same lines, those first that are tried first; a line alone is in turn
  *                                                   opening hours and overflow are not here: the service alone knows them
@@ -23,6 +23,7 @@
  * `acceptKey`, `qualify`, `channels` and a key's `language` are null where the plan has none: ask `{% if menu.greeting %}` first. An agency's `name` is for people
  * and stands in comments only: `; {{ agency.name | comment }}`.
  */
+import { qualifyOf } from '../plan/check-lines.ts'
 import { seconds } from '../plan/duration.ts'
 import { outboundTrunk } from '../plan/follow-up-policy.ts'
 import { groups } from '../plan/hunt.ts'
@@ -36,7 +37,7 @@ export function view(plan: Plan, site: Site) {
   const kind = (node: string) => plan.nodes.get(node)!.kind
   return {
     city, version, languages: [...languages], prompts: { ...prompts }, spoken, site, callbacks: callbacks(plan), soundless: soundless(plan),
-    trunks: [...plan.trunks].map(([name, trunk]) => ({ name, qualify: null, channels: null, ...trunk })),
+    trunks: [...plan.trunks].map(([name, trunk]) => ({ name, channels: null, ...trunk, qualify: qualifyOf(trunk) || null })),
     numbers: [...plan.numbers].map(([did, number]) => (
       { did, ...number, entryKind: kind(number.entry), human: humanBehind(plan, number.entry) })),
     menus: menus(plan).map(({ id, greeting = null, keys, ...menu }) => ({
@@ -51,8 +52,8 @@ export function view(plan: Plan, site: Site) {
 function agencyView(plan: Plan, { id, name, connecting, sorry, order, lines }: AgencyNode) {
   const ringing = groups({ lines }).map(group => {
     const together = group.lines.length > 1 ? order : 'in-turn'
-    const seen = group.lines.map(({ trunks, acceptKey = null, ...line }) => ({
-      ...line, acceptKey, trunk: trunks[0]!, trunks: trunks.map(trunk => ({ name: trunk, channels: plan.trunks.get(trunk)!.channels ?? null })),
+    const seen = group.lines.map(({ trunks, acceptKey = null, ringsWithin, ...line }) => ({
+      ...line, acceptKey, ringsWithin: Math.min(ringsWithin, line.ringTime), trunk: trunks[0]!, trunks: trunks.map(trunk => ({ name: trunk, channels: plan.trunks.get(trunk)!.channels ?? null })),
       among: together === 'all-at-once'
     }))
     return { priority: group.priority, order: together, lines: seen }

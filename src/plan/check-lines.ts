@@ -1,6 +1,7 @@
 /** The checks of lines and the trunks that reach them: check.ts has them in its list. */
 import { allLines, type Draft, type Partly, type Path, type Report } from './draft.ts'
-import type { PlanFile } from './schema.ts'
+import { milliseconds, seconds, type Duration } from './duration.ts'
+import type { PlanFile, Trunk } from './schema.ts'
 
 type DraftLine = Partly<PlanFile['agencies'] extends ReadonlyMap<string, infer Agency extends { lines: unknown[] }> ? Agency['lines'][number] : never>
 
@@ -19,12 +20,20 @@ export function linesOnTrunks(plan: Draft, report: Report) {
   }
 }
 
-/** A trunk that says nothing at all looks like a line that nobody picks up, unless it is asked whether it is there. */
+/** A trunk that is never asked whether it is there costs each caller seconds while it says nothing. */
 export function unnoticed(plan: Draft, report: Report) {
   const first = new Map([...allLines(plan)].flatMap(({ line }) => trunksOf(line).slice(0, -1).map(([, trunk]) => [trunk, line?.id] as const)))
   for (const [name, line] of first) {
     const trunk = plan.trunks?.get(name)
-    if (!trunk || 'qualify' in trunk) continue
-    report(['trunks', name], `has no \`qualify\`, and ${line} has another trunk behind it`, 'a trunk that does not answer at all is passed over only if it is asked: qualify: 30 s', 'warning')
+    if (!trunk || trunk.role === undefined || qualifyOf({ role: trunk.role, qualify: trunk.qualify }) > 0) continue
+    report(['trunks', name], `is never asked whether it is there, and ${line} has another trunk behind it`, 'while it says nothing, each caller waits 6 s for the next trunk: qualify: 10 s', 'warning')
   }
+}
+
+/**
+ * How often a trunk is asked whether it is there, in ms; 0: never. A carrier is asked only where the plan says so: its calls come in
+ * anyway, and one that does not answer OPTIONS would be rung for no callback.
+ */
+export function qualifyOf({ role, qualify }: Pick<Trunk, 'role'> & { qualify?: Duration | undefined }): Duration {
+  return qualify ?? (role === 'agencies' ? seconds(10) : milliseconds(0))
 }

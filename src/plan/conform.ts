@@ -24,6 +24,8 @@ export interface Rule {
   maximum?: number
   atLeast?: string
   atMost?: string
+  /** The word for 0, of a duration. */
+  never?: string
   default?: unknown
   expects?: string
 }
@@ -99,6 +101,7 @@ function scalar(text: string, rule: Rule, path: Path, to: Reporting) {
   if (rule.pattern && !new RegExp(rule.pattern, 'u').test(text)) {
     return void to.report(path, `is ${quote(text)}; it must be ${expected(rule)}`)
   }
+  if (text === rule.never) return 0
   const value = rule.format === 'duration' ? parseDuration(text) : rule.format === 'date' ? existing(text) : rule.type === 'integer' ? integer(text) : text
   if (value === undefined) return void to.report(path, `is ${quote(text)}; it must be ${expected(rule)}`)
   const [least, most] = bounds(rule)

@@ -17,8 +17,8 @@ export function named<S extends TSchema>(keys: { pattern: string, expects: strin
   } as TSchema)
 }
 
-/** A length of time, written with its unit: `20 s`, `500 ms`, `2 min`. Milliseconds once read. */
-export function duration(options: { default?: string, atLeast: string, atMost: string, description: string }) {
+/** A length of time, written with its unit: `20 s`, `500 ms`, `2 min`. Milliseconds once read. The word `never`, where there is one, is 0. */
+export function duration(options: { default?: string, atLeast: string, atMost: string, never?: string, description: string }) {
   return Type.Unsafe<Duration>({
     type: 'string', format: 'duration', expects: 'a time with its unit, as in "20 s", "500 ms" or "2 min"', ...options
   } as TSchema)

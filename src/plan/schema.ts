@@ -26,8 +26,8 @@ const Trunk = Type.Object({
     description: 'In order of preference; alaw, ulaw if left out'
   }),
   qualify: Type.Optional(duration({
-    atLeast: '5 s', atMost: '60 min',
-    description: 'How often it is asked whether it is there (SIP OPTIONS); while it does not answer, it is out of order. Never asked if left out'
+    atLeast: '5 s', atMost: '60 min', never: 'off',
+    description: 'How often Asterisk asks it whether it is there (SIP OPTIONS). While it does not answer, it is out of order. 10 s if left out, and off for a carrier'
   })),
   channels: Type.Optional(Type.Integer({
     minimum: 1, maximum: 10_000, description: 'The most calls to lines on it at once; one that is full is out of order for one more. Any number if left out'
@@ -68,6 +68,10 @@ const Line = Type.Object({
   ringTime: duration({
     default: '20 s', atLeast: '5 s', atMost: '2 min',
     description: 'How long it rings before the next line is tried; mobiles take 4 to 10 s to begin. 20 s if left out'
+  }),
+  ringsWithin: duration({
+    default: '12 s', atLeast: '4 s', atMost: '60 s',
+    description: 'The line must begin to ring within this time (SIP 180 or 183), else it is out of order and the next trunk or line is tried. Mobiles take 4 to 10 s. 12 s if left out'
   }),
   capacity: Type.Integer({
     minimum: 1, maximum: 1000, default: 1, description: 'How many calls it can hold at once; 1 if left out'

@@ -39,8 +39,9 @@ test.each<[string, [string, string][], string[]]>([
 
 test('a trunk with another behind it that is never asked whether it is there is warned of', () => {
   const several: [string, string] = [first, '{ id: bpbd-1, trunks: [gateway, carrier], number: bpbd-1 }']
-  expect(faults(townWith(several))).toEqual(['plan.yaml:6:3 trunks.gateway: (warning) has no `qualify`, and bpbd-1 has another trunk behind it — a trunk that does not answer at all is passed over only if it is asked: qualify: 30 s'])
+  expect(faults(townWith(several, ['port: 5070', 'qualify: off']))).toEqual(['plan.yaml:6:3 trunks.gateway: (warning) is never asked whether it is there, and bpbd-1 has another trunk behind it — while it says nothing, each caller waits 6 s for the next trunk: qualify: 10 s'])
   expect(faults(townWith(several, ['port: 5070', 'qualify: 30 s, channels: 4']))).toEqual([])
+  expect(faults(townWith(several))).toEqual([])
 })
 
 const third = '      - { id: bpbd-3, trunk: gateway, number: bpbd-3, priority: 2 }\n'
