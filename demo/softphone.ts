@@ -320,14 +320,14 @@ export class IncomingCall extends Call {
 
   /**
    * Takes the call: true once the caller knows, false if that came to nothing (the caller left, or has no sound in common).
-   * `events` false: a telephone that knows no telephone-event.
+   * `events` false: a telephone that knows no telephone-event. `sdp` makes another answer of the one that it would give; '' is none.
    */
-  answer({ events = true } = {}): Promise<boolean> {
+  answer({ events = true, sdp = (own: string) => own } = {}): Promise<boolean> {
     this.media.events &&= events
-    return this.#answering ??= this.#answer()
+    return this.#answering ??= this.#answer(sdp)
   }
 
-  async #answer() {
+  async #answer(sdp: (own: string) => string) {
     if (this.ending) return false
     const { body } = this.request
     const offer = readSdp(body)
@@ -337,7 +337,8 @@ export class IncomingCall extends Call {
     }
     await this.media.open(this.phone.address)
     if (this.leaving) return false
-    this.#asked.respond(200, { body: this.media.describe(offer ?? undefined), headers: [...this.phone.contact, allow, sdpType] })
+    const answer = sdp(this.media.describe(offer ?? undefined))
+    this.#asked.respond(200, { body: answer, headers: [...this.phone.contact, allow, ...answer ? [sdpType] : []] })
     if (offer) this.media.talkTo(offer)
     const ack = await this.#asked.acknowledged
     if (this.ending) return false

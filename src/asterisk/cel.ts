@@ -15,7 +15,9 @@ export function stepOf(event: CelEvent, key: string): Step | undefined {
     case 'ANSWER':
       return isCaller ? tell('picked', {}) : undefined
     case 'BRIDGE_ENTER':
-      return isCaller ? undefined : connected(event, tell)
+      return isCaller ? tell('joined', { bridge: bridgeOf(event) }) : connected(event, tell)
+    case 'BRIDGE_EXIT':
+      return isCaller ? tell('parted', { bridge: bridgeOf(event) }) : undefined
     case 'HANGUP':
       return isCaller ? tell('hangup', hangupOf(event)) : undefined
     case 'LINKEDID_END':
@@ -31,11 +33,13 @@ type Tell = <K extends Kind>(kind: K, facts: Happenings[K]) => Step
  * Who is with the caller. Of lines that ring together each that is picked up has a bridge of its own first; the one that is
  * with the caller is told by the Local channel that leads there.
  */
-function connected({ account, channelName }: CelEvent, tell: Tell): Step | undefined {
+function connected(event: CelEvent, tell: Tell): Step | undefined {
+  const { account, channelName } = event
+  const bridge = bridgeOf(event)
   const [agency = '', line = ''] = account.split('/')
-  if (!channelName.startsWith('Local/')) return line === '' ? undefined : tell('connected', { agency, line })
+  if (!channelName.startsWith('Local/')) return line === '' ? undefined : tell('connected', { agency, line, bridge })
   const [, among] = /^Local\/together@line-([a-z0-9-]+?)(?:~[0-9a-f]+)?-[0-9a-f]{8};1$/.exec(channelName) ?? []
-  return among === undefined ? undefined : tell('connected', { agency, line: among })
+  return among === undefined ? undefined : tell('connected', { agency, line: among, bridge })
 }
 
 /** What only the dialplan knows (`CELGenUserEvent` in dialplan/templates/extensions.conf.liquid). */
@@ -43,7 +47,8 @@ function userStep({ userEvent, extra }: CelEvent, tell: Tell): Step | undefined 
   const words = extraText(extra).split(' ') as [string, string, string, string]
   switch (userEvent) {
     case 'AGENCY': return tell('agency', { agency: words[0] })
-    case 'LINE': return tell('line', { agency: words[0], line: words[1] })
+    case 'LINE': return tell('line', { agency: words[0], line: words[1], ...words[2] === undefined ? {} : { spoken: Number(words[2]) || 0 } })
+    case 'GOODBYE': return tell('goodbye', {})
     case 'LINE_END': {
       const q850 = Number(words[3]) || null
       return tell('line-outcome', { agency: words[0], line: words[1], outcome: outcomeOf(words[2], q850), q850 })
@@ -76,15 +81,29 @@ function extraText(extra: string): string {
   }
 }
 
-/** Dial's status and the cause in words. Q.850 cause 1: no such number; 3: no route. */
+/** The dialplan's status and the cause in words. Q.850 cause 1: no such number; 3: no route; 22: the number has changed; 28: it is no whole number. */
 function outcomeOf(status: string, q850: number | null): LineOutcome {
   switch (status) {
     case 'ANSWER': return 'declined'             // the dialplan goes on after an answer only if nobody accepted
+    case 'DECLINED': return 'declined'
+    case 'TALK': return 'answered'
+    case 'SHORT': return 'too-short'
     case 'BUSY': return 'busy'
     case 'NOANSWER': return 'noanswer'
     case 'CANCEL': return 'cancelled'
     case 'FULL': return 'full'
-    default: return q850 === 1 || q850 === 3 ? 'nonexistent' : 'unavailable'
+    default: return q850 !== null && noSuchNumber.has(q850) ? 'nonexistent' : 'unavailable'
+  }
+}
+
+const noSuchNumber = new Set([1, 3, 22, 28])
+
+/** The bridge that a channel enters or leaves; empty where the event does not say. */
+function bridgeOf({ extra }: CelEvent): string {
+  try {
+    return String((JSON.parse(extra) as { bridge_id?: unknown }).bridge_id ?? '')
+  } catch {
+    return ''
   }
 }
 

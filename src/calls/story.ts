@@ -17,9 +17,10 @@ export type Owner = 'caller' | 'agency' | 'us' | 'carrier'
 
 /**
  * How ringing one line went. `full`: its capacity was in use; `nonexistent`: the network knows no such number;
- * `unavailable`: congestion or out of order; `declined`: picked up, but not accepted by a human; `cancelled`: the caller left.
+ * `unavailable`: congestion or out of order; `declined`: a human refused it, or it was picked up and not accepted; `cancelled`: the caller left;
+ * `too-short`: picked up, and the talk was shorter than the plan's `spoken`, or there was none.
  */
-export type LineOutcome = 'answered' | 'busy' | 'noanswer' | 'nonexistent' | 'unavailable' | 'full' | 'declined' | 'cancelled'
+export type LineOutcome = 'answered' | 'too-short' | 'busy' | 'noanswer' | 'nonexistent' | 'unavailable' | 'full' | 'declined' | 'cancelled'
 
 /** What happened, by kind, with the facts of each. */
 export interface Happenings {
@@ -40,11 +41,15 @@ export interface Happenings {
   /** The dialplan began to hunt over an agency's lines. */
   agency: { agency: string }
   /** A line began to be tried. Of one that is full there is only its `line-outcome`: nobody was rung. */
-  line: { agency: string, line: string }
-  /** How that went. `q850` is the hang-up cause where one was given. */
+  line: { agency: string, line: string, /** The shortest talk there that counts, ms; where it is not said, every talk does. */ spoken?: number }
+  /** How that went. `q850` is the hang-up cause where one was given. `answered`: they have talked, and the line's side ended it. */
   'line-outcome': { agency: string, line: string, outcome: LineOutcome, q850: number | null }
-  /** Caller and agency (or desk) hear each other. */
-  connected: { agency: string, line: string }
+  /** An agency's (or the desk's) line enters a bridge; where `bridge` is not said (an older ledger), the caller is there. */
+  connected: { agency: string, line: string, bridge?: string }
+  /** The caller enters a bridge: those who are in it at the same time hear each other. */
+  joined: { bridge: string }
+  /** The caller leaves it, or it is dissolved. */
+  parted: { bridge: string }
   /** The caller came back to the service, nobody having answered. */
   returned: { agency: string, status: string }
   /** All lines of the agency are in use, and the caller waits for one. */
@@ -63,6 +68,8 @@ export interface Happenings {
   decided: { disposition: Disposition, why: string }
   /** Something of ours went wrong. `what` is for an engineer; it holds no personal data. */
   fault: { what: string }
+  /** The dialplan ends the call for us, though Asterisk will name somebody else. */
+  goodbye: Record<never, never>
   /** The caller's channel was hung up. */
   hangup: { by: Owner, q850: number | null }
   /** The last channel of the call is gone. */
@@ -107,6 +114,7 @@ export interface CallRecord {
   cli: string | null
   arrivedAt: number
   pickedAt: number | null
+  /** Since when the caller and an agency heard each other, in the first talk that counts, or that goes on. */
   connectedAt: number | null
   endedAt: number | null
   /** The agency that was chosen last, and the line that answered. */
@@ -116,6 +124,6 @@ export interface CallRecord {
   q850: number | null
   /** null while the call goes on. */
   disposition: Disposition | null
-  /** Where or why, in one word or two: `greeting`, `menu:utama`, `ringing:bpbd-1`, `waiting:bpbd`, `lines-exhausted:bpbd`, `closed:wali-kota`, `message-left`, … */
+  /** Where or why, in one word or two: `greeting`, `menu:utama`, `ringing:bpbd-1`, `too-short:bpbd-1`, `waiting:bpbd`, `lines-exhausted:bpbd`, `closed:wali-kota`, `message-left`, … */
   detail: string | null
 }

@@ -5,7 +5,7 @@
  * caller's place (`menu:utama`, `ringing:bpbd-1`) follows until the hang-up: it is where an abandoned call was lost.
  */
 import { parsePhoneNumberFromString } from 'libphonenumber-js/max'
-import type { CallRecord, Disposition, Happenings, Kind, LineOutcome, Step } from './story.ts'
+import type { CallRecord, Disposition, Happenings, Kind, LineOutcome, Owner, Step } from './story.ts'
 
 /** One attempt at one line. Times are Unix ms; `outcome` is null while it still rings. */
 export interface LineTry {
@@ -20,13 +20,14 @@ export interface LineTry {
 
 /** Kinds in the order in which they happen: it decides between steps of the same millisecond. */
 const kinds: readonly Kind[] = ['arrived', 'picked', 'taken', 'menu', 'key', 'silence', 'closed', 'agency', 'line', 'line-outcome',
-  'accepted', 'citizen', 'citizen-up', 'citizen-key', 'citizen-outcome', 'connected', 'returned', 'waiting', 'overflow', 'mailbox', 'left', 'not-left', 'played', 'decided', 'fault', 'hangup', 'ended']
+  'accepted', 'citizen', 'citizen-up', 'citizen-key', 'citizen-outcome', 'joined', 'connected', 'parted', 'returned', 'waiting', 'overflow', 'mailbox', 'left', 'not-left', 'played', 'decided', 'fault', 'goodbye', 'hangup', 'ended']
 const rank = Object.fromEntries(kinds.map((kind, at) => [kind, at])) as Record<Kind, number>
 
 /** The record that these steps of one call add up to; null while its arrival is not known. */
 export function tell(steps: readonly Step[]): CallRecord | null {
   const story = follow(steps)
-  const { arrived, hangup, chosen, answering } = story
+  const { arrived, chosen } = story
+  const hangup = story.hangup && { ...story.hangup, by: endedBy(story) }
   if (!arrived) return null
   const ending = story.endedAt === null ? null : dispositionOf(story)
   return {
@@ -37,10 +38,10 @@ export function tell(steps: readonly Step[]): CallRecord | null {
     cli: e164(arrived.cli),
     arrivedAt: arrived.at,
     pickedAt: story.pickedAt,
-    connectedAt: story.connectedAt,
+    connectedAt: firstTalk(story)?.since ?? null,
     endedAt: story.endedAt,
     agency: chosen,
-    line: answering,
+    line: story.talks.findLast(counts)?.line ?? null,
     endedBy: hangup?.by ?? null,
     q850: hangup?.q850 ?? null,
     disposition: ending?.disposition ?? null,
@@ -50,11 +51,20 @@ export function tell(steps: readonly Step[]): CallRecord | null {
 
 /** Every attempt at a line, in order of time. After the call's end a line without an outcome was `cancelled`. */
 export function lines(steps: readonly Step[]): LineTry[] {
-  const { tries, endedAt } = follow(steps)
-  return tries.map(one => ({
-    ...one,
-    outcome: one.answeredAt !== null ? 'answered' : one.outcome ?? (endedAt === null ? null : 'cancelled')
-  }))
+  const { tries, talks, endedAt } = follow(steps)
+  return tries.map(({ spoken: _, ...one }, index) => {
+    const talk = talks.find(talk => talk.of === index)
+    const talked = talk === undefined ? one.answeredAt === null ? null : 'answered' : counts(talk) ? 'answered' : talk.since === null ? null : 'too-short'
+    return { ...one, outcome: talked ?? one.outcome ?? (endedAt === null ? null : 'cancelled') }
+  })
+}
+
+/** A stretch in which a caller and an agency's line heard each other. Unix ms; `until` is null while they do. */
+export interface Talk { agency: string, line: string, since: number, until: number | null, /** Whether it counts as a talk: not one that was shorter than the plan's `spoken`. */ counts: boolean }
+
+/** The talks of a call that came in, in order of time. */
+export function talksIn(steps: readonly Step[]): Talk[] {
+  return follow(steps).talks.flatMap(talk => talk.since === null ? [] : { agency: talk.agency, line: talk.line, since: talk.since, until: talk.until, counts: counts(talk) })
 }
 
 /**
@@ -67,28 +77,72 @@ export function e164(raw: string): string | null {
   return number?.isValid() ? number.number : null
 }
 
+/** A line in a bridge; `since`: since when the caller was there as well. */
+interface Meeting {
+  agency: string
+  line: string
+  bridge: string | undefined
+  since: number | null
+  until: number | null
+  /** What the dialplan says of it, which is the one that goes on or not. */
+  told: 'answered' | 'too-short' | null
+  spoken: number
+  /** Which of the tries it is. */
+  of: number
+}
+
+/** A talk that goes on may count. */
+function counts({ since, until, told, spoken }: Meeting): boolean {
+  if (since === null) return false
+  return told === null ? until === null || until - since >= spoken : told === 'answered'
+}
+
+const firstTalk = ({ talks }: Story) => talks.find(counts)
+
+/**
+ * Asterisk names who hung up first, ever: after a talk that did not count that is the line's side, whoever ends the call later. The dialplan says
+ * where it was the line's side, or ours.
+ */
+function endedBy({ hangup, goodbye, tries, talks }: Story): Owner {
+  const { by } = hangup!
+  if (by !== 'agency' || tries.every(({ spoken }) => spoken === undefined)) return by
+  if (talks.some(({ told }) => told === 'answered')) return by
+  return goodbye ? 'us' : 'caller'
+}
+
 interface Story {
   arrived: Happenings['arrived'] & Pick<Step, 'callId' | 'at' | 'witness'> | null
   pickedAt: number | null
-  connectedAt: number | null
   endedAt: number | null
   hangup: Happenings['hangup'] | null
-  /** The agency chosen last, and the line that answered last. */
+  goodbye: boolean
+  /** The agency chosen last. */
   chosen: string | null
-  answering: string | null
   decided: Happenings['decided'] | null
   fault: string | null
   /** Whether they left a message, or what was meant to be one could not be recorded. */
   message: 'left' | 'not-recorded' | null
   /** Where the caller was when the call was hung up, or is. */
   place: string
-  tries: LineTry[]
+  tries: (LineTry & { spoken?: number })[]
+  talks: Meeting[]
 }
 
 function follow(steps: readonly Step[]): Story {
-  const story: Story = { arrived: null, pickedAt: null, connectedAt: null, endedAt: null, hangup: null, chosen: null,
-    answering: null, decided: null, fault: null, message: null, place: 'before-answer', tries: [] }
-  const { tries } = story
+  const story: Story = { arrived: null, pickedAt: null, endedAt: null, hangup: null, goodbye: false, chosen: null,
+    decided: null, fault: null, message: null, place: 'before-answer', tries: [], talks: [] }
+  const { tries, talks } = story
+  /** The bridge that the caller is in. */
+  let bridge: string | null = null
+  const meet = (talk: Meeting, at: number) => {
+    if (story.hangup) return
+    talk.since = at
+    tries[talk.of]!.answeredAt ??= at
+    move(`too-short:${talk.line}`)
+  }
+  const part = (at: number, where?: string) => {
+    for (const talk of talks) if (talk.until === null && (where === undefined || talk.bridge === where)) talk.until = at
+  }
   /** Attempts before this one are history: the caller has been back with us since. */
   let hunt = 0
   const move = (place: string) => {
@@ -113,28 +167,45 @@ function follow(steps: readonly Step[]): Story {
       case 'agency': story.chosen = step.facts.agency; move(`agency:${step.facts.agency}`); break
       case 'line':
         story.chosen = step.facts.agency
-        tries.push(attempt(step.facts, at))
+        tries.push({ ...attempt(step.facts, at), ...step.facts.spoken === undefined ? {} : { spoken: step.facts.spoken } })
         move(`ringing:${step.facts.line}`)
         break
       case 'line-outcome': {
         const { line, agency, outcome, q850 } = step.facts
-        let tried = tries.find(one => one.line === line && one.outcome === null)
+        let tried = tries.findLast(one => one.line === line && one.outcome === null)
         if (!tried) tries.push(tried = attempt(step.facts, at))
         Object.assign(tried, { outcome, q850 })
         if (outcome === 'answered') tried.answeredAt ??= at
+        const talk = talks.findLast(({ of }) => tries[of] === tried)
+        if (talk && (outcome === 'answered' || outcome === 'too-short')) {
+          talk.told = outcome
+          talk.until ??= at
+        }
         const next = ringing()
         move(next ? `ringing:${next.line}` : `agency:${agency}`)
         break
       }
       case 'connected': {
-        story.connectedAt ??= at
-        story.chosen = step.facts.agency
-        story.answering = step.facts.line
-        let tried = tries.findLast(one => one.line === step.facts.line)
-        if (!tried) tries.push(tried = attempt(step.facts, at))
-        tried.answeredAt ??= at
+        const { agency, line } = step.facts
+        story.chosen = agency
+        let of = tries.findLastIndex(one => one.line === line)
+        if (of === -1) of = tries.push(attempt(step.facts, at)) - 1
+        if (talks.some(talk => talk.of === of && talk.until === null && talk.bridge === step.facts.bridge)) break
+        const talk: Meeting = { agency, line, bridge: step.facts.bridge, since: null, until: null, told: null, spoken: tries[of]!.spoken ?? 0, of }
+        talks.push(talk)
+        if (talk.bridge === undefined || talk.bridge === bridge) meet(talk, at)
         break
       }
+      case 'joined': {
+        bridge = step.facts.bridge
+        for (const talk of talks) if (talk.bridge === bridge && talk.until === null && talk.since === null) meet(talk, at)
+        break
+      }
+      case 'parted':
+        if (bridge === step.facts.bridge) bridge = null
+        part(at, step.facts.bridge)
+        break
+      case 'goodbye': story.goodbye = true; break
       case 'mailbox':
         story.chosen = step.facts.agency ?? story.chosen
         move(`mailbox:${step.facts.mailbox}`)
@@ -149,8 +220,14 @@ function follow(steps: readonly Step[]): Story {
         break
       case 'decided': story.decided = step.facts; break
       case 'fault': story.fault ??= step.facts.what; break
-      case 'hangup': story.hangup ??= step.facts; break
-      case 'ended': story.endedAt ??= at; break
+      case 'hangup':
+        story.hangup ??= step.facts
+        part(at)
+        break
+      case 'ended':
+        story.endedAt ??= at
+        part(at)
+        break
       case 'key': case 'silence': case 'overflow': case 'played': break
       case 'accepted': case 'citizen': case 'citizen-up': case 'citizen-key': case 'citizen-outcome': break      // of a callback, which is no call that came in
     }
@@ -159,14 +236,16 @@ function follow(steps: readonly Step[]): Story {
 }
 
 /** Exactly one, for every call that has ended (design.md, section 3). */
-function dispositionOf({ connectedAt, decided, fault, message, hangup, place }: Story): { disposition: Disposition, detail: string | null } {
-  if (connectedAt !== null) return { disposition: 'answered', detail: null }
+function dispositionOf(story: Story): { disposition: Disposition, detail: string | null } {
+  const { decided, fault, message, place } = story
+  const by = story.hangup && endedBy(story)
+  if (firstTalk(story)) return { disposition: 'answered', detail: null }
   if (message === 'left') return { disposition: 'callback', detail: 'message-left' }
   if (decided) return { disposition: decided.disposition, detail: decided.why }
   if (fault !== null) return { disposition: 'failed', detail: fault }
   if (message === 'not-recorded') return { disposition: 'failed', detail: 'message-not-recorded' }
   // A mailbox ends by our hanging up, whether something was said there or not.
-  if (hangup?.by === 'us' && !place.startsWith('mailbox:')) return { disposition: 'failed', detail: 'hung-up-by-us' }
+  if (by === 'us' && !place.startsWith('mailbox:')) return { disposition: 'failed', detail: 'hung-up-by-us' }
   return { disposition: 'abandoned', detail: place }
 }
 

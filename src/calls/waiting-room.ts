@@ -17,7 +17,7 @@ export interface Place extends Disposable {
  * What lets a place on a line go while the call that had it goes on: nobody came there. A line that was full, busy or out of order is no
  * freer for having been tried; one whose caller left is let go with their call.
  */
-const letsGo = new Set<LineOutcome>(['noanswer', 'declined'])
+const letsGo = new Set<LineOutcome>(['noanswer', 'declined', 'too-short'])
 
 interface Waiter {
   callId: string

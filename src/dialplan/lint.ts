@@ -11,13 +11,13 @@ import { wrongWays } from './ways.ts'
 
 export const applications = new Set([
   'Answer', 'Background', 'BackgroundDetect', 'Busy', 'CELGenUserEvent', 'Congestion', 'Dial', 'ExecIf', 'Gosub', 'GosubIf', 'Goto', 'GotoIf',
-  'GotoIfTime', 'Hangup', 'Log', 'MSet', 'MusicOnHold', 'NoOp', 'Playback', 'PlayTones', 'Progress', 'Read', 'Record', 'Return', 'Ringing',
+  'GotoIfTime', 'Hangup', 'HangupCauseClear', 'Log', 'MSet', 'MusicOnHold', 'NoOp', 'Playback', 'PlayTones', 'Progress', 'Read', 'Record', 'Return', 'Ringing',
   'Set', 'Stasis', 'StopPlayTones', 'Verbose', 'Wait', 'WaitExten'
 ])
 
 export const functions = new Set([
-  'ABS', 'CALLERID', 'CHANNEL', 'CUT', 'EXISTS', 'FILTER', 'GLOBAL', 'GROUP', 'GROUP_COUNT', 'HANGUPCAUSE', 'IF', 'IFTIME',
-  'ISNULL', 'LEN', 'MATH', 'PJSIP_HEADER', 'RAND', 'RECORDING_INFO', 'REGEX', 'SHIFT', 'SORT', 'STRFTIME', 'TIMEOUT', 'TOLOWER', 'TOUPPER', 'URIENCODE'
+  'ABS', 'CALLERID', 'CHANNEL', 'CUT', 'EXISTS', 'FILTER', 'GLOBAL', 'GROUP', 'GROUP_COUNT', 'HANGUPCAUSE', 'HANGUPCAUSE_KEYS', 'IF', 'IFTIME',
+  'ISNULL', 'LEN', 'MASTER_CHANNEL', 'MATH', 'PJSIP_HEADER', 'RAND', 'RECORDING_INFO', 'REGEX', 'SHIFT', 'SORT', 'STRFTIME', 'TIMEOUT', 'TOLOWER', 'TOUPPER', 'URIENCODE'
 ])
 
 /** No list allows these: they reach the shell, the file system, the network, or run what a text says. */

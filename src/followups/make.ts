@@ -23,7 +23,7 @@ export function kindOf({ disposition, detail, served, endedAt }: MissedCall, now
   if (disposition !== 'abandoned') return 'failed'
   const place = detail ?? ''
   return /^(menu|mailbox):/.test(place) ? 'abandoned-menu' : place.startsWith('waiting:') ? 'abandoned-waiting'
-    : /^(ringing|agency|returned):/.test(place) ? 'abandoned-ringing' : 'abandoned-greeting'
+    : /^(ringing|too-short|agency|returned):/.test(place) ? 'abandoned-ringing' : 'abandoned-greeting'
 }
 
 /** The opening (Unix ms) for which the caller of a closed agency was promised a callback; undefined where they were not. */

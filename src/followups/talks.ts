@@ -14,7 +14,7 @@ export const settles: readonly Outcome[] = ['spoken', 'not-needed']
 /** They reached the agency, or the desk, or anybody where they had chosen none: nothing is owed any more. */
 export async function spokenWith({ db, tell, kind }: Change, plan: Plan, callId: string, now: number) {
   const call = await db.selectFrom('calls').selectAll().where('callId', '=', callId).executeTakeFirst()
-  if (!call?.cli || call.connectedAt === null || cutOff(call)) return
+  if (!call?.cli || call.connectedAt === null || call.disposition === null || cutOff(call)) return          // while they talk, nobody knows whether it counts
   const steps = await db.selectFrom('steps').select('facts').where('callId', '=', callId).where('kind', '=', 'agency').execute()
   const passed = new Set([call.agency, ...steps.map(({ facts }) => (JSON.parse(facts) as { agency: string }).agency)])
   const open = await db.selectFrom('followups').selectAll().where('cli', '=', call.cli).where('endedAt', 'is', null).where('arrivedAt', '<=', call.connectedAt).execute()

@@ -39,7 +39,8 @@ export interface Instant {
 
 export class Metrics {
   readonly #registry = new Registry()
-  readonly #arrivals = new Map<string, number>()
+  /** Of calls that nobody has talked with: since when a line has been with them, and how long that must last to count. Unix ms. */
+  readonly #arrivals = new Map<string, { arrivedAt: number, since: number | null, spoken: number }>()
   readonly #answerTime: Histogram
   readonly #turnedAway: Counter
 
@@ -47,7 +48,7 @@ export class Metrics {
     const registers = [this.#registry]
     collectDefaultMetrics({ register: this.#registry, prefix: 'satunomor_' })
     this.#answerTime = new Histogram({
-      name: 'satunomor_answer_seconds', help: 'From the INVITE until caller and agency hear each other; a greeting is not an answer. Goals: 90 % within 15 s, 95 % within 20 s.',
+      name: 'satunomor_answer_seconds', help: 'From the INVITE until caller and agency hear each other, counted when a talk that counts has ended; a greeting is not an answer. Goals: 90 % within 15 s, 95 % within 20 s.',
       buckets: [2, 5, 10, 15, 20, 30, 45, 60, 120], registers
     })
     this.#turnedAway = new Counter({ name: 'satunomor_api_refused_total', help: 'Requests to the API without a token that holds (401), or that its bearer may not make (403), since the start; the log says from where.', labelNames: ['status'], registers })
@@ -130,15 +131,23 @@ export class Metrics {
 
   readonly #look: () => Promise<void>
 
-  /** A step from the ledger, as it is read. */
-  note({ kind, callId, at }: Step) {
-    if (kind === 'arrived') this.#arrivals.set(callId, at)
-    const arrivedAt = this.#arrivals.get(callId)
-    if (kind === 'connected' && arrivedAt !== undefined) {
-      this.#answerTime.observe((at - arrivedAt) / 1000)
-      this.#arrivals.delete(callId)
+  /** A step from the ledger, as it is read. Of lines that ring together one that is let go ends no talk: its outcome is not told. */
+  note({ kind, callId, at, facts }: Step) {
+    if (kind === 'arrived') this.#arrivals.set(callId, { arrivedAt: at, since: null, spoken: 0 })
+    const call = this.#arrivals.get(callId)
+    if (!call) return
+    const { arrivedAt, since, spoken } = call
+    const talkedFor = since === null ? -1 : at - since
+    switch (kind) {
+      case 'line': call.spoken = facts.spoken ?? 0; break
+      case 'connected': call.since ??= at; break
+      case 'parted': case 'line-outcome': case 'hangup': case 'ended':
+        if (since !== null && talkedFor >= spoken) {
+          this.#answerTime.observe((since - arrivedAt) / 1000)
+          this.#arrivals.delete(callId)
+        } else call.since = null
+        if (kind === 'ended') this.#arrivals.delete(callId)
     }
-    if (kind === 'ended') this.#arrivals.delete(callId)
   }
 
   /** Somebody was refused at the API. */

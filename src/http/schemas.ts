@@ -11,7 +11,7 @@ const at = (description: string) => orNull(time(description))
 const name = (description: string) => orNull(Type.String({ description }))
 
 const dispositions: Disposition[] = ['answered', 'callback', 'abandoned', 'unanswered', 'blocked-challenge', 'failed']
-const outcomes: LineOutcome[] = ['answered', 'busy', 'noanswer', 'nonexistent', 'unavailable', 'full', 'declined', 'cancelled']
+const outcomes: LineOutcome[] = ['answered', 'too-short', 'busy', 'noanswer', 'nonexistent', 'unavailable', 'full', 'declined', 'cancelled']
 const owners: Owner[] = ['caller', 'agency', 'us', 'carrier']
 
 const call = {
@@ -20,7 +20,7 @@ const call = {
   trunk: Type.String({ description: 'The trunk that it came in on.' }),
   arrivedAt: time('When it came in.'),
   pickedAt: at('When we picked up. A greeting is not an answer.'),
-  connectedAt: at('When caller and agency heard each other first.'),
+  connectedAt: at('When caller and agency heard each other first, in a talk that counts or goes on.'),
   endedAt: at('When its last channel was gone; null while it goes on.'),
   agency: name('The agency chosen last.'),
   line: name('The line that answered.'),

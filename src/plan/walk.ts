@@ -32,7 +32,7 @@ export function arrive(plan: Plan, name: string, at: number, switches = noSwitch
   }
 }
 
-/** Nobody could be rung at all. Everything else (busy, full, silent, not accepted) is a line that works. */
+/** Nobody could be rung at all. Everything else (busy, full, silent, declined, not accepted, a talk too short) is a line that works. */
 const outOfOrder = new Set(['CHANUNAVAIL', 'CONGESTION', 'INVALIDARGS'])
 
 /** Whether a caller waits after an agency's last line: all that work are in use. Where one rang and nobody came, waiting would be in vain. */

@@ -1,5 +1,6 @@
 /** What agencies' own systems are told, made of the ledger's steps and the follow-ups' history. An agency hears only of calls that rang its lines. */
 import type { Step } from '../calls/story.ts'
+import { talksIn } from '../calls/tell.ts'
 import { attemptOf } from '../followups/attempt.ts'
 import type { WebhookEvent } from '../plan/schema-webhook.ts'
 import type { FollowUp } from '../records/follow-up.ts'
@@ -25,7 +26,9 @@ export interface Story {
 }
 
 /** The kinds of steps that events are made of. */
-export const telling: ReadonlySet<string> = new Set(['line', 'accepted', 'connected', 'ended'])
+export const telling: ReadonlySet<string> = new Set(['line', 'accepted', 'connected', 'joined', 'ended'])
+/** The kinds that say besides how long they have heard each other. */
+export const measuring: readonly string[] = ['arrived', 'parted', 'line-outcome', 'hangup']
 
 const time = (at: number | null) => at === null ? null : new Date(at).toISOString()
 const seconds = (from: number, to: number) => Math.max(0, Math.round((to - from) / 1000))
@@ -46,22 +49,35 @@ export function ofStep(step: Step, { call, followUp, steps }: Story): Event[] {
     return { line: own.facts.line, at: Math.max(own.at, inCallback ? citizen!.at : 0) }
   }
 
+  /** Of a call that came in: when this agency and the citizen heard each other. */
+  const talks = (agency: string) => talksIn(steps).filter(one => one.agency === agency)
+
+  /** The talks that begin with this step: who of the two came last. After a talk that was too short another line may be picked up. */
+  const begun = (at: number) => talksIn(steps).filter(({ since }) => since === at).flatMap(({ agency, line }) => {
+    const which = talks(agency).findIndex(({ since }) => since === at)
+    const key = which === 0 ? '' : String(which)
+    return [tell(agency, 'call.claimed', key, at, { line }), tell(agency, 'call.connected', key, at, { line, waited: seconds(arrivedAt, at) })]
+  })
+
   switch (step.kind) {
     case 'line': return [tell(step.facts.agency, 'call.ringing', step.key, step.at, { line: step.facts.line })]
     case 'accepted': {
       const line = lines.findLast(({ at }) => at <= step.at)?.facts          // lines with a key to accept are rung one after the other
       return line ? [tell(line.agency, 'call.claimed', '', step.at, { line: line.line })] : []
     }
+    case 'joined': return inCallback ? [] : begun(step.at)
     case 'connected': {
+      if (!inCallback) return begun(step.at)
       const agency = step.facts.agency === 'citizen' ? lines.at(-1)?.facts.agency : step.facts.agency
       const talked = agency === undefined ? undefined : talk(agency)
       if (agency === undefined || !talked) return []
       const { line, at } = talked
-      return [...inCallback ? [] : [tell(agency, 'call.claimed', '', at, { line })], tell(agency, 'call.connected', '', at, { line, waited: seconds(arrivedAt, at) })]
+      return [tell(agency, 'call.connected', '', at, { line, waited: seconds(arrivedAt, at) })]
     }
     case 'ended': return [...new Set(lines.map(({ facts }) => facts.agency))].flatMap(agency => {
-      const talked = talk(agency)
-      const ended = tell(agency, 'call.ended', '', step.at, { disposition: call?.disposition ?? null, talked: talked ? seconds(talked.at, step.at) : null })
+      const own = talks(agency)
+      const talked = inCallback ? talk(agency) && seconds(talk(agency)!.at, step.at) : own.length > 0 ? seconds(0, own.reduce((sum, { since, until }) => sum + (until ?? step.at) - since, 0)) : undefined
+      const ended = tell(agency, 'call.ended', '', step.at, { disposition: call?.disposition ?? null, talked: talked ?? null })
       return call?.disposition === 'abandoned' ? [tell(agency, 'call.abandoned', '', step.at, { waited: seconds(arrivedAt, step.at) }), ended] : [ended]
     })
     default: return []

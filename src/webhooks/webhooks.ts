@@ -17,7 +17,7 @@ import type { WebhookEvent } from '../plan/schema-webhook.ts'
 import type { Delivery } from '../records/delivery.ts'
 import type { Records } from '../records/records.ts'
 import { toStep, type StepRow, type Tables } from '../records/tables.ts'
-import { ofFollowUp, ofStep, telling, type Change, type Event } from './events.ts'
+import { measuring, ofFollowUp, ofStep, telling, type Change, type Event } from './events.ts'
 
 type Db = Transaction<Tables>
 
@@ -237,7 +237,7 @@ async function eventsOfSteps(db: Db, rows: StepRow[]): Promise<Event[]> {
   const callIds = [...new Set(told.map(({ callId }) => callId))]
   if (callIds.length === 0) return []
   const calls = await db.selectFrom('calls').selectAll().where('callId', 'in', callIds).execute()
-  const all = await db.selectFrom('steps').selectAll().where('callId', 'in', callIds).where('kind', 'in', ['arrived', ...telling]).orderBy('at').orderBy('seq').execute()
+  const all = await db.selectFrom('steps').selectAll().where('callId', 'in', callIds).where('kind', 'in', [...measuring, ...telling]).orderBy('at').orderBy('seq').execute()
   const ofCallbacks = callIds.flatMap(callId => attemptOf(callId)?.followUp ?? [])
   const followUps = ofCallbacks.length === 0 ? [] : await db.selectFrom('followups').selectAll().where('id', 'in', ofCallbacks).execute()
   return told.flatMap(row => ofStep(toStep(row), {

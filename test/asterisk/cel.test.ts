@@ -2,22 +2,28 @@
 import { expect, test } from 'vitest'
 import { stepOf } from '../../src/asterisk/cel.ts'
 
-const joins = (channel: string, account: string, channelId = 'leg') =>
-  stepOf({ type: 'BRIDGE_ENTER', at: 1, linkedId: 'call', channelId, channelName: channel, account, context: 'x', exten: '', number: '', application: '', userEvent: '', extra: '' }, 'k')?.facts
+const joins = (channel: string, account: string, channelId = 'leg', type = 'BRIDGE_ENTER') =>
+  stepOf({ type, at: 1, linkedId: 'call', channelId, channelName: channel, account, context: 'x', exten: '', number: '', application: '', userEvent: '', extra: '{"bridge_id":"b","bridge_technology":"simple_bridge"}' }, 'k')?.facts
 
 test('the leg to a line that rings alone', () => {
-  expect(joins('PJSIP/gateway-00000001', 'bpbd/bpbd-1')).toEqual({ agency: 'bpbd', line: 'bpbd-1' })
-  expect(joins('PJSIP/carrier-00000000', 'bpbd/bpbd-1', 'call')).toBeUndefined()
+  expect(joins('PJSIP/gateway-00000001', 'bpbd/bpbd-1')).toEqual({ agency: 'bpbd', line: 'bpbd-1', bridge: 'b' })
+  expect(joins('PJSIP/carrier-00000000', 'bpbd/bpbd-1', 'call')).toEqual({ bridge: 'b' })
+  expect(joins('PJSIP/carrier-00000000', 'bpbd/bpbd-1', 'call', 'BRIDGE_EXIT')).toEqual({ bridge: 'b' })
+  expect(joins('PJSIP/gateway-00000001', 'bpbd/bpbd-1', 'leg', 'BRIDGE_EXIT')).toBeUndefined()
 })
 
 test('of lines that ring together the one whose channel joins the caller, and not who has only picked up', () => {
-  expect(joins('Local/together@line-bpbd-1~9455b09c-0000000a;1', 'bpbd/')).toEqual({ agency: 'bpbd', line: 'bpbd-1' })
-  expect(joins('Local/together@line-a-1234567-0000000a;1', 'bpbd/')).toEqual({ agency: 'bpbd', line: 'a-1234567' })
+  expect(joins('Local/together@line-bpbd-1~9455b09c-0000000a;1', 'bpbd/')).toEqual({ agency: 'bpbd', line: 'bpbd-1', bridge: 'b' })
+  expect(joins('Local/together@line-a-1234567-0000000a;1', 'bpbd/')).toEqual({ agency: 'bpbd', line: 'a-1234567', bridge: 'b' })
   expect(joins('Local/together@line-bpbd-1~9455b09c-0000000a;2', 'bpbd/bpbd-1')).toBeUndefined()
   expect(joins('PJSIP/gateway-00000001', 'bpbd/')).toBeUndefined()
 })
 
 test.each([
+  ['LINE', 'bpbd bpbd-1 4000', 'line', { agency: 'bpbd', line: 'bpbd-1', spoken: 4000 }], ['LINE', 'bpbd bpbd-1', 'line', { agency: 'bpbd', line: 'bpbd-1' }],
+  ...[['TALK 16', 'answered'], ['SHORT 16', 'too-short'], ['ANSWER 16', 'declined'], ['DECLINED 21', 'declined'], ['NOANSWER 18', 'noanswer'], ['CHANUNAVAIL 21', 'unavailable'], ['CHANUNAVAIL 1', 'nonexistent'], ['CHANUNAVAIL 22', 'nonexistent'], ['CHANUNAVAIL 28', 'nonexistent']]
+    .map(([status, outcome]): [string, string, string, object] => ['LINE_END', `bpbd bpbd-1 ${status}`, 'line-outcome', { outcome }]),
+  ['GOODBYE', '', 'goodbye', {}],
   ['MAILBOX', 'pesan', 'mailbox', { mailbox: 'pesan', agency: null }], ['MAILBOX', 'pesan posko', 'mailbox', { mailbox: 'pesan', agency: 'posko' }],
   ['LEFT', 'pesan 4020', 'left', { mailbox: 'pesan', ms: 4020 }],
   ['NOT_LEFT', 'pesan SILENCE', 'not-left', { mailbox: 'pesan', why: 'silent' }], ['NOT_LEFT', 'pesan HANGUP', 'not-left', { mailbox: 'pesan', why: 'silent' }],

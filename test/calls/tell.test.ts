@@ -1,12 +1,13 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import type { Happenings, Kind, Step } from '../../src/calls/story.ts'
-import { e164, lines, tell } from '../../src/calls/tell.ts'
+import type { Happenings, Kind, LineOutcome, Step } from '../../src/calls/story.ts'
+import { e164, lines, talksIn, tell } from '../../src/calls/tell.ts'
 
 /** A story, one step a millisecond: `['picked']`, `['menu', { node: 'utama' }]`. */
 function story(...happenings: { [K in Kind]: Record<never, never> extends Happenings[K] ? [K] : [K, Happenings[K]] }[Kind][]): Step[] {
   return happenings.map(([kind, facts = {}], at) => ({ callId: 'c1', key: `k${at}`, at, witness: 'ledger', kind, facts }) as Step)
 }
+type Happening = Parameters<typeof story>[number]
 const arrived = ['arrived', { did: '112', trunk: 'carrier', cli: '07215550112' }] as const satisfies [Kind, object]
 const line = { agency: 'bpbd', line: 'bpbd-1' }
 const byCaller = ['hangup', { by: 'caller', q850: 16 }] as const satisfies [Kind, object]
@@ -76,6 +77,63 @@ test('who decides: a conversation before a decision before a fault before a hang
   expect(tell(story(arrived, ['ended']))).toMatchObject({ disposition: 'abandoned', endedBy: null })
 })
 
+describe('a talk counts where both were in one bridge for as long as the plan says', () => {
+  const spoken = 4
+  const rung = ['line', { ...line, spoken }] as const satisfies [Kind, object]
+  const next = { agency: 'bpbd', line: 'bpbd-2' }
+  const meets: Happening[] = [['connected', { ...line, bridge: 'b' }], ['joined', { bridge: 'b' }]]
+  const parts = ['parted', { bridge: 'b' }] as const satisfies [Kind, object]
+  const ends = (outcome: LineOutcome) => ['line-outcome', { ...line, outcome, q850: 16 }] as const satisfies [Kind, object]
+  const byAgency = ['hangup', { by: 'agency', q850: 16 }] as const satisfies [Kind, object]
+  const wait = ['played', { prompt: 'x' }] as const satisfies [Kind, object]
+  const outcomes = (steps: Step[]) => lines(steps).map(({ outcome }) => outcome)
+
+  test('the caller hangs up sooner: abandoned, and the line\'s talk was too short', () => {
+    const steps = story(arrived, rung, ...meets, parts, byCaller, ['ended'])
+    expect(tell(steps)).toMatchObject({ disposition: 'abandoned', detail: 'too-short:bpbd-1', connectedAt: null, line: null, agency: 'bpbd', endedBy: 'caller' })
+    expect(outcomes(steps)).toEqual(['too-short'])
+  })
+
+  test('as long as that: answered', () => {
+    const steps = story(arrived, rung, ...meets, wait, wait, wait, parts, byCaller, ['ended'])
+    expect(tell(steps)).toMatchObject({ disposition: 'answered', connectedAt: 3, line: 'bpbd-1', endedBy: 'caller' })
+    expect(outcomes(steps)).toEqual(['answered'])
+  })
+
+  test('while it goes on nobody knows, and it is shown', () => {
+    expect(tell(story(arrived, rung, ...meets))).toMatchObject({ disposition: null, connectedAt: 3, line: 'bpbd-1' })
+  })
+
+  test('the dialplan\'s word goes before the times', () => {
+    expect(tell(story(arrived, rung, ...meets, parts, ends('answered'), byAgency, ['ended']))).toMatchObject({ disposition: 'answered', endedBy: 'agency' })
+    expect(tell(story(arrived, rung, ...meets, wait, wait, wait, parts, ends('too-short'), byCaller, ['ended']))).toMatchObject({ disposition: 'abandoned', detail: 'agency:bpbd' })
+  })
+
+  test('the next line answers: the talk begins there', () => {
+    const steps = story(arrived, rung, ...meets, parts, ends('too-short'), ['line', { ...next, spoken }], ['connected', { ...next, bridge: 'c' }], ['joined', { bridge: 'c' }], wait, wait, wait, ['parted', { bridge: 'c' }],
+      ['line-outcome', { ...next, outcome: 'answered', q850: 16 }], byAgency, ['ended'])
+    expect(tell(steps)).toMatchObject({ disposition: 'answered', connectedAt: 8, line: 'bpbd-2', endedBy: 'agency' })
+    expect(outcomes(steps)).toEqual(['too-short', 'answered'])
+    expect(talksIn(steps)).toEqual([{ ...line, since: 3, until: 4, counts: false }, { ...next, since: 8, until: 12, counts: true }])
+  })
+
+  test('Asterisk names the line of the short talk, whoever hangs up later', () => {
+    const short: Happening[] = [arrived, rung, ...meets, parts, ends('too-short')]
+    expect(tell(story(...short, ['line', { ...next, spoken }], byAgency, ['ended']))).toMatchObject({ disposition: 'abandoned', detail: 'ringing:bpbd-2', endedBy: 'caller' })
+    expect(tell(story(...short, ['decided', { disposition: 'unanswered', why: 'x' }], ['goodbye'], byAgency, ['ended']))).toMatchObject({ disposition: 'unanswered', endedBy: 'us' })
+    expect(tell(story(arrived, ['line', line], byAgency, ['ended']))).toMatchObject({ endedBy: 'agency' })          // of an older dialplan, which says no more
+  })
+
+  test('an agency that accepts after the caller has left talks with nobody', () => {
+    for (const late of [meets.slice(0, 1), [...meets, parts]]) {
+      const steps = story(arrived, rung, ...late, byCaller, ['ended'])
+      expect(tell(steps)).toMatchObject({ disposition: 'abandoned', connectedAt: null })
+    }
+    expect(tell(story(arrived, rung, byCaller, ...meets, ['ended']))).toMatchObject({ disposition: 'abandoned', detail: 'ringing:bpbd-1', connectedAt: null })
+    expect(tell(story(arrived, rung, ['connected', { ...line, bridge: 'b' }], ['joined', { bridge: 'c' }], wait, wait, wait, byCaller, ['ended']))).toMatchObject({ disposition: 'abandoned', connectedAt: null })
+  })
+})
+
 test('a message that was left is owed an answer, whoever hung up, and whatever was decided before; without one it is told where the caller was', () => {
   const decided = ['decided', { disposition: 'unanswered', why: 'lines-exhausted:bpbd' }] as const satisfies [Kind, object]
   const mailbox = ['mailbox', { mailbox: 'pesan', agency: 'posko' }] as const satisfies [Kind, object]
@@ -110,9 +168,12 @@ const facts: { [K in Kind]: fc.Arbitrary<Happenings[K]> } = {
   silence: fc.record({ node: fc.constant('utama') }),
   closed: fc.record({ agency, why: fc.constant('closed (hours: kantor)'), to: fc.constant('posko') }),
   agency: fc.record({ agency }),
-  line: where,
-  'line-outcome': fc.tuple(where, fc.constantFrom('answered', 'busy', 'noanswer', 'cancelled'), fc.constantFrom(null, 17)).map(([line, outcome, q850]) => ({ ...line, outcome, q850 }) as Happenings['line-outcome']),
-  connected: where,
+  line: fc.tuple(where, fc.constantFrom(undefined, 0, 4)).map(([line, spoken]) => ({ ...line, ...spoken === undefined ? {} : { spoken } })),
+  'line-outcome': fc.tuple(where, fc.constantFrom('answered', 'too-short', 'busy', 'noanswer', 'cancelled'), fc.constantFrom(null, 17)).map(([line, outcome, q850]) => ({ ...line, outcome, q850 }) as Happenings['line-outcome']),
+  connected: fc.tuple(where, fc.constantFrom(undefined, 'b1', 'b2')).map(([line, bridge]) => ({ ...line, ...bridge === undefined ? {} : { bridge } })),
+  joined: fc.record({ bridge: fc.constantFrom('b1', 'b2') }),
+  parted: fc.record({ bridge: fc.constantFrom('b1', 'b2') }),
+  goodbye: fc.constant({}),
   returned: fc.record({ agency, status: fc.constant('BUSY') }),
   waiting: fc.record({ agency }),
   overflow: fc.record({ agency, ladder: fc.constantFrom('busy', 'dead'), to: fc.constant('posko') }),

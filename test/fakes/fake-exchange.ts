@@ -10,6 +10,9 @@ import { milliseconds } from '../../src/plan/duration.ts'
 import { groups } from '../../src/plan/hunt.ts'
 import type { Plan } from '../../src/plan/plan.ts'
 
+/** What the dialplan says of a line that works, and nobody was there. */
+const statuses: { [K in LineOutcome]?: string } = { busy: 'BUSY', full: 'FULL', noanswer: 'NOANSWER', declined: 'DECLINED', 'too-short': 'SHORT' }
+
 export type Behaviour = 'answers' | 'rings' | LineOutcome
 
 /** A line on somebody's desk. */
@@ -148,7 +151,7 @@ export class FakeChannel implements Channel {
         return
       }
       this.writes('line-outcome', { agency, line: id, outcome, q850: null })
-      const now = outcome === 'busy' ? 'BUSY' : outcome === 'full' ? 'FULL' : outcome === 'noanswer' ? 'NOANSWER' : 'CHANUNAVAIL'
+      const now = statuses[outcome] ?? 'CHANUNAVAIL'
       if (now !== 'CHANUNAVAIL' || status === '') status = now
     }
     this.#inHand = true

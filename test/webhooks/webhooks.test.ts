@@ -61,7 +61,7 @@ describe('what is told', () => {
     await it.records.append(fresh('c1', { ends: 'answered' }))
     await work()
     expect(bodies().map(({ type, agency, sequence }) => [sequence, agency, type])).toEqual([[1, 'bpbd', 'call.ringing'], [2, 'bpbd', 'call.claimed'], [3, 'bpbd', 'call.connected'], [4, 'bpbd', 'call.ended']])
-    expect(bodies()[3]!.data).toEqual({ call: 'c1', number: '+627215550112', dialled: '112', followUp: null, arrivedAt: expect.any(String), disposition: 'answered', talked: 10 })
+    expect(bodies()[3]!.data).toEqual({ call: 'c1', number: '+627215550112', dialled: '112', followUp: null, arrivedAt: expect.any(String), disposition: 'answered', talked: 9 })
     for (const { headers, body } of there.received) expect(refusalOf(await secrets.of('bpbd', Date.now()), headers, body, Date.now())).toBeUndefined()
   })
 
