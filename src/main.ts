@@ -152,7 +152,7 @@ export async function serve(settings: Settings, log: Logger): Promise<Service> {
   const callbacks: AriCallbackLine = new AriCallbackLine(ari)
   const settler: Settler = new Settler({
     book, line: callbacks, plan: () => plan.now, log, steps: callIds => local.stepsOf(callIds), note: step => local.append([step]),
-    caughtUp: () => ari.up && bookkeeper.caughtUp
+    callers: async () => new Set((await local.live()).flatMap(({ cli }) => cli ?? [])), caughtUp: () => ari.up && bookkeeper.caughtUp
   })
   const jobs: Jobs = new Jobs({
     redis: settings.redis, timezone: plan.now.timezone, audit: checkBooks, log,

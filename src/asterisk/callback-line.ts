@@ -1,5 +1,5 @@
 /** Begins callbacks: a channel of two ends that rings an agency's lines and a citizen, and joins them, in the dialplan. */
-import { preempted } from '../calls/story.ts'
+import { needless, preempted } from '../calls/story.ts'
 import { pause } from '../calls/time.ts'
 import type { CallbackLine, Ringing } from '../followups/attempt.ts'
 import { milliseconds } from '../plan/duration.ts'
@@ -43,8 +43,8 @@ export class AriCallbackLine implements CallbackLine {
     return channels
   }
 
-  async hangUp(id: string) {
-    await this.#link.request('channels', 'hangup', { channelId: id }).catch(passOver)
+  async hangUp(id: string, why: 'needless' | 'preempted') {
+    await this.#link.request('channels', 'hangup', { channelId: id, reason_code: String(why === 'needless' ? needless : preempted) }).catch(passOver)
   }
 
   async giveWay(agency?: string) {

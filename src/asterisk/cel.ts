@@ -19,7 +19,7 @@ export function stepOf(event: CelEvent, key: string): Step | undefined {
     case 'BRIDGE_EXIT':
       return isCaller ? tell('parted', { bridge: bridgeOf(event) }) : undefined
     case 'HANGUP':
-      return isCaller ? tell('hangup', hangupOf(event)) : undefined
+      return isCaller ? tell('hangup', hangupOf(event)) : legEnded(event, tell)
     case 'LINKEDID_END':
       return tell('ended', {})
     default:
@@ -40,6 +40,12 @@ function connected(event: CelEvent, tell: Tell): Step | undefined {
   if (!channelName.startsWith('Local/')) return line === '' ? undefined : tell('connected', { agency, line, bridge })
   const [, among] = /^Local\/together@line-([a-z0-9-]+?)(?:~[0-9a-f]+)?-[0-9a-f]{8};1$/.exec(channelName) ?? []
   return among === undefined ? undefined : tell('connected', { agency, line: among, bridge })
+}
+
+/** Of a callback alone: how long the two have talked is told by the ends of their legs. */
+function legEnded({ linkedId, account, channelName }: CelEvent, tell: Tell): Step | undefined {
+  const [agency = '', line = ''] = account.split('/')
+  return linkedId.startsWith('followup-') && line !== '' && !channelName.startsWith('Local/') ? tell('leg-ended', { agency, line }) : undefined
 }
 
 /** What only the dialplan knows (`CELGenUserEvent` in dialplan/templates/extensions.conf.liquid). */
@@ -63,9 +69,12 @@ function userStep({ userEvent, extra }: CelEvent, tell: Tell): Step | undefined 
     case 'CITIZEN': return tell('citizen', {})
     case 'CITIZEN_UP': return tell('citizen-up', {})
     case 'CITIZEN_KEY': return tell('citizen-key', { key: words[0] })
+    case 'ALONE': return tell('alone', {})
+    case 'CONFIRMED': return tell('confirmed', { key: words[0] })
     case 'CITIZEN_END': {
       const q850 = Number(words[1]) || null
-      return tell('citizen-outcome', { outcome: words[0] === 'REFUSED' ? 'refused' : outcomeOf(words[0], q850), q850 })
+      const outcome = words[0] === 'REFUSED' ? 'refused' : words[0] === 'CALLING_US' ? 'calling-us' : outcomeOf(words[0], q850)
+      return tell('citizen-outcome', { outcome, q850 })
     }
     case 'SILENCE': return tell('silence', { node: words[0] })
     default: return undefined

@@ -8,6 +8,8 @@
 
 /** The hang-up cause (Q.850: preemption) of a callback that was withdrawn for a live caller, or for the trunk's reserve. */
 export const preempted = 8
+/** The hang-up cause (answered elsewhere) of a callback that nobody needs any more. */
+export const needless = 26
 
 /** How a call ended: mutually exclusive and exhaustive (design.md, section 3). */
 export type Disposition = 'answered' | 'callback' | 'abandoned' | 'unanswered' | 'blocked-challenge' | 'failed'
@@ -78,12 +80,18 @@ export interface Happenings {
   accepted: Record<never, never>
   /** Of a callback: the citizen's telephone is about to be rung. */
   citizen: Record<never, never>
-  /** Of a callback: how that went, where they were not joined. `refused`: the dialplan would not ring it. */
-  'citizen-outcome': { outcome: LineOutcome | 'refused', q850: number | null }
+  /** Of a callback: how that went, where they were not joined. `refused`: the dialplan would not ring it; `calling-us`: it is in another call with us. */
+  'citizen-outcome': { outcome: LineOutcome | 'refused' | 'calling-us', q850: number | null }
   /** Of a callback: the citizen's telephone has been picked up, by whomever. */
   'citizen-up': Record<never, never>
-  /** Of a callback: the citizen pressed a key, or talked as humans do (`talk`). */
+  /** Of a callback: the citizen pressed a key; `none`: they pressed none, and were joined all the same (`talk` in old calls: as a voice was heard). */
   'citizen-key': { key: string }
+  /** Of a callback: what the agency's human said by key of a citizen who had pressed none. `1`: we have talked; `2`: it was a machine; empty: nothing. */
+  confirmed: { key: string }
+  /** Of a callback: the agency has hung up, and the citizen is told so, on a channel that is no longer the callback's. */
+  alone: Record<never, never>
+  /** Of a callback: this leg, the agency's or the citizen's, was hung up. */
+  'leg-ended': { agency: string, line: string }
 }
 
 export type Kind = keyof Happenings

@@ -20,7 +20,7 @@ export interface LineTry {
 
 /** Kinds in the order in which they happen: it decides between steps of the same millisecond. */
 const kinds: readonly Kind[] = ['arrived', 'picked', 'taken', 'menu', 'key', 'silence', 'closed', 'agency', 'line', 'line-outcome',
-  'accepted', 'citizen', 'citizen-up', 'citizen-key', 'citizen-outcome', 'joined', 'connected', 'parted', 'returned', 'waiting', 'overflow', 'mailbox', 'left', 'not-left', 'played', 'decided', 'fault', 'goodbye', 'hangup', 'ended']
+  'accepted', 'citizen', 'citizen-up', 'citizen-key', 'citizen-outcome', 'joined', 'connected', 'confirmed', 'leg-ended', 'alone', 'parted', 'returned', 'waiting', 'overflow', 'mailbox', 'left', 'not-left', 'played', 'decided', 'fault', 'goodbye', 'hangup', 'ended']
 const rank = Object.fromEntries(kinds.map((kind, at) => [kind, at])) as Record<Kind, number>
 
 /** The record that these steps of one call add up to; null while its arrival is not known. */
@@ -229,7 +229,7 @@ function follow(steps: readonly Step[]): Story {
         part(at)
         break
       case 'key': case 'silence': case 'overflow': case 'played': break
-      case 'accepted': case 'citizen': case 'citizen-up': case 'citizen-key': case 'citizen-outcome': break      // of a callback, which is no call that came in
+      case 'accepted': case 'citizen': case 'citizen-up': case 'citizen-key': case 'citizen-outcome': case 'confirmed': case 'leg-ended': case 'alone': break      // of a callback, which is no call that came in
     }
   }
   return story

@@ -404,7 +404,7 @@ async function hasCalled(db: Db, cli: string): Promise<boolean> {
 const waits = ({ kind, state, attempt, dueAt }: FollowUp, { arrivedAt, endedAt }: MissedCall) => kind === 'asked' && state === 'open' && attempt === 0 && dueAt > (endedAt ?? arrivedAt)
 
 /** Attempts that end so have rung nobody, unless the ledger says so; of others that cannot be known. */
-const idle: readonly Outcome[] = ['gave-way', 'agency-unreached', 'agency-left']
+const idle: readonly Outcome[] = ['gave-way', 'withdrawn', 'agency-unreached', 'agency-left']
 
 /** What counts for the hour: whoever was rung, and who may have been. */
 const counts = ({ or, eb }: ExpressionBuilder<Tables, 'attempts'>) => or([eb('rung', 'is', null), eb('rung', '=', 1)])
@@ -415,7 +415,9 @@ async function madeSince(db: Kysely<Tables>, at: number): Promise<number> {
 }
 
 /** How long the two talked; null: they did not, or the clock was put back meanwhile. */
-const secondsOf = ({ joinedAt, endedAt }: Result) => joinedAt === null || endedAt === null || endedAt < joinedAt ? null : Math.round((endedAt - joinedAt) / 1000)
+function secondsOf({ joinedAt, endedAt, partedAt = endedAt }: Result) {
+  return joinedAt === null || partedAt === null || partedAt < joinedAt ? null : Math.round((partedAt - joinedAt) / 1000)
+}
 
 const hour = 3_600_000
 

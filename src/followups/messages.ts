@@ -180,7 +180,7 @@ async function tooMany(db: Db, { id, cli, claimedAt }: Message, now: number): Pr
 /** What a line of history gives reason for. Only an attempt whose ringing did not reach the citizen is one. */
 function occasionOf(what: string, { why, attempt, outcome, rung }: Record<string, unknown>): string | undefined {
   if (what === 'opened') return why === 'learned-of-too-late' ? undefined : 'opened'
-  const unreached = rung === true && ['no-answer', 'busy', 'silent', 'unreachable'].includes(outcome as string)
+  const unreached = rung === true && ['no-answer', 'busy', 'silent', 'voicemail', 'unreachable'].includes(outcome as string)
   return what === 'attempt-ended' && unreached ? `attempt-${attempt}` : undefined
 }
 

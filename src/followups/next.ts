@@ -31,7 +31,7 @@ export function afterAttempt(plan: Plan, followUp: FollowUp, { by, calledSince =
     case 'wrong-number': return person('wrong-number', {}, 'citizen')
     case 'later': return { happening: 'again', set: { dueAt: nextHour(plan, policy.hours, now + policy.later), priority: policy.priority, why: 'later' }, who: 'policy' }
     case 'refused': return person('number-refused')
-    case 'gave-way': return again(soon, { why: 'gave-way', priority: followUp.priority })       // nobody's failure; whoever wanted it still does
+    case 'gave-way': case 'withdrawn': return again(soon, { why: outcome, priority: followUp.priority })       // nobody's failure; whoever wanted it still does
   }
   // Whoever asked for this one call decides what is next.
   if (by !== 'policy') return person(outcome)

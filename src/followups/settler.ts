@@ -19,6 +19,8 @@ export interface SettlerOptions {
   plan: () => Plan
   /** The steps of these calls that are stored. */
   steps: (callIds: string[]) => Promise<Step[]>
+  /** The numbers (E.164) that are in a call with us now. */
+  callers: () => Promise<ReadonlySet<string>>
   /** Stores a step; one that is stored already changes nothing. */
   note: (step: Step) => Promise<void>
   /** Whether all that Asterisk has written is stored, and Asterisk can be asked. */
@@ -35,6 +37,8 @@ export class Settler {
   readonly #rounds: Rounds
   /** Attempts that were not there at the last look. */
   #missing = new Set<string>()
+  /** Whether any citizen's callback had not been picked up at the last look. */
+  #beingRung = false
 
   constructor(options: SettlerOptions) {
     this.#options = options
@@ -53,19 +57,22 @@ export class Settler {
     await this.#rounds.close()
   }
 
-  /** A step of the ledger, as it is read. */
-  heard({ kind, callId }: Step) {
-    if (kind === 'ended' && attemptOf(callId)) this.#rounds.nudge()
+  /** A step of the ledger, as it is read. A citizen who calls us now is not rung any longer. */
+  heard(step: Step) {
+    if (step.kind === 'ended' && attemptOf(step.callId)) this.#rounds.nudge()
+    if (step.kind === 'arrived' && this.#beingRung) this.#rounds.nudge()
   }
 
   async look(now: number): Promise<void> {
     const { line, caughtUp, note, log } = this.#options
     const dialling = await this.#results()
-    if (dialling.length === 0) return this.#missing.clear()
+    if (dialling.length === 0) {
+      this.#beingRung = false
+      return this.#missing.clear()
+    }
     await this.#settle(dialling.filter(({ result }) => result.endedAt !== null), now)
     const open = dialling.filter(({ result }) => result.endedAt === null)
-    // Spoken with, or closed, meanwhile: nobody's telephone need ring on; but who talks is let talk.
-    for (const { id, wanted, result } of open) if (!wanted && result.joinedAt === null) await line.hangUp(id)
+    await this.#withdraw(open)
     if (open.length === 0 || !caughtUp()) return
     const there = await line.ringing()
     const missing = new Set(open.map(({ id }) => id).filter(id => !there.has(id)))
@@ -81,11 +88,26 @@ export class Settler {
     await this.#settle(lost.map(one => ({ ...one, result: withoutEnd(one.result) })), now)
   }
 
+  /**
+   * Spoken with, or closed, meanwhile: nobody's telephone need ring on. Nor need that of a citizen who is on another telephone call
+   * with us. But once the citizen has picked up, nobody hangs up on them.
+   */
+  async #withdraw(open: { id: string, cli: string, wanted: boolean, result: Result }[]) {
+    const { line, callers } = this.#options
+    const rings = open.filter(({ result }) => !result.up)
+    this.#beingRung = rings.length > 0
+    const calling = rings.length > 0 ? await callers() : new Set()
+    for (const { id, cli, wanted } of rings) {
+      if (!wanted) await line.hangUp(id, 'needless')
+      else if (calling.has(cli)) await line.hangUp(id, 'preempted')
+    }
+  }
+
   /** What is known of every attempt that may be ringing. */
   async #results() {
     const { book, plan, steps } = this.#options
-    const dialling = (await book.dialling()).map(({ attempt: { followupId, attempt, begunAt }, followUp: { agency, kind, state } }) =>
-      ({ wanted: state === 'calling', id: attemptId(followupId, attempt), followUp: followupId, attempt, begunAt: begunAt!, spoken: policyOf(plan(), agency, kind).spoken }))
+    const dialling = (await book.dialling()).map(({ attempt: { followupId, attempt, begunAt, cli }, followUp: { agency, kind, state } }) =>
+      ({ wanted: state === 'calling', cli, id: attemptId(followupId, attempt), followUp: followupId, attempt, begunAt: begunAt!, spoken: policyOf(plan(), agency, kind).spoken }))
     // An end that we have noted says nothing of what came of it: whoever was killed then gives it up once more.
     const told = Map.groupBy(dialling.length === 0 ? [] : (await steps(dialling.map(({ id }) => id))).filter(({ kind, witness }) => kind !== 'ended' || witness === 'ledger'), ({ callId }) => callId)
     return dialling.map(({ spoken, ...one }) => ({ ...one, result: resultOf(told.get(one.id) ?? [], spoken) }))

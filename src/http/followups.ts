@@ -56,7 +56,7 @@ const Whole = Type.Object({
   attempts: Type.Array(Type.Object({
     attempt: Type.Integer(), state: words('', 'claimed', 'dialling', 'ended'), agency: Type.String(), by: Type.String({ description: '`policy`, or the person who asked for it.' }),
     madeAt: time('When it was decided.'), begunAt: orNull(time('When the exchange was asked.')), endedAt: orNull(time('When it had ended.')), joinedAt: orNull(time('Since when the two heard each other.')),
-    outcome: orNull(Type.String({ description: '`spoken`, `later`, `not-needed`, `wrong-number`, `silent`, `no-answer`, `busy`, `unreachable`, `agency-unreached`, `agency-left`, `gave-way`, `refused`, `cut-off`, `void`.' })), line: orNull(Type.String({ description: 'The agency\'s line that accepted.' }))
+    outcome: orNull(Type.String({ description: '`spoken`, `unconfirmed`, `voicemail`, `later`, `not-needed`, `wrong-number`, `silent`, `citizen-left`, `no-answer`, `busy`, `unreachable`, `agency-unreached`, `agency-left`, `gave-way`, `withdrawn`, `refused`, `cut-off`, `void`.' })), line: orNull(Type.String({ description: 'The agency\'s line that accepted.' }))
   })),
   history: Type.Array(Type.Object({ at: time('When.'), who: Type.String(), what: Type.String(), facts: Type.Unsafe<object>({ type: 'object', additionalProperties: true, description: '`signedBy` of what a person did: `own-token`, they signed in; `city-token`, a bearer of the city\'s token named them.' }) }), { description: 'Everything that happened to it, in order.' })
 })

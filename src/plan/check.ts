@@ -209,7 +209,7 @@ function* promptReferences(plan: Draft): Generator<[Path, string]> {
 }
 
 /** Heard only where citizens are rung back. */
-const callbackPrompts = ['callback', 'speak', 'acceptCallback', 'unreached', 'noted', 'offer', 'promised'] as const
+const callbackPrompts = ['callback', 'speak', 'acceptCallback', 'unreached', 'agencyLeft', 'callbackOver', 'confirmTalk', 'noted', 'offer', 'promised'] as const
 
 export function thereAre(names: Iterable<string | undefined>): string {
   return `there are ${[...names].slice(0, 12).join(', ') || 'none yet'}`

@@ -9,9 +9,9 @@ export type FollowUpPolicy = Required<Omit<FollowUpRule, 'hours' | 'message' | '
 
 const minutes = (n: number) => seconds(n * 60)
 
-const ours: FollowUpPolicy = {
+const ours: Omit<FollowUpPolicy, 'spoken'> = {
   delay: seconds(20), attempts: 3, spacing: [minutes(2), minutes(10)], first: 'agency', ringTime: seconds(30), agencyTries: 5,
-  later: minutes(30), spoken: seconds(20), deadline: minutes(30), priority: 5
+  later: minutes(30), deadline: minutes(30), priority: 5
 }
 
 /** What our own policy says otherwise for some kinds; the city's words go before these, too. */
@@ -21,12 +21,12 @@ const oursByKind: Partial<Record<FollowUpKind, FollowUpRule>> = {
 }
 
 /** The policy for one agency (null: none was chosen) and kind. Durations are ms. */
-export function policyOf({ followups }: Plan, agency: string | null, kind: FollowUpKind): FollowUpPolicy {
+export function policyOf({ followups, spoken }: Plan, agency: string | null, kind: FollowUpKind): FollowUpPolicy {
   const { policy = {}, agencies } = followups
   const special = agency === null ? undefined : agencies?.get(agency)
   const { kinds: cityKinds, ...city } = policy
   const { kinds: agencyKinds, ...its } = special ?? {}
-  return { ...ours, ...oursByKind[kind], ...city, ...cityKinds?.get(kind), ...its, ...agencyKinds?.get(kind) }
+  return { spoken, ...ours, ...oursByKind[kind], ...city, ...cityKinds?.get(kind), ...its, ...agencyKinds?.get(kind) }
 }
 
 /** The agency whose people work off what automation cannot: the plan's desk, or the one that silence leads to. */

@@ -15,7 +15,7 @@ const ringTime = { atLeast: '5 s', atMost: '2 min', description: 'How long the c
 const agencyTries = { minimum: 1, maximum: 50, description: 'How often an agency that cannot be reached is tried, before a person takes over; no attempt of the citizen\'s; 5 if left out' }
 const deadline = { atLeast: '1 min', atMost: '10080 min', description: 'From the missed call until somebody has spoken with the citizen (SLA); then it goes to the next one of `escalate`; 30 min if left out' }
 const later = { atLeast: '1 min', atMost: '1440 min', description: 'How much later, where the citizen asks for it by key; 30 min if left out' }
-const spoken = { atLeast: '1 s', atMost: '10 min', description: 'Where the citizen talked without a key: how long they and the agency must have talked, to tell them from voicemail; 20 s if left out' }
+const spoken = { atLeast: '1 s', atMost: '10 min', description: 'Of a callback: how long the two must have been joined for it to be a talk; the plan\'s `spoken` if left out' }
 
 /** Nothing of it has a default here: the agency's word goes before the city's, and that before ours (follow-up-policy.ts). */
 const rule = {

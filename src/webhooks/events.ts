@@ -76,7 +76,9 @@ export function ofStep(step: Step, { call, followUp, steps }: Story): Event[] {
     }
     case 'ended': return [...new Set(lines.map(({ facts }) => facts.agency))].flatMap(agency => {
       const own = talks(agency)
-      const talked = inCallback ? talk(agency) && seconds(talk(agency)!.at, step.at) : own.length > 0 ? seconds(0, own.reduce((sum, { since, until }) => sum + (until ?? step.at) - since, 0)) : undefined
+      const inThis = inCallback ? talk(agency) : undefined
+      const parted = inThis && steps.find(one => one.kind === 'leg-ended' && one.at >= inThis.at)?.at          // what the agency is asked after it is no talk
+      const talked = inCallback ? inThis && seconds(inThis.at, parted ?? step.at) : own.length > 0 ? seconds(0, own.reduce((sum, { since, until }) => sum + (until ?? step.at) - since, 0)) : undefined
       const ended = tell(agency, 'call.ended', '', step.at, { disposition: call?.disposition ?? null, talked: talked ?? null })
       return call?.disposition === 'abandoned' ? [tell(agency, 'call.abandoned', '', step.at, { waited: seconds(arrivedAt, step.at) }), ended] : [ended]
     })

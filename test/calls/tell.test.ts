@@ -189,7 +189,7 @@ const facts: { [K in Kind]: fc.Arbitrary<Happenings[K]> } = {
   citizen: fc.constant({}),
   'citizen-outcome': fc.record({ outcome: fc.constantFrom('busy', 'noanswer', 'refused'), q850: fc.constantFrom(null, 17) }),
   'citizen-up': fc.constant({}),
-  'citizen-key': fc.record({ key: fc.constantFrom('1', 'talk') })
+  'citizen-key': fc.record({ key: fc.constantFrom('1', 'talk') }), alone: fc.constant({}), confirmed: fc.record({ key: fc.constantFrom('1', '') }), 'leg-ended': fc.record({ agency: fc.constant('citizen'), line: fc.constant('citizen') })
 }
 const step = fc.constantFrom(...Object.keys(facts) as Kind[]).chain(kind => fc.record({
   callId: fc.constant('c1'), key: fc.string({ maxLength: 3 }), at: fc.nat(20), witness: fc.constantFrom('ledger', 'service'), kind: fc.constant(kind), facts: facts[kind]

@@ -127,7 +127,7 @@ describe('the policy', () => {
   })
   test('ours is what nobody says otherwise', () => {
     expect(policyOf(planWith(), 'bpbd', 'unanswered')).toEqual({
-      delay: 20_000, attempts: 3, spacing: [2 * minute, 10 * minute], first: 'agency', ringTime: 30_000, agencyTries: 5, later: 30 * minute, spoken: 20_000, deadline: 30 * minute, priority: 5
+      delay: 20_000, attempts: 3, spacing: [2 * minute, 10 * minute], first: 'agency', ringTime: 30_000, agencyTries: 5, later: 30 * minute, spoken: 4_000, deadline: 30 * minute, priority: 5
     })
     expect(policyOf(planWith(), 'bpbd', 'asked')).toMatchObject({ delay: 0, priority: 4 })
     expect(policyOf(plan, 'bpbd', 'asked').priority).toBe(2)

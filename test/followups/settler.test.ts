@@ -10,7 +10,12 @@ let id: string
 let begunAt: number
 /** What Asterisk has now. */
 let there: Set<string>
+let callers: Set<string>
+/** What was withdrawn, and why. */
+let withdrawn: string[]
 beforeEach(async () => {
+  callers = new Set()
+  withdrawn = []
   it = await ground()
   await it.missed('c1', { agency: 'bpbd' })
   there = new Set()
@@ -21,8 +26,8 @@ beforeEach(async () => {
 })
 afterEach(() => it[Symbol.asyncDispose]())
 
-const line: CallbackLine = { ring: async () => {}, ringing: async () => there, hangUp: async () => {}, giveWay: async () => undefined }
-const settler = (note: (step: Step) => Promise<void> = step => it.records.append([step])) => new Settler({ book: it.book, line, plan: () => it.plan, steps: ids => it.records.stepsOf(ids), note, caughtUp: () => true, log: it.log })
+const line: CallbackLine = { ring: async () => {}, ringing: async () => there, hangUp: async (_id, why) => { withdrawn.push(why) }, giveWay: async () => undefined }
+const settler = (note: (step: Step) => Promise<void> = step => it.records.append([step])) => new Settler({ book: it.book, line, plan: () => it.plan, steps: ids => it.records.stepsOf(ids), note, callers: async () => callers, caughtUp: () => true, log: it.log })
 const happens = (...kinds: [Kind, object?][]) => it.records.append(kinds.map(([kind, facts = {}], n) => ({ callId: id, key: `${n}`, at: begunAt + n * 1_000, witness: 'ledger', kind, facts }) as Step))
 /** Looks until it is missed, and given up. */
 const looks = async (one: Settler) => { for (const after of [0, 6_000, 7_000]) await one.look(begunAt + after) }
@@ -60,8 +65,33 @@ test('one that is there, or whose end the ledger tells, is left to it', async ()
   there = new Set([id])
   await looks(settler())
   expect([await outcome(), await ends()]).toEqual([null, []])
-  await happens(...talks, ['hangup', { by: 'caller', q850: 16 }], ['ended'])
+  await happens(...talks, ['citizen-up'], ['citizen-up'], ['citizen-up'], ['hangup', { by: 'caller', q850: 16 }], ['ended'])
   there = new Set()
   await looks(settler())
-  expect([await outcome(), await ends()]).toEqual(['spoken', [{ key: '8', witness: 'ledger', at: 8_000 }]])
+  expect([await outcome(), await ends()]).toEqual(['spoken', [{ key: '11', witness: 'ledger', at: 11_000 }]])
+})
+
+test('a callback is withdrawn when the citizen calls us meanwhile, but not once they have picked up', async () => {
+  const one = settler()
+  there = new Set([id])
+  await happens(...rings)
+  await one.look(begunAt)
+  expect(withdrawn).toEqual([])
+  callers = new Set(['+627215550112'])
+  await one.look(begunAt)
+  expect(withdrawn).toEqual(['preempted'])
+  await happens(...rings, ['citizen-up'])
+  await one.look(begunAt)
+  expect(withdrawn).toEqual(['preempted'])
+})
+
+test('a callback that nobody needs any more is withdrawn, but nobody hangs up on a citizen who has picked up', async () => {
+  there = new Set([id])
+  await happens(...rings)
+  await it.book.act(id.split('-')[1]!, 'Ani', () => ({ happening: 'closed', what: 'closed', set: { why: 'a false alarm' } }), begunAt)
+  await settler().look(begunAt)
+  expect(withdrawn).toEqual(['needless'])
+  await happens(...rings, ['citizen-up'])
+  await settler().look(begunAt)
+  expect(withdrawn).toEqual(['needless'])
 })

@@ -44,7 +44,7 @@ prompts:
 
 const texts = [
   'sambutan', 'menu-utama', 'menu-lain', 'salah', 'sambung', 'maaf-posko', 'tidak-valid', 'coba-lain', 'maaf', 'konfirmasi-petugas', 'penelepon-pergi',
-  'telepon-balik', 'mohon-bicara', 'konfirmasi-telepon-balik', 'warga-tidak-terhubung', 'dicatat', 'tawaran-telepon-balik', 'akan-ditelepon'
+  'telepon-balik', 'mohon-bicara', 'konfirmasi-telepon-balik', 'warga-tidak-terhubung', 'petugas-sudah-pergi', 'telepon-balik-selesai', 'sudah-bicara', 'dicatat', 'tawaran-telepon-balik', 'akan-ditelepon'
 ]
 
 /** Every prompt that the town's plan names, in both of its languages. */

@@ -85,36 +85,6 @@ test.concurrent('a citizen who does not pick up is rung again, and then a person
   expect((await city.service.book.get(handed.id))!.attempts.map(({ outcome }) => outcome)).toEqual(['busy', 'busy'])
 })
 
-test.concurrent('voicemail is no human: it talks, and presses nothing', async () => {
-  isBusy('ambulans-1', 'ambulans-2')
-  await misses('+627215550157', '1')
-  city.line('ambulans-1', accepts)
-  const greeting = voice('voicemail')
-  does('+627215550157', async call => { await call.answer(); for (let second = 0; second < 9; second++) void call.say(greeting) })
-  const it = await becomes('+627215550157', { tried: 1 }, 60_000)
-  expect((await city.service.book.get(it.id))!.attempts[0]).toMatchObject({ outcome: 'silent' })
-})
-
-test.concurrent('a human who talks and presses nothing is one, once they have talked for a while', async () => {
-  isBusy('hallo-1')
-  await misses('+627215550158', '3')
-  city.line('hallo-1', accepts)
-  const asked = Promise.withResolvers<void>()
-  does('+627215550158', async call => {
-    await call.answer()
-    await city.ear.hears(call, 'mohon-bicara', { within: 40_000 })
-    void call.say(voice('hello'))
-    asked.resolve()
-  })
-  await asked.promise
-  const [ringing, agency] = [rings.findLast(({ line }) => line === '+627215550158')!, await city.rung('hallo-1')]
-  const began = performance.now()
-  await Promise.all([hearsBytes(ringing, voice('agency')), agency.say(voice('agency')).then(() => agency.say(voice('agency'))).then(() => agency.say(voice('agency')))])
-  await eventually('they have talked long enough', async () => performance.now() - began > 4_500)
-  await ringing.hangUp()
-  expect(await becomes('+627215550158', { state: 'done' })).toMatchObject({ why: 'spoken' })
-})
-
 test('an agency that does not pick up, or does not accept, is no failed attempt of the citizen\'s, who is not rung', async () => {
   await misses('+627215550153')
   const handed = await becomes('+627215550153', { state: 'person' })
