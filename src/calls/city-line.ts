@@ -1,6 +1,7 @@
 import { milliseconds, seconds } from '../plan/duration.ts'
 import { outboundTrunk } from '../plan/follow-up-policy.ts'
 import { openingInWords } from '../plan/hours.ts'
+import { isOurs } from '../plan/own-numbers.ts'
 import type { AgencyNode, MenuNode, Plan } from '../plan/plan.ts'
 import { beginning, type Switches } from '../plan/switches.ts'
 import { mayBeRungBack } from '../plan/telephone.ts'
@@ -76,7 +77,7 @@ export async function cityLine(call: Call, plan: Plan, at: Beginning, { now, swi
       here = { node: to }
       continue
     }
-    const arrival = arrive(plan, here.node, now(), switches(), () => canBeRung(call))
+    const arrival = arrive(plan, here.node, now(), switches(), () => canBeRung(plan, call))
     const { node, detours } = arrival
     for (const { agency, opening, to } of detours) call.note('closed', { agency, why: openingInWords(opening), to })
     if ('opens' in arrival) {
@@ -109,7 +110,7 @@ const wrongKeys = 3
 async function wait(call: Call, plan: Plan, agency: string, room: WaitingRoom, { until, tried }: { until: number, tried: boolean }): Promise<'turn' | 'asked' | 'message' | 'over'> {
   const every = agencyOf(plan, agency).wait?.every ?? seconds(5)
   const tones = Array.from({ length: Math.ceil(every / seconds(20)) }, () => ringTone)
-  const rungBack = canBeRung(call) && outboundTrunk(plan) !== undefined
+  const rungBack = canBeRung(plan, call) && outboundTrunk(plan) !== undefined
   const announcement = offers(plan, [plan.prompts.waiting, ...rungBack ? [plan.prompts.offerWaiting] : []])
   await call.at(`waiting:${agency}`)
   call.note('waiting', { agency })
@@ -161,13 +162,13 @@ function helper(call: Call, plan: Plan, { agency, status }: Returned): string | 
   return to
 }
 
-const canBeRung = ({ caller }: Call) => caller !== null && mayBeRungBack(caller)
+const canBeRung = (plan: Plan, { caller }: Call) => caller !== null && mayBeRungBack(caller) && !isOurs(plan, caller)
 
 /** Whoever can be rung back is asked whether they want to be, and everybody whether they want to leave a message; they are owed a call all the same. */
 async function sayGoodbye(call: Call, plan: Plan, agency: string) {
   const { sorry } = agencyOf(plan, agency)
   const { prompts: { offer } } = plan
-  const rungBack = canBeRung(call) && outboundTrunk(plan) !== undefined
+  const rungBack = canBeRung(plan, call) && outboundTrunk(plan) !== undefined
   call.note('decided', { disposition: 'unanswered', why: `lines-exhausted:${agency}` })
 
   const digit = await choice(call, plan, rungBack ? [offer] : plan.followups.mailbox === undefined ? [] : [sorry])

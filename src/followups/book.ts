@@ -15,6 +15,7 @@ import { figures, page, whole, type FollowUpQuery } from './reading.ts'
 import { from, type Happening } from './states.ts'
 import { calledSince, settleOthers, settles, spokenWith } from './talks.ts'
 import { asleep, deskOf } from '../plan/follow-up-policy.ts'
+import { isOurs } from '../plan/own-numbers.ts'
 import { agencies, type Plan } from '../plan/plan.ts'
 import { noSwitches, type Switches } from '../plan/switches.ts'
 import type { Attempt, FollowUp, FollowUpEvent } from '../records/follow-up.ts'
@@ -165,8 +166,9 @@ export class Book {
         const { id, cli, attempt, rings, claimedBy, priority } = of
         if (taken.has(cli!)) continue
         const often = (rung.get(cli!) ?? 0) >= hourly
-        if (often || !callers.has(cli)) {
-          await move(db, tell, of, 'handed', { why: often ? 'rung-too-often' : 'never-called', list: deskOf(this.#plan()) }, 'policy', { rung: rung.get(cli!) ?? 0 })
+        const own = isOurs(this.#plan(), cli!)
+        if (own || often || !callers.has(cli)) {
+          await move(db, tell, of, 'handed', { why: own ? 'own-number' : often ? 'rung-too-often' : 'never-called', list: deskOf(this.#plan()) }, 'policy', { rung: rung.get(cli!) ?? 0 })
           continue
         }
         const by = claimedBy !== null && priority === 0 ? claimedBy : 'policy'

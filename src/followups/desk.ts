@@ -1,5 +1,6 @@
 /** What people do with a follow-up: each makes an `Act` of it, or throws `NotNow` with a sentence for them. */
 import { NotNow, type Act } from './book.ts'
+import { isOurs } from '../plan/own-numbers.ts'
 import type { Plan } from '../plan/plan.ts'
 import { mayBeRungBack } from '../plan/telephone.ts'
 import type { FollowUp } from '../records/follow-up.ts'
@@ -34,6 +35,7 @@ export const callNow = (plan: Plan, who: string, agency: string | undefined, now
   if (followUp.state === 'calling') throw new NotNow('an attempt is under way')
   if (followUp.claimedBy !== null && followUp.claimedBy !== who) throw new NotNow(`${followUp.claimedBy} has it: take it over first, with a reason`)
   if (followUp.cli === null || !mayBeRungBack(followUp.cli)) throw new NotNow('there is no number that can be rung back')
+  if (isOurs(plan, followUp.cli)) throw new NotNow('the number is one of our own: nobody would answer but ourselves')
   if (plan.followups.outbound.channels === 0) throw new NotNow('the plan has nobody rung back (followups.outbound.channels is 0)')
   if (agency !== undefined && plan.nodes.get(agency)?.kind !== 'agency') throw new NotNow(`the plan has no agency "${agency}"`)
   return { happening: 'call-now', what: 'call-now', set: { dueAt: now, priority: 0, claimedBy: who, claimedAt: now, why: 'call-now', ...agency === undefined ? {} : { rings: agency } }, facts: agency === undefined ? {} : { agency } }

@@ -2,6 +2,7 @@
 import { createHash } from 'node:crypto'
 import { nextOpening } from '../plan/calendar.ts'
 import { deskOf, nextHour, policyOf } from '../plan/follow-up-policy.ts'
+import { isOurs } from '../plan/own-numbers.ts'
 import type { Plan } from '../plan/plan.ts'
 import { noSwitches } from '../plan/switches.ts'
 import type { FollowUpKind } from '../plan/schema-followups.ts'
@@ -64,6 +65,7 @@ export function make(plan: Plan, { key, kind, agency, cli, did, language, arrive
   const opensAt = opening ?? missedAt
   const rings = agency ?? deskOf(plan)
   const person = cli === null || !mayBeRungBack(cli) ? 'no-number'
+    : isOurs(plan, cli) ? 'own-number'
     : now - opensAt > plan.followups.stale ? 'learned-of-too-late'
     : policy.attempts === 0 || plan.followups.outbound.channels === 0 ? 'by-policy' : undefined
   return {

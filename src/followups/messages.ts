@@ -13,6 +13,7 @@ import { Rounds } from '../calls/rounds.ts'
 import { pauseAfter, type Retry } from '../delivery/courier.ts'
 import { milliseconds } from '../plan/duration.ts'
 import { nextHour, policyOf } from '../plan/follow-up-policy.ts'
+import { isOurs } from '../plan/own-numbers.ts'
 import type { Plan } from '../plan/plan.ts'
 import { mayBeRungBack } from '../plan/telephone.ts'
 import type { FollowUp } from '../records/follow-up.ts'
@@ -123,7 +124,7 @@ export class Messages {
       const message = await db.selectFrom('messages').selectAll().where('id', '=', id).executeTakeFirst()
       if (!message || !(message.state === 'waiting' || message.state === 'sending' && gateway.repeatable && message.dueAt <= now)) return undefined
       const followUp = await db.selectFrom('followups').selectAll().where('id', '=', message.followupId).executeTakeFirstOrThrow()
-      const why = followUp.endedAt !== null ? 'no-longer-needed' : !mayBeRungBack(message.cli) ? 'number-refused' : await tooMany(db, message, now) ? 'too-many' : undefined
+      const why = followUp.endedAt !== null ? 'no-longer-needed' : !mayBeRungBack(message.cli) || isOurs(plan(), message.cli) ? 'number-refused' : await tooMany(db, message, now) ? 'too-many' : undefined
       if (why) {
         await ended(db, tell, message, 'dropped', { why }, now)
         return undefined
@@ -190,7 +191,7 @@ export function messageFor(plan: Plan, followUp: FollowUp, occasion: string, at:
   const policy = policyOf(plan, agency, kind)
   const name = occasion === 'opened' ? policy.message : policy.unreached
   const text = name === undefined ? undefined : plan.followups.messages?.get(name)?.get(language)
-  if (name === undefined || text === undefined || cli === null || !mayBeRungBack(cli) || endedAt !== null || now - at > plan.followups.stale) return undefined
+  if (name === undefined || text === undefined || cli === null || !mayBeRungBack(cli) || isOurs(plan, cli) || endedAt !== null || now - at > plan.followups.stale) return undefined
   return {
     id: createHash('sha256').update(`${id} ${occasion}`).digest('hex').slice(0, 16), followupId: id, occasion, name, cli, language, text,
     state: 'waiting', tries: 0, claimedAt: null, madeAt: now, dueAt: nextHour(plan, policy.hours, now), endedAt: null, gatewayId: null, why: null

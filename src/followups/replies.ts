@@ -4,6 +4,7 @@ import { agencyIn, make } from './make.ts'
 import { move, type Db, type Tell } from './move.ts'
 import { e164 } from '../calls/tell.ts'
 import { deskOf, outboundTrunk } from '../plan/follow-up-policy.ts'
+import { isOurs } from '../plan/own-numbers.ts'
 import type { Plan } from '../plan/plan.ts'
 import { mayBeRungBack } from '../plan/telephone.ts'
 import type { FollowUp } from '../records/follow-up.ts'
@@ -109,7 +110,7 @@ const lastCall = (db: Db, cli: string) => db.selectFrom('calls').select(['agency
 
 interface Asked { db: Db, tell: Tell, plan: Plan, now: number, cli: string }
 
-const mayRing = (plan: Plan, cli: string) => outboundTrunk(plan) !== undefined && mayBeRungBack(cli)
+const mayRing = (plan: Plan, cli: string) => outboundTrunk(plan) !== undefined && mayBeRungBack(cli) && !isOurs(plan, cli)
 
 /** What the answer does with a follow-up that is open. @param meant whether the answer is about just this one */
 async function act({ db, tell, plan, now, cli }: Asked, followUp: FollowUp, meaning: Meaning, meant: boolean) {

@@ -5,7 +5,7 @@ import { agencyIn, followUpOf, kindOf, make, type MissedCall } from '../../src/f
 import { deskOf, outboundTrunk, policyOf } from '../../src/plan/follow-up-policy.ts'
 import { readPlan } from '../../src/plan/read.ts'
 import { noSwitches } from '../../src/plan/switches.ts'
-import { townWith } from '../plan/town.ts'
+import { townPrompts, townWith } from '../plan/town.ts'
 import { citizen, minute, missedAt, planWith } from './town.ts'
 
 const call = (facts: Partial<MissedCall>): MissedCall => ({
@@ -32,6 +32,17 @@ describe('the kind of follow-up', () => {
 describe('a follow-up that is made', () => {
   const reason = { key: 'call', kind: 'unanswered', agency: 'bpbd', cli: citizen(1), did: '112', arrivedAt: missedAt - 10_000, missedAt } as const
   const plan = planWith('{ policy: { delay: 2 min, deadline: 20 min, priority: 4 }, desk: posko }')
+
+  test.each(['+62721555010', '62721555010', '0721555010', '0062721555010', '721555010'])('of our own number, written %s, is a person\'s', did => {
+    const own = { ...plan, numbers: new Map([...plan.numbers, [did, plan.numbers.get('112')!]]) }
+    expect(make(own, { ...reason, cli: '+62721555010' }, missedAt)).toMatchObject({ state: 'person', why: 'own-number', list: 'posko' })
+    expect(make(own, { ...reason, cli: '+627215550101' }, missedAt)).toMatchObject({ state: 'open' })
+  })
+
+  test('of an agency\'s line is a person\'s', () => {
+    const { plan } = readPlan(townWith(['number: bpbd-1', 'number: "0721555017"']), { file: 'plan.yaml', prompts: townPrompts })
+    expect(make(plan, { ...reason, cli: '+62721555017' }, missedAt)).toMatchObject({ state: 'person', why: 'own-number' })
+  })
 
   test('waits for its first attempt, on its agency\'s list', () => {
     expect(make(plan, reason, missedAt)).toMatchObject({

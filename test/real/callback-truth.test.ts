@@ -261,3 +261,9 @@ test.concurrent('a citizen who is in a call with us is not rung by the dialplan,
   expect(rung(number)).toEqual([])
   await call.hangUp()
 }, 120_000)
+
+test.concurrent('our own number is never rung back: a person has it, and the reason says so', async () => {
+  await misses('0721555010')
+  expect(await becomes('+62721555010', { state: 'person' })).toMatchObject({ why: 'own-number', list: 'posko', attempt: 0 })
+  expect(rung('+62721555010')).toEqual([])
+}, 120_000)
