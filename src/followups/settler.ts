@@ -119,8 +119,8 @@ export class Settler {
   }
 }
 
-/** What the citizen has said by key stands. Whoever was cut off in a talk is owed another, as a caller whom we cut off is. */
+/** What the citizen has said by key stands, and a talk that was over. Whoever was cut off in a talk is owed another, as a caller whom we cut off is. */
 function withoutEnd(result: Result): Result {
-  if (result.endedAt !== null || ['later', 'not-needed', 'wrong-number'].includes(result.outcome)) return result
+  if (result.endedAt !== null || (result.partedAt ?? null) !== null || ['later', 'not-needed', 'wrong-number'].includes(result.outcome)) return result
   return { ...result, outcome: result.rung ? 'cut-off' : 'void' }
 }

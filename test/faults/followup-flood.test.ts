@@ -17,7 +17,8 @@ const delay = 30
 /** What people need to pick up, and how often they press a key until it is taken, ms. */
 const reaction = 2_000
 const insistence = 1_500
-const policy = `followups:
+const policy = `spoken: 0 s
+followups:
   outbound: { channels: ${lines}, cityHourly: 100000 }
   policy: { delay: ${delay} s, spacing: [10 s], attempts: 2, ringTime: 20 s, kinds: { failed: { priority: 1 } } }
 `

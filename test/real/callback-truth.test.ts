@@ -5,7 +5,7 @@ import { AriCallbackLine } from '../../src/asterisk/callback-line.ts'
 import { seconds } from '../../src/plan/duration.ts'
 import type { FollowUp } from '../../src/records/follow-up.ts'
 import { eventually, openCity, type City } from '../parts/city.ts'
-import { voice } from './stage.ts'
+import { talk, voice } from './stage.ts'
 
 const policy = `spoken: 2 s
 followups:
@@ -71,18 +71,6 @@ const becomes = (number: string, facts: Partial<FollowUp>) => eventually(`the fo
   for (const [key, value] of Object.entries(facts)) if (it[key as keyof FollowUp] !== value) throw new Error(JSON.stringify(it))
   return it
 }, 90_000)
-/** The two talk: each hears the other, and they are joined for `ms` more. */
-async function talk(one: IncomingCall, other: IncomingCall, ms = 2_500) {
-  let over = false
-  const speaks = async (call: IncomingCall, what: string) => { while (!over && await call.say(voice(what).subarray(0, 1600))); }
-  const heard = (call: IncomingCall, what: string) => eventually(`${what} is heard`, async () => Buffer.concat(call.heard.map(({ alaw }) => alaw)).includes(voice(what).subarray(400, 1200)), 60_000)
-  void speaks(one, 'one')
-  void speaks(other, 'other')
-  await Promise.all([heard(one, 'other'), heard(other, 'one')])
-  const since = performance.now()
-  await eventually('they have talked', async () => performance.now() - since >= ms)
-  over = true
-}
 const ears = { within: 60_000 }
 
 test.concurrent('an agency that leaves while the citizen hears the question: the citizen is told, it is no talk, and they are rung again', async () => {

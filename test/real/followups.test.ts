@@ -6,7 +6,7 @@ import { AriCallbackLine } from '../../src/asterisk/callback-line.ts'
 import { seconds } from '../../src/plan/duration.ts'
 import type { FollowUp } from '../../src/records/follow-up.ts'
 import { eventually, openCity, type City } from '../parts/city.ts'
-import { hearsBytes, voice } from './stage.ts'
+import { hearsBytes, talk, voice } from './stage.ts'
 
 // Callbacks may take both of BPBD's lines here.
 const policy = 'followups: { outbound: { agencyReserve: 0 }, policy: { delay: 0 s, spacing: [5 s], attempts: 2, agencyTries: 2, ringTime: 5 s, spoken: 2 s, kinds: { asked: { first: citizen } } } }\n'
@@ -65,7 +65,7 @@ test('a missed call is rung back: the agency accepts, the citizen presses a key,
   expect(ringing.from).toBe('112')
   expect(agency!.from).toBe('+627215550151')
   await ringing.answered
-  await Promise.all([hearsBytes(agency!, voice('citizen')), hearsBytes(ringing, voice('agency')), ringing.say(voice('citizen')), agency!.say(voice('agency'))])
+  await talk(ringing, agency!)
   await ringing.hangUp()
   const done = await becomes('+627215550151', { state: 'done' })
   expect(done).toMatchObject({ kind: 'unanswered', why: 'spoken', endedBy: 'callback', attempt: 1 })
@@ -120,8 +120,8 @@ test('who takes the offer is rung back; where the citizen is first, the agency i
   await call.hangUp()
   const ringing = await eventually('the citizen is rung', async () => rings.findLast(({ line }) => line === '+627215550170'))
   await eventually('the agency is rung', async () => agency)
-  await Promise.all([hearsBytes(agency!, voice('citizen')), hearsBytes(ringing, voice('agency')),
-    agency!.answered.then(() => eventually('they hear each other', async () => { await Promise.all([ringing.say(voice('citizen')), agency!.say(voice('agency'))]); return true }))])
+  await agency!.answered
+  await talk(ringing, agency!)
   await agency!.hangUp()
   const done = await becomes('+627215550170', { state: 'done' })
   expect(done).toMatchObject({ kind: 'asked', why: 'spoken' })

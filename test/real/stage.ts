@@ -80,3 +80,15 @@ export async function hearsBytes(call: OutgoingCall | IncomingCall, sound: Buffe
   await eventually('what one side said is heard by the other', async () => heard().includes(piece))
 }
 
+/** The two talk: each hears the other, and they are joined for `ms` more. */
+export async function talk(one: IncomingCall | OutgoingCall, other: IncomingCall | OutgoingCall, ms = 2_500) {
+  let over = false
+  const speaks = async (call: IncomingCall | OutgoingCall, what: string) => { while (!over && await call.say(voice(what).subarray(0, 1600))); }
+  const heard = (call: IncomingCall | OutgoingCall, what: string) => eventually(`${what} is heard`, async () => Buffer.concat(call.heard.map(({ alaw }) => alaw)).includes(voice(what).subarray(400, 1200)), 60_000)
+  void speaks(one, 'one')
+  void speaks(other, 'other')
+  await Promise.all([heard(one, 'other'), heard(other, 'one')])
+  const since = performance.now()
+  await eventually('they have talked', async () => performance.now() - since >= ms)
+  over = true
+}
