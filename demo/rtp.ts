@@ -2,7 +2,7 @@
  * The sound of one call: a UDP socket that sends and receives 20 ms frames of A-law and the keys of a telephone
  * (RFC 3550, 3551, 4733), and the SDP that says where it is (RFC 3264).
  *
- * Speaks and keeps A-law whatever travels; µ-law is translated only if it is all that the other side takes.
+ * Speaks and keeps A-law whatever travels; µ-law is translated only if it is all that the other side takes. G.722 is kept and sent as it is.
  */
 import { randomInt } from 'node:crypto'
 import { createSocket } from 'node:dgram'
@@ -10,20 +10,24 @@ import { once } from 'node:events'
 import { toAlaw, toUlaw, translate } from './g711.ts'
 import { loopback } from './sip.ts'
 
-export type Codec = 'alaw' | 'ulaw'
+export type Codec = 'alaw' | 'ulaw' | 'g722'
 export type Stamps = 'once' | 'each' | 'ends'
 export const FRAME_MS = 20
 /** Samples, and bytes, in a frame at 8 kHz. */
 export const FRAME = 160
 const QUIET = Buffer.alloc(FRAME, 0xd5)
 
-/** A frame that came in. `at` is monotonic ms (performance.now()); `sequence` counts on over 65535 and over new streams. */
-export interface Frame { alaw: Buffer, at: number, sequence: number }
+/** A frame that came in. `at` is monotonic ms (performance.now()); `sequence` counts on over 65535 and over new streams. `alaw` is A-law, except where `codec` is g722. */
+export interface Frame { alaw: Buffer, at: number, sequence: number, codec?: Codec }
 /** A key that the other side pressed: `at` its first packet came, held for `ms` as far as is known yet. */
 export interface Key { digit: string, at: number, ms: number }
 
 const keypad = '0123456789*#ABCD'
-const payloads: Record<Codec, number> = { alaw: 8, ulaw: 0 }
+const payloads: Record<Codec, number> = { alaw: 8, ulaw: 0, g722: 9 }
+const names: Record<Codec, string> = { alaw: 'PCMA', ulaw: 'PCMU', g722: 'G722' }
+const codecNamed: Record<string, Codec | undefined> = { pcma: 'alaw', pcmu: 'ulaw', g722: 'g722' }
+/** The first byte that G.722 makes of silence, again and again: as good as silence. */
+const QUIET_G722 = Buffer.alloc(FRAME, 0xfa)
 const EVENTS = 101
 /** Between two keys, in frames; the first two of them repeat the end of the key before. */
 const GAP = 5
@@ -47,15 +51,15 @@ export function readSdp(body: string): Side | null {
   if (audio < 0) return null
   const section = sections[audio]!
   const [, port, , ...formats] = media[audio]!.trim().split(/\s+/)
-  const names = new Map(section.matchAll(/^a=rtpmap:(\d+) ([^\s/]+)\/8000/gm).map(([, type, name]) => [type!, name!.toLowerCase()]))
-  const named = formats.map(format => names.get(format) ?? { 0: 'pcmu', 8: 'pcma' }[format])
+  const mapped = new Map(section.matchAll(/^a=rtpmap:(\d+) ([^\s/]+)\/8000/gm).map(([, type, name]) => [type!, name!.toLowerCase()]))
+  const named = formats.map(format => mapped.get(format) ?? { 0: 'pcmu', 8: 'pcma', 9: 'g722' }[format])
   const connection = /^c=IN IP4 ([\d.]+)/m.exec(section) ?? /^c=IN IP4 ([\d.]+)/m.exec(session)
   const direction = /^a=(sendrecv|sendonly|recvonly|inactive)\s*$/m.exec(section) ?? /^a=(sendrecv|sendonly|recvonly|inactive)\s*$/m.exec(session)
   const events = formats[named.indexOf('telephone-event')]
   return {
     address: connection?.[1] ?? '0.0.0.0',
     port: parseInt(port!, 10),
-    codecs: named.flatMap((name): Codec[] => name === 'pcma' ? ['alaw'] : name === 'pcmu' ? ['ulaw'] : []),
+    codecs: named.flatMap(name => codecNamed[name ?? ''] ?? []),
     events: events === undefined ? null : Number(events),
     direction: (direction?.[1] ?? 'sendrecv') as Side['direction'],
     media, audio
@@ -70,6 +74,7 @@ export class Rtp {
   readonly keys: Key[] = []
   readonly #listeners = new Set<(frame: Frame) => void>()
   readonly #codecs: Codec[]
+  readonly #extra: readonly string[]
   /** Whether we take and send keys as events (RFC 4733); a telephone that does not has tones alone. Said before there is an SDP of ours. */
   events: boolean
   #address = ''
@@ -93,9 +98,11 @@ export class Rtp {
   #stream = { ssrc: -1, sequence: 0, timestamp: -1 }
   #keyHeard = { ssrc: -1, timestamp: -1 }
 
-  constructor(codecs: Codec[] = ['alaw'], events = true) {
+  /** @param extra further media of our offers, each a line (`m=image 4002 udptl t38`) */
+  constructor(codecs: Codec[] = ['alaw'], events = true, extra: readonly string[] = []) {
     this.#codecs = codecs
     this.events = events
+    this.#extra = extra
   }
 
   async open(address: string) {
@@ -109,21 +116,21 @@ export class Rtp {
   }
 
   /** Our SDP: an offer, or the answer to `offer`, whose other media are refused one by one. */
-  describe(offer?: Side): string {
+  describe(offer?: Side, direction: Side['direction'] = 'sendrecv'): string {
     const codecs = offer ? [this.#common(offer)!] : this.#codecs
     const events = !this.events ? null : offer ? offer.events : EVENTS
     const types = [...codecs.map(codec => payloads[codec]), ...events === null ? [] : [events]]
     const reply = { sendrecv: 'sendrecv', sendonly: 'recvonly', recvonly: 'sendonly', inactive: 'inactive' } as const
     const sound = [
       `m=audio ${this.#port} RTP/AVP ${types.join(' ')}`,
-      ...codecs.map(codec => `a=rtpmap:${payloads[codec]} ${codec === 'alaw' ? 'PCMA' : 'PCMU'}/8000`),
+      ...codecs.map(codec => `a=rtpmap:${payloads[codec]} ${names[codec]}/8000`),
       ...events === null ? [] : [`a=rtpmap:${events} telephone-event/8000`, `a=fmtp:${events} 0-15`],
-      `a=ptime:${FRAME_MS}`, `a=${reply[offer?.direction ?? 'sendrecv']}`
+      `a=ptime:${FRAME_MS}`, `a=${offer ? reply[offer.direction] : direction}`
     ]
     const media = offer?.media.flatMap((line, index) => index === offer.audio ? sound : [`m=${line.replace(/^(\S+) \S+/, '$1 0')}`])
     return [
       'v=0', `o=- ${this.#ssrc} ${++this.#version} IN IP4 ${this.#address}`, 's=-', `c=IN IP4 ${this.#address}`, 't=0 0',
-      ...media ?? sound, ''
+      ...media ?? [...sound, ...this.#extra], ''
     ].join('\r\n')
   }
 
@@ -215,9 +222,9 @@ export class Rtp {
       const key = Buffer.from([pressing.event, (pressing.end ? 0x80 : 0) | 10, pressing.duration >> 8, pressing.duration & 0xff])
       this.#send(events, key, this.#keyTimestamp, pressing.first)
     } else {
-      const frame = saying?.frame ?? QUIET
       const codec = this.#remote?.codec ?? 'alaw'
-      if (this.#send(payloads[codec], codec === 'alaw' ? frame : translate(frame, toUlaw), this.#timestamp, !this.#marked)) {
+      const frame = saying?.frame ?? (codec === 'g722' ? QUIET_G722 : QUIET)
+      if (this.#send(payloads[codec], codec === 'ulaw' ? translate(frame, toUlaw) : frame, this.#timestamp, !this.#marked)) {
         this.sent.push(frame)
         this.#marked = true
       }
@@ -249,17 +256,18 @@ export class Rtp {
     const payload = packet.subarray(from, to)
     if (type === payloads.alaw) this.#hear(packet, payload)
     else if (type === payloads.ulaw) this.#hear(packet, translate(payload, toAlaw))
+    else if (type === payloads.g722) this.#hear(packet, payload, 'g722')
     else if (type === (this.#remote?.events ?? EVENTS) || type === EVENTS) this.#hearKey(packet, payload)
   }
 
-  #hear(packet: Buffer, alaw: Buffer) {
+  #hear(packet: Buffer, alaw: Buffer, codec?: Codec) {
     const sequence = packet.readUInt16BE(2), timestamp = packet.readUInt32BE(4), ssrc = packet.readUInt32BE(8)
     const last = this.heard.at(-1)
     let step = ((sequence - this.#stream.sequence) << 16) >> 16
     // A new source, or a jump, is a new stream: it goes on after what was heard (Asterisk changes streams as it bridges).
     const fresh = ssrc !== this.#stream.ssrc || Math.abs(step) > 500 || (step === 0 && timestamp !== this.#stream.timestamp)
     if (fresh) step = 1
-    const frame: Frame = { alaw, at: performance.now(), sequence: (last?.sequence ?? -1) + step }
+    const frame: Frame = { alaw, at: performance.now(), sequence: (last?.sequence ?? -1) + step, ...codec ? { codec } : {} }
     if (step > 0) {
       this.#stream = { ssrc, sequence, timestamp }
       this.heard.push(frame)

@@ -34,6 +34,8 @@ export interface DialOptions {
   codecs?: Codec[]
   /** false: it knows no telephone-event, and says so: its keys are `tones` alone. */
   events?: boolean
+  /** Further media of the offer, line by line, e.g. `m=image 4002 udptl t38`. */
+  media?: string[]
   /** Hears of each provisional response as it comes; `progress` keeps them. */
   onProgress?: (progress: Progress) => void
 }
@@ -112,6 +114,32 @@ export abstract class Call {
   /** Says A-law (8 kHz, a byte a sample); resolves when it is said: false if the call ended first. */
   say(alaw: Buffer) { return this.media.say(alaw) }
   onFrame(listener: Parameters<Rtp['onFrame']>[0]) { return this.media.onFrame(listener) }
+
+  /** Sends a request inside of this call; resolves with its final response (408 after 32 s without any). */
+  asks(method: string, { headers = {}, body = '' }: { headers?: Record<string, string>, body?: string } = {}): Promise<Response> {
+    const { promise, resolve } = Promise.withResolvers<Response>()
+    const outgoing = this.inDialog(method, ++this.cseq)
+    const number = this.cseq
+    outgoing.request.headers.push(...this.phone.contact, ...Object.entries(headers).map(([name, value]): Header => [name.toLowerCase(), toWire(value)]))
+    outgoing.request.body = body
+    this.phone.wire.request(outgoing, response => {
+      if (response.status < 200) return
+      resolve(response)
+      if (method === 'INVITE' && response.status < 300) return this.inDialog('ACK', number)
+    })
+    return promise
+  }
+
+  /** Puts the other side on hold as telephones do, by a new offer; no sound of ours leaves any more. */
+  hold(direction: 'sendonly' | 'inactive' = 'sendonly') { return this.#offerAnew(direction) }
+  resume() { return this.#offerAnew('sendrecv') }
+
+  async #offerAnew(direction: 'sendrecv' | 'sendonly' | 'inactive') {
+    const response = await this.asks('INVITE', { headers: { 'content-type': 'application/sdp' }, body: this.media.describe(undefined, direction) })
+    const side = readSdp(response.body)
+    if (response.status >= 300 || !side) throw new Refused(response.status, response.reason)
+    this.media.talkTo(direction === 'sendrecv' ? side : { ...side, direction: 'inactive' })
+  }
 
   /** Cancels, hangs up or declines, as fits. Resolves when the other side has confirmed it, or after `within` ms. */
   hangUp({ within = CONFIRM } = {}): Promise<void> {
@@ -216,7 +244,7 @@ export class OutgoingCall extends Call {
   #talking = false
 
   constructor(phone: Softphone, to: Address, options: DialOptions) {
-    super(phone, `${token()}@${phone.address}`, new Rtp(options.codecs, options.events))
+    super(phone, `${token()}@${phone.address}`, new Rtp(options.codecs, options.events, options.media))
     this.#to = to
     this.#options = options
     this.local = toWire(`${options.fromHeader ?? `<sip:${options.from && `${options.from}@`}${phone.address}>`};tag=${this.tag}`)
@@ -297,9 +325,9 @@ export class IncomingCall extends Call {
   readonly #asked: Asked
   #answering: Promise<boolean> | null = null
 
-  constructor(phone: Softphone, asked: Asked) {
+  constructor(phone: Softphone, asked: Asked, codecs: Codec[]) {
     const { request } = asked
-    super(phone, header(request, 'call-id')!, new Rtp(['alaw', 'ulaw']))
+    super(phone, header(request, 'call-id')!, new Rtp(codecs))
     this.#asked = asked
     this.request = request
     this.tag = asked.tag
@@ -386,6 +414,8 @@ export class Softphone implements AsyncDisposable {
   readonly wire: Wire
   #reader: ((message: TextMessage) => unknown) | null = null
   readonly #calls = new Map<string, OutgoingCall | IncomingCall>()
+  /** What calls that come in may be answered in, in its own order. */
+  codecs: Codec[] = ['alaw', 'ulaw']
   #handler: ((call: IncomingCall) => unknown) | null = null
   #closing: Promise<void> | null = null
 
@@ -455,7 +485,7 @@ export class Softphone implements AsyncDisposable {
     if (request.method !== 'INVITE') return asked.respond(481)
     if (!this.#handler || this.#closing) return asked.respond(480)
 
-    const call = new IncomingCall(this, asked)
+    const call = new IncomingCall(this, asked, this.codecs)
     this.#calls.set(`${call.id} ${call.tag}`, call)
     Promise.resolve(call).then(this.#handler).catch(error => {
       this.wire.faults.push(error)

@@ -60,22 +60,29 @@ export async function makeReady({ settings, owner, run, progress = () => {}, war
   await mkdir(sounds, { recursive: true, mode: 0o755 })
   const changes = changesOf(settings, pino({ level: 'silent' }), { sounds, progress, ...run ? { run } : {} })
   const version = await changes.start({ who: 'the set-up', warn })
-  await layOut({ config: join(project, 'asterisk-config'), site: siteOf(settings), secrets: await secretsIn(secrets), modules: settings.messages.by === 'sip' ? sipMessageModules : [], to: etc, ...owner ? { owner } : {} })
+  await layOut({ config: join(project, 'asterisk-config'), site: siteOf(settings), secrets: await secretsIn(secrets), ...settings.messages.by === 'sip' ? { modules: sipMessageModules, include: ['messages.conf'] } : {}, to: etc, ...owner ? { owner } : {} })
   const tools = run ?? (settings.tools === 'root' ? toolsInRoot : runHere)
   // No call needs these: where they cannot be made, e.g. on a full disk, Asterisk is started all the same.
-  await ringTone(sounds, tools).catch(error => warn(`the ring tone could not be made (${(error as Error).message}): callers hear none`))
+  await makeTones(sounds, tools).catch(error => warn(`the ring tone and the hold tone could not be made (${(error as Error).message}): callers hear none`))
   await speak({ folder: join(project, 'demo', 'sentences'), out: join(sounds, 'telephones'), language: 'id', run: tools, progress })
     .catch(error => warn(`what the demo's telephones say could not be spoken (${(error as Error).message})`))
   return version
 }
 
-/** What a caller hears while a line rings: Indonesia's ring tone, 425 Hz, 1 s on and 4 s off, four times. */
-async function ringTone(sounds: string, run: Run) {
-  for (const [extension, type] of [['alaw', 'al'], ['ulaw', 'ul']] as const) {
-    const file = join(sounds, `ring-tone.${extension}`)
-    if (existsSync(file)) continue
-    const tone = await run('sox', ['-D', '-n', '-r', '8000', '-c', '1', '-t', type, '-', 'synth', '1', 'sine', '425', 'vol', '0.15', 'pad', '0', '4', 'repeat', '3'], { input: '' })
-    await writeWhole(file, tone)
+const tones = {
+  /** What a caller hears while a line rings: Indonesia's ring tone, 425 Hz, 1 s on and 4 s off, four times. */
+  'ring-tone': ['synth', '1', 'sine', '425', 'vol', '0.15', 'pad', '0', '4', 'repeat', '3'],
+  /** On hold, between two sentences: two short tones that no network has, four times in 20 s. */
+  'hold-tone': ['synth', '0.15', 'sine', '350', 'vol', '0.08', 'pad', '0', '0.1', 'repeat', '1', 'pad', '0', '4.5', 'repeat', '3']
+}
+
+async function makeTones(sounds: string, run: Run) {
+  for (const [name, effects] of Object.entries(tones)) {
+    for (const [extension, type] of [['alaw', 'al'], ['ulaw', 'ul']] as const) {
+      const file = join(sounds, `${name}.${extension}`)
+      if (existsSync(file)) continue
+      await writeWhole(file, await run('sox', ['-D', '-n', '-r', '8000', '-c', '1', '-t', type, '-', ...effects], { input: '' }))
+    }
   }
 }
 

@@ -8,8 +8,8 @@ import type { Message } from '../records/message.ts'
 import type { AriLink } from './ari-link.ts'
 import { Gone, Refused } from './ari-errors.ts'
 
-/** Asterisk's own modules for it (asterisk-config/modules.conf has neither): the set-up adds them where messages go this way. */
-export const sipMessageModules = ['res_pjsip_messaging.so', 'res_ari_endpoints.so']
+/** Asterisk's own module for it, which asterisk-config/modules.conf does not have: the set-up adds it where messages go this way. */
+export const sipMessageModules = ['res_ari_endpoints.so']
 
 /**
  * Asterisk says no more than that it has begun to send: `sent` is all that becomes of such a message. It knows no id that

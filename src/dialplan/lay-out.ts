@@ -28,6 +28,8 @@ export interface LayOut {
   secrets: Secrets
   /** Modules of Asterisk's that this machine needs beside those of modules.conf. */
   modules?: readonly string[]
+  /** Files of `config` that only this machine's dialplan includes. */
+  include?: readonly string[]
   /** The folder to lay out. Files that are not ours in it are removed. */
   to: string
   /** Asterisk's user, where we may give files away (we are root): nobody else can read them then. */
@@ -35,10 +37,10 @@ export interface LayOut {
 }
 
 /** Writes each file whole (beside, then renamed), so that Asterisk never reads half of one. */
-export async function layOut({ config, site, secrets, modules = [], to, owner }: LayOut) {
+export async function layOut({ config, site, secrets, modules = [], include = [], to, owner }: LayOut) {
   const files = new Map<string, string>()
   for (const name of await readdir(config)) if (name.endsWith('.conf')) files.set(name, await readFile(join(config, name), 'utf8'))
-  for (const [name, text] of Object.entries(local(site, secrets, modules))) files.set(join('satunomor', name), text)
+  for (const [name, text] of Object.entries(local(site, secrets, modules, include))) files.set(join('satunomor', name), text)
 
   for (const folder of [to, join(to, 'satunomor')]) {
     await mkdir(folder, { recursive: true })
@@ -56,8 +58,9 @@ export async function layOut({ config, site, secrets, modules = [], to, owner }:
 export const refusalEvents = ['ChallengeSent', 'ChallengeResponseFailed', 'InvalidPassword', 'FailedACL', 'RequestBadFormat', 'RequestNotAllowed', 'RequestNotSupported', 'UnexpectedAddress']
 
 /** What differs from machine to machine, under the static files' own names. */
-const local = (site: Site, secrets: Secrets, modules: readonly string[]) => ({
+const local = (site: Site, secrets: Secrets, modules: readonly string[], include: readonly string[]) => ({
   'modules.conf': modules.map(module => `load = ${module}\n`).join(''),
+  'extensions.conf': include.map(file => `#include "${file}"\n`).join(''),
   'transport.conf': `[transport-udp]\ntype = transport\nprotocol = udp\nbind = ${site.address}:${site.port}\n`,
   'http.conf': `bindaddr = ${site.control}\nbindport = ${site.ariPort}\n`,
   'rtp.conf': `rtpstart = ${site.rtp[0]}\nrtpend = ${site.rtp[1]}\n`,

@@ -12,11 +12,12 @@
  *               groups[] { priority, order, lines[] }   the same lines, those first that are tried first; a line alone is in turn
  *                                                   opening hours and overflow are not here: the service alone knows them
  *   mailboxes[] name, agency, prompt, longest       agency: null where the messages are for the agency that the caller chose
- *   prompts     wrongKey, nextLine, sorry, accept, callerLeft, callback, speak, acceptCallback, unreached, agencyLeft,
+ *   prompts     wrongKey, nextLine, sorry, hold, accept, callerLeft, callback, speak, acceptCallback, unreached, agencyLeft,
  *               callbackOver, confirmTalk, noted, offer, promised, closed, offerOpening, promisedOpening, offerMessage, messageLeft, noMessage
  *   spoken      the shortest talk that counts
  *   callbacks   trunk, channels                     null where citizens are not rung
  *   soundless   for how long no sound may come from a caller: longer than the longest way to a human, waiting rooms and all
+ *   held        the same while a call is on hold: an hour, and never under soundless
  *   site        what this machine adds (addresses, ports, folders), as the caller of `render` gives it
  *
  * Names of prompts are bare (`menu-utama`). Times are milliseconds: write them with `| seconds`. `greeting`,
@@ -36,7 +37,8 @@ export function view(plan: Plan, site: Site) {
   const { city, version, languages, prompts, spoken } = plan
   const kind = (node: string) => plan.nodes.get(node)!.kind
   return {
-    city, version, languages: [...languages], prompts: { ...prompts }, spoken, site, callbacks: callbacks(plan), soundless: soundless(plan),
+    city, version, languages: [...languages], prompts: { ...prompts }, spoken, site, callbacks: callbacks(plan),
+    soundless: soundless(plan), held: Math.max(soundless(plan), seconds(3600)),
     trunks: [...plan.trunks].map(([name, trunk]) => ({ name, channels: null, ...trunk, qualify: qualifyOf(trunk) || null })),
     numbers: [...plan.numbers].map(([did, number]) => (
       { did, ...number, entryKind: kind(number.entry), human: humanBehind(plan, number.entry) })),

@@ -137,6 +137,7 @@ const Prompts = Type.Object({
   wrongKey: Type.String({ ...prompt, description: 'After a key that means nothing' }),
   nextLine: Type.String({ ...prompt, description: 'Between two lines of an agency' }),
   sorry: Type.String({ ...prompt, description: 'When nobody answered' }),
+  hold: Type.String({ ...prompt, default: 'tetap-di-saluran', description: 'What the caller hears, again and again, while the agency holds the call; tetap-di-saluran if left out' }),
   accept: Type.String({
     ...prompt, default: 'konfirmasi-petugas',
     description: 'Asks who picked up to press the acceptKey; konfirmasi-petugas if left out'
