@@ -29,6 +29,8 @@ export interface AuditReport {
   dispositions: Record<string, number>
   /** Calls that have not ended. */
   live: number
+  /** Calls that the dialplan's own menu took since the service was overloaded. */
+  shed: number
   /** Calls that ran without the service, and were written down from the ledger. */
   backfilled: string[]
   /** Calls whose arrival the service alone has seen: the ledger could not be written (its disk was full). */
@@ -74,7 +76,8 @@ export async function audit({ file, records, from, to }: AuditOptions): Promise<
   const { forgotten, unsigned, states: followUps } = await records.followedUp(from, to)
   return {
     from, to, forgotten, unsigned, followUps, arrived: arrived.size, dispositions, live, untold, missing, unfinished, orphans, unreadable,
-    backfilled: rows.filter(row => row.disposition !== null && !row.served).map(({ callId }) => callId),
+    shed: rows.filter(({ way }) => way === 'shed').length,
+    backfilled: rows.filter(row => row.disposition !== null && !row.served && row.way !== 'shed').map(({ callId }) => callId),
     balanced: missing.length + unfinished.length + orphans.length + forgotten.length + unsigned.length === 0 && arrived.size + untold.length === sum + live
   }
 }
@@ -102,7 +105,7 @@ async function readLedger(file: string, from: number, to: number) {
 }
 
 /** The report in words, for a terminal. */
-export function inWords({ from, to, arrived, dispositions, live, backfilled, untold, missing, unfinished, orphans, forgotten, unsigned, followUps, unreadable, balanced }: AuditReport): string {
+export function inWords({ from, to, arrived, dispositions, live, shed, backfilled, untold, missing, unfinished, orphans, forgotten, unsigned, followUps, unreadable, balanced }: AuditReport): string {
   const time = (ms: number) => DateTime.fromMillis(ms, { zone: 'Asia/Jakarta' }).toFormat('yyyy-MM-dd HH:mm ZZZZ')
   const list = (what: string, ids: string[]) => ids.length === 0 ? [] : [`${what}: ${ids.length}`, ...ids.slice(0, 20).map(id => `  ${id}`), ...ids.length > 20 ? ['  …'] : []]
   return [
@@ -110,6 +113,7 @@ export function inWords({ from, to, arrived, dispositions, live, backfilled, unt
     `came in on a trunk: ${arrived}`,
     ...Object.entries(dispositions).sort().map(([name, count]) => `  ${name}: ${count}`),
     `  going on: ${live}`,
+    ...shed > 0 ? [`taken by the dialplan's own menu (the service was overloaded): ${shed}`] : [],
     `written down from the ledger alone (no service was there): ${backfilled.length}`,
     ...list('came in, and the ledger does not tell of it (could Asterisk not write it?)', untold),
     ...list('WITHOUT A RECORD', missing), ...list('ENDED WITHOUT A DISPOSITION', unfinished), ...list('RECORDS OF NO CALL', orphans),

@@ -15,6 +15,7 @@ import { Bookkeeper } from './asterisk/bookkeeper.ts'
 import { AriCallbackLine } from './asterisk/callback-line.ts'
 import { Health } from './asterisk/health.ts'
 import { Heartbeat } from './asterisk/heartbeat.ts'
+import { Overload } from './asterisk/overload.ts'
 import { PlanLoader } from './asterisk/plan-loader.ts'
 import { Refusals } from './asterisk/refusals.ts'
 import { Seen } from './asterisk/seen.ts'
@@ -115,13 +116,14 @@ export async function serve(settings: Settings, log: Logger): Promise<Service> {
 
   // Asterisk: ARI for the calls in our hands, the ledger for all of them, AMI for its health.
   const events = new AriEvents()
+  const overload: Overload = new Overload({ onChange: () => void heartbeat.tellLoad(), log })
   const ari: AriLink = new AriLink(
     { url: `http://${asterisk.control}:${asterisk.ariPort}`, user: 'satunomor', password: secrets.ari, app },
-    { onEvent: event => events.tell(event), onUp: async () => { await trunkLine.reconcile(); await heartbeat.beat(); catchUp() }, log })
+    { onEvent: event => events.tell(event), onUp: async () => { await trunkLine.reconcile(); await heartbeat.beat(); catchUp() }, load: overload, log })
   const trunkLine = new TrunkLine({ link: ari, events, switchboard, app, log })
   const seen = new Seen()
   events.onStasisStart(event => seen.starts(event))
-  const heartbeat = new Heartbeat(ari, log)
+  const heartbeat: Heartbeat = new Heartbeat(ari, log, () => overload.on)
   const refusals = new Refusals()
   const metrics: Metrics = new Metrics({
     figures: async () => ({
@@ -131,10 +133,10 @@ export async function serve(settings: Settings, log: Logger): Promise<Service> {
     }),
     instant: () => ({
       heartbeatAge: heartbeat.beatAt === undefined ? undefined : (performance.now() - heartbeat.beatAt) / 1000,
-      ledgerLag: bookkeeper.lag, pendingSteps: scribe.pending, calls: switchboard.size, waiting: room.figures, linksLost: ari.counts.lost, refused: refusals.counts, queues: { followups: jobs.up, messages: messenger.up, webhooks: porter.up }, sipReplies: sipReplies?.counts ?? {}
+      ledgerLag: bookkeeper.lag, pendingSteps: scribe.pending, calls: switchboard.size, waiting: room.figures, linksLost: ari.counts.lost, load: { overloaded: overload.on, ...overload.counts }, refused: refusals.counts, queues: { followups: jobs.up, messages: messenger.up, webhooks: porter.up }, sipReplies: sipReplies?.counts ?? {}
     })
   })
-  const bookkeeper: Bookkeeper = new Bookkeeper({ heard: step => { metrics.note(step); room.heard(step); settler.heard(step) }, file: asterisk.cel, records: local, scribe, ari, seen, inCare: () => switchboard.callIds(), ended: (callId, q850) => trunkLine.ended(callId, q850), log })
+  const bookkeeper: Bookkeeper = new Bookkeeper({ heard: step => { overload.heard(step); metrics.note(step); room.heard(step); settler.heard(step) }, file: asterisk.cel, records: local, scribe, ari, seen, inCare: () => switchboard.callIds(), ended: (callId, q850) => trunkLine.ended(callId, q850), log })
   const ami = new AmiLink({ host: asterisk.control, port: asterisk.amiPort, user: 'satunomor', password: secrets.ami }, { onEvent: event => refusals.note(event), log })
   const health = new Health({ ari, ami, heartbeat, plan: () => plan.now.version })
 
@@ -201,6 +203,7 @@ export async function serve(settings: Settings, log: Logger): Promise<Service> {
   ari.open()
   ami.open()
   heartbeat.start()
+  overload.start()
   trunkLine.start()
   jobs.start()
   settler.start()
@@ -218,6 +221,7 @@ export async function serve(settings: Settings, log: Logger): Promise<Service> {
   const held = started.move()
   const stop = async (patience = 15_000) => {
     log.info({ calls: switchboard.size }, 'draining: new calls take the fallback')
+    overload.close()
     await heartbeat.stop()
     health.drains()
     await within(seconds(patience / 1000), 'calls in our hands', trunkLine.settled()).catch(() => log.warn({ calls: switchboard.size }, 'draining took too long: Asterisk keeps the calls, the next service goes on with them'))

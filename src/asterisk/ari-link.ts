@@ -8,6 +8,7 @@ import { AsteriskAway, meaning } from './ari-errors.ts'
 import { heard } from './ari-events.ts'
 import { AriHttp } from './ari-http.ts'
 import { AriSocket, atOnce, textFrame, type Answer } from './ari-socket.ts'
+import type { Overload } from './overload.ts'
 
 export interface AriSite {
   /** e.g. `http://127.0.0.1:8088` */
@@ -47,6 +48,8 @@ export interface AriLinkOptions {
   /** Called each time the link is up, before `up` resolves: set again what Asterisk forgets with a connection. */
   onUp(): Promise<void>
   log: Logger
+  /** Hears how long Asterisk takes for what callers wait for. */
+  load?: Pick<Overload, 'took' | 'leaves' | 'left' | 'forgets'>
   /** How long a request may take before it counts as lost. */
   patience?: Duration
   /** How often the whole way (request, Asterisk, websocket) is tried; it is cut when a beat does not come back in time. */
@@ -57,6 +60,9 @@ export interface AriLinkOptions {
 const beatBack = 'ChannelUserevent'
 /** How Asterisk answers what was asked over the websocket; its filter of events holds for that, too. */
 const answered = 'RESTResponse'
+/** What Asterisk does at once, whatever its channels do: how long that takes is its load, and ours. */
+const timed: ReadonlySet<string> = new Set([...atOnce, 'asterisk.setGlobalVar', 'events.userEvent'])
+const leaving = 'channels.continueInDialplan'
 const wanted: ReadonlySet<string> = new Set([...heard, beatBack])
 
 /** The event in a message, if it is one that ARI's description knows. */
@@ -137,6 +143,9 @@ export class AriLink {
     const what = `${resource}.${operation}`
     const known = client._swagger.apis[resource]?.operations[operation]
     if (!known) throw new TypeError(`ARI has no ${what}`)
+    const { load } = this.#options
+    const asked = performance.now()
+    if (what === leaving) load?.leaves(String(params['channelId']), asked)
     try {
       const patience = this.#options.patience ?? seconds(3)
       const uri = uriOf(known, params)
@@ -151,7 +160,10 @@ export class AriLink {
       })
       return (answer === '' ? undefined : JSON.parse(answer)) as T
     } catch (error) {
+      if (what === leaving) load?.forgets(String(params['channelId']))
       throw meaning(error, what)
+    } finally {
+      if (timed.has(what)) load?.took(performance.now() - asked)
     }
   }
 
@@ -232,7 +244,7 @@ export class AriLink {
   }
 
   #hear(text: string, models: Record<string, unknown>) {
-    const { log, onEvent } = this.#options
+    const { log, onEvent, load } = this.#options
     const event = eventIn(text, models)
     if (event?.type === answered) return this.#socket?.hear(event as unknown as Answer)
     if (!event) {
@@ -246,6 +258,7 @@ export class AriLink {
       if (event.eventname === 'beat' && this.up) this.beatAt = performance.now()
       return
     }
+    if (event.type === 'StasisEnd') load?.left((event as unknown as { channel: { id: string } }).channel.id)
     try {
       onEvent(event)
     } catch (error) {
@@ -272,6 +285,7 @@ export class AriLink {
     const client = this.#client
     this.#client = undefined
     this.beatAt = undefined
+    this.#options.load?.forgets()
     this.#lost.abort(new AsteriskAway('the link was given up'))
     this.#http.close()
     this.#http = new AriHttp()

@@ -32,8 +32,10 @@ export interface Happenings {
   taken: Record<never, never>
   /** The caller's channel was answered by us. */
   picked: Record<never, never>
-  /** A menu was entered (its prompts start). */
-  menu: { node: string }
+  /** A menu was entered (its prompts start). `shed`: by the dialplan, since the service was overloaded when the call came. */
+  menu: { node: string, shed?: true }
+  /** The service was overloaded when the call came: the dialplan led it to an agency or a mailbox, where its number begins. */
+  shed: Record<never, never>
   /** A key was pressed in a menu; `means` is the node that it leads to, or null where it means nothing there; `language`, the one that it chose. */
   key: { digit: string, node: string, means: string | null, language?: string }
   /** Nothing was pressed in time; or, after so many `menus`, nothing was asked any more. */
@@ -112,6 +114,15 @@ export type Step = {
   }
 }[Kind]
 
+/**
+ * Which way a call went at first: the service led it; `shed`: the dialplan's own menu did, since the service was overloaded; `fallback`: the
+ * same, since no service was there, or it drained or hung.
+ */
+export type Way = 'service' | 'shed' | 'fallback'
+
+/** Whether the step says that the dialplan took the call from an overloaded service. */
+export const isShed = (step: Step) => step.kind === 'shed' || (step.kind === 'menu' && step.facts.shed === true)
+
 /** What is known of a call, as folded from its steps. Times are Unix ms; null is "has not happened". */
 export interface CallRecord {
   callId: string
@@ -134,4 +145,6 @@ export interface CallRecord {
   disposition: Disposition | null
   /** Where or why, in one word or two: `greeting`, `menu:utama`, `ringing:bpbd-1`, `too-short:bpbd-1`, `waiting:bpbd`, `lines-exhausted:bpbd`, `closed:wali-kota`, `message-left`, … */
   detail: string | null
+  /** null while nobody has led it anywhere, and of calls before this was written down. */
+  way: Way | null
 }

@@ -5,7 +5,7 @@
  * caller's place (`menu:utama`, `ringing:bpbd-1`) follows until the hang-up: it is where an abandoned call was lost.
  */
 import { parsePhoneNumberFromString } from 'libphonenumber-js/max'
-import type { CallRecord, Disposition, Happenings, Kind, LineOutcome, Owner, Step } from './story.ts'
+import { isShed, type CallRecord, type Disposition, type Happenings, type Kind, type LineOutcome, type Owner, type Step, type Way } from './story.ts'
 
 /** One attempt at one line. Times are Unix ms; `outcome` is null while it still rings. */
 export interface LineTry {
@@ -19,7 +19,7 @@ export interface LineTry {
 }
 
 /** Kinds in the order in which they happen: it decides between steps of the same millisecond. */
-const kinds: readonly Kind[] = ['arrived', 'picked', 'taken', 'menu', 'key', 'silence', 'closed', 'agency', 'line', 'line-outcome',
+const kinds: readonly Kind[] = ['arrived', 'picked', 'taken', 'shed', 'menu', 'key', 'silence', 'closed', 'agency', 'line', 'line-outcome',
   'accepted', 'citizen', 'citizen-up', 'citizen-key', 'citizen-outcome', 'joined', 'connected', 'confirmed', 'leg-ended', 'alone', 'parted', 'returned', 'waiting', 'overflow', 'mailbox', 'left', 'not-left', 'played', 'decided', 'fault', 'goodbye', 'hangup', 'ended']
 const rank = Object.fromEntries(kinds.map((kind, at) => [kind, at])) as Record<Kind, number>
 
@@ -45,7 +45,8 @@ export function tell(steps: readonly Step[]): CallRecord | null {
     endedBy: hangup?.by ?? null,
     q850: hangup?.q850 ?? null,
     disposition: ending?.disposition ?? null,
-    detail: ending?.detail ?? null
+    detail: ending?.detail ?? null,
+    way: story.way
   }
 }
 
@@ -126,11 +127,12 @@ interface Story {
   place: string
   tries: (LineTry & { spoken?: number })[]
   talks: Meeting[]
+  way: Way | null
 }
 
 function follow(steps: readonly Step[]): Story {
   const story: Story = { arrived: null, pickedAt: null, endedAt: null, hangup: null, goodbye: false, chosen: null,
-    decided: null, fault: null, message: null, place: 'before-answer', tries: [], talks: [] }
+    decided: null, fault: null, message: null, place: 'before-answer', tries: [], talks: [], way: null }
   const { tries, talks } = story
   /** The bridge that the caller is in. */
   let bridge: string | null = null
@@ -152,6 +154,7 @@ function follow(steps: readonly Step[]): Story {
 
   for (const step of inOrder(steps)) {
     const { at } = step
+    story.way ??= wayOf(step)
     switch (step.kind) {
       case 'arrived':
         // The ledger's, wherever there is one: the service says it only where that is silent, and knows the number less exactly.
@@ -228,11 +231,18 @@ function follow(steps: readonly Step[]): Story {
         story.endedAt ??= at
         part(at)
         break
-      case 'key': case 'silence': case 'overflow': case 'played': break
+      case 'taken': case 'shed': case 'key': case 'silence': case 'overflow': case 'played': break
       case 'accepted': case 'citizen': case 'citizen-up': case 'citizen-key': case 'citizen-outcome': case 'confirmed': case 'leg-ended': case 'alone': break      // of a callback, which is no call that came in
     }
   }
   return story
+}
+
+/** The first who leads the call says which way it goes. */
+function wayOf(step: Step): Way | null {
+  if (step.witness === 'service') return step.kind === 'taken' ? 'service' : null
+  if (isShed(step)) return 'shed'
+  return step.kind === 'menu' || step.kind === 'agency' || step.kind === 'mailbox' ? 'fallback' : null
 }
 
 /** Exactly one, for every call that has ended (design.md, section 3). */

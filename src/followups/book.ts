@@ -375,7 +375,7 @@ async function callsOf(db: Db, kind: StoreKind, callIds: string[]): Promise<Miss
     const { language } = JSON.parse(facts) as Happenings['key']
     return language === undefined ? [] : [[callId, language] as const]
   }))
-  return rows.map(row => ({ ...row, served: Boolean(row.served), ...chosen.has(row.callId) ? { language: chosen.get(row.callId)! } : {} }))
+  return rows.map(row => ({ ...row, served: Boolean(row.served) || row.way === 'shed', ...chosen.has(row.callId) ? { language: chosen.get(row.callId)! } : {} }))
 }
 
 /** Of these calls, those whose caller has a follow-up that is open: few of all that are answered. */

@@ -29,6 +29,8 @@ export interface Instant {
   /** Callers who wait for a line, by agency; those without any are left out. */
   waiting: { agency: string, callers: number }[]
   linksLost: number
+  /** Whether new calls take the dialplan's own menu, how often that began, and how many calls did, since the start; left out where nobody knows. */
+  load?: { overloaded: boolean, overloads: number, shed: number }
   /** What Asterisk has refused since the start, by reason: a fixed set of them. */
   refused: Readonly<Record<string, number>>
   /** Of each queue, whether Redis takes its jobs. */
@@ -65,6 +67,9 @@ export class Metrics {
     now('ledger_lag_bytes', 'Bytes of Asterisk\'s ledger that are not read yet.', at => at.ledgerLag)
     now('store_pending_steps', 'Steps of calls that wait for the store.', at => at.pendingSteps)
     now('calls_in_care', 'Calls that the service decides about, or waits for.', at => at.calls)
+    now('overloaded', '1 while the service is overloaded: new calls take the dialplan\'s own menu.', ({ load }) => load && (load.overloaded ? 1 : 0))
+    now('overloads_total', 'How often that has begun since the start of the service.', at => at.load?.overloads)
+    now('calls_shed_total', 'Calls that took the dialplan\'s own menu for that, since the start of the service.', at => at.load?.shed)
     now('ari_links_lost_total', 'How often the link to Asterisk was lost.', at => at.linksLost)
 
     new Counter({

@@ -1,6 +1,6 @@
 /** What the API takes and gives, as TypeBox schemas: they check, they serialise, and they are the OpenAPI document. */
 import { Type, type Static, type TSchema } from 'typebox'
-import type { Disposition, LineOutcome, Owner } from '../calls/story.ts'
+import type { Disposition, LineOutcome, Owner, Way } from '../calls/story.ts'
 
 /** One of these words. */
 const words = <T extends string>(description: string, ...values: T[]) =>
@@ -12,6 +12,7 @@ const name = (description: string) => orNull(Type.String({ description }))
 
 const dispositions: Disposition[] = ['answered', 'callback', 'abandoned', 'unanswered', 'blocked-challenge', 'failed']
 const outcomes: LineOutcome[] = ['answered', 'too-short', 'busy', 'noanswer', 'nonexistent', 'unavailable', 'full', 'declined', 'cancelled']
+const ways: Way[] = ['service', 'shed', 'fallback']
 const owners: Owner[] = ['caller', 'agency', 'us', 'carrier']
 
 const call = {
@@ -28,6 +29,7 @@ const call = {
   q850: orNull(Type.Integer({ description: 'The hang-up cause (ITU-T Q.850).' })),
   disposition: orNull(words('How it ended; null while it goes on.', ...dispositions)),
   detail: name('Where or why, in a word or two.'),
+  way: orNull(words('Which way it went at first. service: the service led it. shed: the dialplan\'s own menu did, since the service was overloaded. fallback: the same, since no service was there. null: not known yet, or an older record.', ...ways)),
   plan: name('The version of the service plan that it ran under.')
 }
 

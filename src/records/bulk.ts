@@ -34,13 +34,13 @@ export async function stepsOf(db: Kysely<Tables>, kind: StoreKind, callIds: read
 export async function storeCalls(db: Db, kind: StoreKind, calls: readonly StoredCall[]): Promise<void> {
   const values = calls.map(call => [
     call.callId, call.did, call.trunk, call.cliRaw, call.cli, call.arrivedAt, call.pickedAt, call.connectedAt, call.endedAt,
-    call.agency, call.line, call.endedBy, call.q850, call.disposition, call.detail, call.plan])
-  await sql`insert into calls (call_id, did, trunk, cli_raw, cli, arrived_at, picked_at, connected_at, ended_at, agency, line, ended_by, q850, disposition, detail, plan)
+    call.agency, call.line, call.endedBy, call.q850, call.disposition, call.detail, call.plan, call.way])
+  await sql`insert into calls (call_id, did, trunk, cli_raw, cli, arrived_at, picked_at, connected_at, ended_at, agency, line, ended_by, q850, disposition, detail, plan, way)
     select value->>0, value->>1, value->>2, value->>3, value->>4, cast(value->>5 as bigint), cast(value->>6 as bigint), cast(value->>7 as bigint),
-      cast(value->>8 as bigint), value->>9, value->>10, value->>11, cast(value->>12 as integer), value->>13, value->>14, value->>15 from ${each(kind, values)} where true
+      cast(value->>8 as bigint), value->>9, value->>10, value->>11, cast(value->>12 as integer), value->>13, value->>14, value->>15, value->>16 from ${each(kind, values)} where true
     on conflict (call_id) do update set
       did = excluded.did, trunk = excluded.trunk, cli_raw = excluded.cli_raw, cli = excluded.cli, arrived_at = excluded.arrived_at,
       picked_at = excluded.picked_at, connected_at = excluded.connected_at, ended_at = excluded.ended_at, agency = excluded.agency, line = excluded.line,
-      ended_by = excluded.ended_by, q850 = excluded.q850, disposition = excluded.disposition, detail = excluded.detail,
+      ended_by = excluded.ended_by, q850 = excluded.q850, disposition = excluded.disposition, detail = excluded.detail, way = excluded.way,
       plan = coalesce(calls.plan, excluded.plan)`.execute(db)
 }

@@ -15,7 +15,8 @@ export function migrations(store: StoreKind): Record<string, Migration> {
     '006-signed-by': { up: signedBy },
     '007-counted-by-index': { up: countedByIndex },
     '008-urgent-first': { up: urgentFirst },
-    '009-of-a-number': { up: ofANumber }
+    '009-of-a-number': { up: ofANumber },
+    '010-which-way': { up: whichWay }
   }
 }
 
@@ -188,6 +189,11 @@ async function urgentFirst(db: Kysely<any>) {
 /** An answer finds its follow-up also where that has ended. */
 async function ofANumber(db: Kysely<any>) {
   await db.schema.createIndex('followups_of_number').on('followups').columns(['cli', 'arrived_at']).execute()
+}
+
+/** Which way a call went: see `Way`. */
+async function whichWay(db: Kysely<any>) {
+  await db.schema.alterTable('calls').addColumn('way', 'text').execute()
 }
 
 async function calls(db: Kysely<any>, store: StoreKind) {

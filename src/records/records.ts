@@ -1,7 +1,7 @@
 /** The store: every step of every call, and the record that each call's steps add up to. SQLite or PostgreSQL, one code. */
 import { CamelCasePlugin, Kysely, Migrator, sql, type Transaction } from 'kysely'
 import type { Logger } from 'pino'
-import type { Disposition, Owner, Step } from '../calls/story.ts'
+import type { Disposition, Owner, Step, Way } from '../calls/story.ts'
 import { lines, tell, type LineTry } from '../calls/tell.ts'
 import { stepsOf, storeCalls, storeSteps } from './bulk.ts'
 import { fromCursor, toCursor } from './cursor.ts'
@@ -146,8 +146,8 @@ export class Records implements AsyncDisposable {
   }
 
   /** How the calls that arrived in a period ended, and whether the service had a hand in them. For the audit. */
-  async outcomes(from: number, to: number): Promise<{ callId: string, disposition: Disposition | null, served: boolean }[]> {
-    const rows = await this.db.selectFrom('calls').select(['callId', 'disposition'])
+  async outcomes(from: number, to: number): Promise<{ callId: string, disposition: Disposition | null, served: boolean, way: Way | null }[]> {
+    const rows = await this.db.selectFrom('calls').select(['callId', 'disposition', 'way'])
       .select(({ exists, selectFrom }) => exists(selectFrom('steps').select('steps.seq').whereRef('steps.callId', '=', 'calls.callId').where('witness', '=', 'service')).as('served'))
       .where('arrivedAt', '>=', from).where('arrivedAt', '<', to).orderBy('arrivedAt').execute()
     return rows.map(row => ({ ...row, served: Boolean(row.served) }))

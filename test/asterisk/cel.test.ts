@@ -25,6 +25,7 @@ test.each([
     .map(([status, outcome]): [string, string, string, object] => ['LINE_END', `bpbd bpbd-1 ${status}`, 'line-outcome', { outcome }]),
   ['GOODBYE', '', 'goodbye', {}],
   ['MAILBOX', 'pesan', 'mailbox', { mailbox: 'pesan', agency: null }], ['MAILBOX', 'pesan posko', 'mailbox', { mailbox: 'pesan', agency: 'posko' }],
+  ['FALLBACK', 'utama ', 'menu', { node: 'utama' }], ['FALLBACK', 'utama shed', 'menu', { node: 'utama', shed: true }], ['SHED', '', 'shed', {}],
   ['LEFT', 'pesan 4020', 'left', { mailbox: 'pesan', ms: 4020 }],
   ['NOT_LEFT', 'pesan SILENCE', 'not-left', { mailbox: 'pesan', why: 'silent' }], ['NOT_LEFT', 'pesan HANGUP', 'not-left', { mailbox: 'pesan', why: 'silent' }],
   ['NOT_LEFT', 'pesan ERROR', 'not-left', { mailbox: 'pesan', why: 'not-recorded' }]

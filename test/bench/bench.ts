@@ -7,6 +7,8 @@
  *   npm run bench -- --only rates,search   parts of it: rates, cel, live, search, ready, plan, apply, followups, many; held
  *                                          (calls held at once, with sound both ways: some 20 minutes more)
  *   npm run bench -- --rates 40,80 --seconds 10
+ *   npm run bench -- --only rates --variants dialplan,service,fallback
+ *   npm run bench -- --draft               nothing is written
  *   npm run bench -- --profile             the service's --cpu-prof at 40 a second, into var/bench-profile/
  */
 import { mkdir, writeFile } from 'node:fs/promises'
@@ -28,8 +30,8 @@ import { heldRow } from './report-held.ts'
 import { openAgency, openCallers } from './telephones.ts'
 
 const { values: options } = parseArgs({ options: {
-  quick: { type: 'boolean', default: false }, profile: { type: 'boolean', default: false },
-  only: { type: 'string' }, rates: { type: 'string', default: '5,20,40,80' }, seconds: { type: 'string', default: '15' }
+  quick: { type: 'boolean', default: false }, profile: { type: 'boolean', default: false }, draft: { type: 'boolean', default: false },
+  only: { type: 'string' }, rates: { type: 'string', default: '5,20,40,80' }, seconds: { type: 'string', default: '15' }, rounds: { type: 'string', default: '3' }, variants: { type: 'string', default: 'dialplan,service,ari' }
 } })
 const parts = new Set((options.only ?? (options.quick ? 'rates,held' : 'rates,cel,live,search,ready,plan,apply,followups')).split(','))
 const seconds = Number(options.seconds)
@@ -69,7 +71,7 @@ async function run(exchange: Exchange, agencyPid: number, variant: Variant, rate
 
 /** The one whose calls cost more CPU than one other's, and less than the third's; failed calls are the most of the three. */
 const middle = (figures: Figures[]): Figures =>
-  ({ ...figures.toSorted((a, b) => total(a) - total(b))[1]!, failed: Math.max(...figures.map(({ failed }) => failed)) })
+  ({ ...figures.toSorted((a, b) => total(a) - total(b))[figures.length >> 1]!, failed: Math.max(...figures.map(({ failed }) => failed)) })
 
 /** The highest of these rates at which no call failed, and at which none waited either; each may fail once. */
 async function search(exchange: Exchange, agencyPid: number, variant: Variant, known: Figures[]): Promise<Searched> {
@@ -113,7 +115,7 @@ async function restart(exchange: Exchange, times: number): Promise<number[]> {
 
 /** After each part: what was measured stays, should a later part not come to its end. */
 async function save(results: Results) {
-  if (options.quick) return
+  if (options.quick || options.draft) return
   await mkdir(join(project, 'var'), { recursive: true })
   await writeFile(join(project, 'var', 'bench.json'), JSON.stringify(results, null, 2))
   await write(results, join(project, 'docs', 'bench.md'))
@@ -169,11 +171,12 @@ async function bench() {
       for (const rate of options.rates.split(',').map(Number)) {
         // Machines are shared and noisy: three times each, one after the other, and of each the one in the middle.
         const rounds: Figures[][] = []
-        for (let round = 0; round < 3; round++) {
+        const compared = options.variants.split(',') as Variant[]
+        for (let round = 0; round < Number(options.rounds); round++) {
           rounds.push([])
-          for (const variant of ['dialplan', 'service', 'ari'] as const) rounds.at(-1)!.push(await run(exchange, agencyPid, variant, rate))
+          for (const variant of compared) rounds.at(-1)!.push(await run(exchange, agencyPid, variant, rate))
         }
-        for (const at of [0, 1, 2]) results.rates.push(middle(rounds.map(figures => figures[at]!)))
+        for (const at of compared.keys()) results.rates.push(middle(rounds.map(figures => figures[at]!)))
       }
       await save(results)
     }

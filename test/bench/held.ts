@@ -78,7 +78,7 @@ export async function hold(exchange: Exchange, variant: Variant, calls: number, 
   return {
     variant, calls,
     failed: calls - Math.min(succeeded, seen.filter(call => call.agencyAnswered !== undefined).length),
-    byFallback: variant === 'service' ? await occurrences(exchange.ledger, ledgerFrom, ',"FALLBACK",') : 0,
+    byFallback: variant === 'service' ? await occurrences(exchange.ledger, ledgerFrom, '"2","FALLBACK",') : 0,
     ...sound(seen, from.wall, to.wall, calls * (to.wall - from.wall) / frame / stampEvery),
     asteriskCpu: spent('asterisk'), appCpu: spent('app'),
     appRss: appPid ? { before, held: appRss } : undefined, asteriskRss,

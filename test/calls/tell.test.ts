@@ -5,7 +5,7 @@ import { e164, lines, talksIn, tell } from '../../src/calls/tell.ts'
 
 /** A story, one step a millisecond: `['picked']`, `['menu', { node: 'utama' }]`. */
 function story(...happenings: { [K in Kind]: Record<never, never> extends Happenings[K] ? [K] : [K, Happenings[K]] }[Kind][]): Step[] {
-  return happenings.map(([kind, facts = {}], at) => ({ callId: 'c1', key: `k${at}`, at, witness: 'ledger', kind, facts }) as Step)
+  return happenings.map(([kind, facts = {}], at) => ({ callId: 'c1', key: `way-${at}`, at, witness: 'ledger', kind, facts }) as Step)
 }
 type Happening = Parameters<typeof story>[number]
 const arrived = ['arrived', { did: '112', trunk: 'carrier', cli: '07215550112' }] as const satisfies [Kind, object]
@@ -30,12 +30,25 @@ test('an answered call, whole', () => {
     ['line-outcome', { agency: 'bpbd', line: 'bpbd-2', outcome: 'answered', q850: null }], ['hangup', { by: 'agency', q850: 16 }], ['ended'])
   expect(tell(steps)).toEqual({
     callId: 'c1', did: '112', trunk: 'carrier', cliRaw: '07215550112', cli: '+627215550112', arrivedAt: 0, pickedAt: 1,
-    connectedAt: 8, endedAt: 11, agency: 'bpbd', line: 'bpbd-2', endedBy: 'agency', q850: 16, disposition: 'answered', detail: null
+    connectedAt: 8, endedAt: 11, agency: 'bpbd', line: 'bpbd-2', endedBy: 'agency', q850: 16, disposition: 'answered', detail: null, way: 'fallback'
   })
   expect(lines(steps)).toEqual([
     { ...line, triedAt: 5, outcome: 'busy', q850: 17, answeredAt: null },
     { agency: 'bpbd', line: 'bpbd-2', triedAt: 7, outcome: 'answered', q850: null, answeredAt: 8 }
   ])
+})
+
+test('the first who leads a call says which way it goes', () => {
+  const of = (...told: Partial<Step>[]) => tell([...story(arrived), ...told.map((step, at) => ({ callId: 'c1', key: `k${at}`, at: at + 1, witness: 'ledger', facts: {}, ...step }) as Step)])?.way
+  const taken = { kind: 'taken', witness: 'service' } as const
+  const menu = (facts: Happenings['menu'], witness: Step['witness'] = 'ledger') => ({ kind: 'menu', witness, facts }) as Partial<Step>
+  expect(of()).toBeNull()
+  expect(of(taken, menu({ node: 'utama' }, 'service'))).toBe('service')
+  expect(of(menu({ node: 'utama' }), taken)).toBe('fallback')
+  expect(of(menu({ node: 'utama', shed: true }), { kind: 'agency', facts: { agency: 'bpbd' } }, taken)).toBe('shed')
+  expect(of(taken, menu({ node: 'utama', shed: true }))).toBe('service')
+  expect(of({ kind: 'agency', facts: { agency: 'bpbd' } })).toBe('fallback')
+  expect(of({ kind: 'shed' }, { kind: 'agency', facts: { agency: 'bpbd' } })).toBe('shed')
 })
 
 test('a call that goes on has no disposition, and its line no outcome', () => {
@@ -161,7 +174,7 @@ const agency = fc.constantFrom('bpbd', 'ambulans')
 const where = fc.record({ agency, line: fc.constantFrom('bpbd-1', 'bpbd-2', 'ambulans-1') })
 const facts: { [K in Kind]: fc.Arbitrary<Happenings[K]> } = {
   arrived: fc.record({ did: fc.constant('112'), trunk: fc.constant('carrier'), cli: fc.oneof(fc.string(), fc.constant('07215550178')) }),
-  taken: fc.constant({}),
+  shed: fc.constant({}), taken: fc.constant({}),
   picked: fc.constant({}),
   menu: fc.record({ node: fc.constantFrom('utama', 'lagi') }),
   key: fc.record({ digit: fc.constantFrom('1', '#'), node: fc.constant('utama'), means: fc.constantFrom(null, 'bpbd') }),

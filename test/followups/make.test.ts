@@ -10,7 +10,7 @@ import { citizen, minute, missedAt, planWith } from './town.ts'
 
 const call = (facts: Partial<MissedCall>): MissedCall => ({
   callId: 'call', did: '112', trunk: 'carrier', cliRaw: citizen(1), cli: citizen(1), arrivedAt: missedAt - 10_000, pickedAt: null, connectedAt: null,
-  endedAt: missedAt, agency: 'bpbd', line: null, endedBy: 'caller', q850: 16, disposition: 'abandoned', detail: 'greeting', plan: null, served: true, ...facts
+  endedAt: missedAt, agency: 'bpbd', line: null, endedBy: 'caller', q850: 16, disposition: 'abandoned', detail: 'greeting', plan: null, way: 'service', served: true, ...facts
 })
 
 describe('the kind of follow-up', () => {

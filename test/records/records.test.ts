@@ -32,7 +32,7 @@ describe.each([['sqlite', onSqlite], ['postgresql', onPostgres]])('the store on 
     const whole = await records.get('whole')
     expect(whole?.call).toEqual({
       callId: 'whole', did: '112', trunk: 'carrier', cliRaw: '07215550112', cli: '+627215550112', arrivedAt: start, pickedAt: start + 1,
-      connectedAt: start + 3, endedAt: start + 10_000, agency: 'bpbd', line: 'bpbd-1', endedBy: 'caller', q850: 16, disposition: 'answered', detail: null, plan: 'v7'
+      connectedAt: start + 3, endedAt: start + 10_000, agency: 'bpbd', line: 'bpbd-1', endedBy: 'caller', q850: 16, disposition: 'answered', detail: null, plan: 'v7', way: null
     })
     expect(whole?.steps).toEqual(aCall('whole', { ends: 'answered' }))
     expect(whole?.lines).toMatchObject([{ line: 'bpbd-1', outcome: 'answered', answeredAt: start + 3 }])
