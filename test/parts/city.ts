@@ -119,6 +119,9 @@ export async function openCity(
   const pjsip = join(folder, 'etc', 'pjsip.conf')
   await writeFile(pjsip, (await readFile(pjsip, 'utf8')).replaceAll('127.0.0.3', at(3)))
 
+  // They are there before Asterisk asks them whether they are.
+  const gateway = opened.use(await Softphone.open({ address: at(3), port: 5060 }))
+  const carrier = opened.use(await Softphone.open({ address: at(2), port: 5060 }))
   const launchRedis = () => launch('redis', redis({ folder: join(state, 'redis'), address: at(1), port: 6389 }), () => answers(at(1), 6389))
   const launchAsterisk = () => launch('asterisk', exchange(asterisk({ folder, sounds })), () => answers(settings.asterisk.control, settings.asterisk.amiPort))
   let running = await launchAsterisk()
@@ -136,8 +139,7 @@ export async function openCity(
   if (withService) await startService()
   const theService = () => service ?? fail('there is no service in this process')
 
-  const gateway = opened.use(await Softphone.open({ address: at(3), port: 5060 }))
-  const carrier = opened.use(await Softphone.open({ address: at(2), port: 5060 }))
+  for (const phone of [gateway, carrier]) opened.defer(() => phone[Symbol.asyncDispose]())          // before Asterisk ends
   const prompts = new Map([...await loadPrompts(join(sounds, 'id')), ...await loadPrompts(join(sounds, 'telephones'), 'line/')])
   const ear = new Ear(prompts)
   const behaviours = new Map<string, (call: IncomingCall) => unknown>()
