@@ -14,8 +14,8 @@ import { readAddress } from './telephones.ts'
 
 const usage = `npm run call -- [--press 2] [--press 9,2] [--from +627215550112] [--number 112] [--for 30s]
                 [--after 1s] [--target 127.0.0.1:5060] [--address 127.0.0.2] [--sounds var/sounds] [--json]`
-/** How long an agency's sentence is listened to once it was recognised, in ms. */
-const LISTEN_ON = 2_000
+/** How long an agency is listened to once its sentence was recognised, in ms: longer than the shortest talk that counts. */
+const LISTEN_ON = 5_000
 const LINES = 'telephones/'
 
 /** One thing that happened, `at` ms after the INVITE. */

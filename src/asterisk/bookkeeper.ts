@@ -110,9 +110,12 @@ export class Bookkeeper {
       else {
         suspects.delete(callId)
         if (live.has(callId)) {
-          const what = (await records.steps(callId)).some(({ kind, witness }) => kind === 'arrived' && witness === 'ledger') ? 'asterisk-lost-the-call' : notInTheLedger
-          log.error({ call: callId, what }, 'a call ended without an end in the ledger')
+          const seen = new Set((await records.steps(callId)).filter(({ witness }) => witness === 'ledger').map(({ kind }) => kind))
+          const what = seen.has('arrived') ? 'asterisk-lost-the-call' : notInTheLedger
+          // A caller who has hung up is gone, and a line may still be asked whether it accepts: then nothing is lost.
+          if (!seen.has('hangup')) log.error({ call: callId, what }, 'a call ended without an end in the ledger')
           for (const step of lostCall(callId, Date.now(), what)) {
+            if (seen.has('hangup') && step.kind !== 'ended') continue
             scribe.note(step)
             heard?.(step)
           }

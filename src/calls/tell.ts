@@ -196,7 +196,7 @@ function follow(steps: readonly Step[]): Story {
         if (talks.some(talk => talk.of === of && talk.until === null && talk.bridge === step.facts.bridge)) break
         const talk: Meeting = { agency, line, bridge: step.facts.bridge, since: null, until: null, told: null, spoken: tries[of]!.spoken ?? 0, of }
         talks.push(talk)
-        if (talk.bridge === undefined || talk.bridge === bridge) meet(talk, at)
+        if (talk.bridge === undefined || talk.bridge === bridge || talk.spoken === 0) meet(talk, at)          // 0: who picks up has answered
         break
       }
       case 'joined': {

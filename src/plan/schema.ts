@@ -201,7 +201,7 @@ export const PlanFile = Type.Object({
   rooms: Type.Optional(named(name, Room, 'Teleconferences, by name')),
   spoken: duration({
     default: '4 s', atLeast: '0 s', atMost: '15 s',
-    description: 'The shortest talk that counts. A line that ends its talk sooner did not answer, and the next one rings. 4 s if left out, 0 s: every talk counts'
+    description: 'The shortest talk that counts. A line that ends its talk sooner did not answer, and the next one rings. 4 s if left out, 0 s: a line that is picked up has answered'
   }),
   prompts: Prompts,
   followups: FollowUps,

@@ -68,7 +68,7 @@ export async function openExchange({ cel = true }: { cel?: boolean } = {}): Prom
   await mkdir(folder)
   const planFile = join(state, 'plan.yaml')
   const plan = await readFile(join(project, 'dialplan', 'plan.yaml'), 'utf8')
-  await writeFile(planFile, plan.replaceAll('127.0.0.2', addresses.carrier).replaceAll('127.0.0.3', addresses.gateway).replace(/capacity: \d+/g, 'capacity: 1000'))
+  await writeFile(planFile, `spoken: 0 s\n${plan}`.replaceAll('127.0.0.2', addresses.carrier).replaceAll('127.0.0.3', addresses.gateway).replace(/capacity: \d+/g, 'capacity: 1000'))
   await cp(join(project, 'dialplan', 'directory'), join(state, 'directory'), { recursive: true })
   const sounds = join(project, 'var', 'test-sounds')
   await mkdir(sounds, { recursive: true })

@@ -117,6 +117,10 @@ describe('a talk counts where both were in one bridge for as long as the plan sa
     expect(tell(story(arrived, rung, ...meets))).toMatchObject({ disposition: null, connectedAt: 3, line: 'bpbd-1' })
   })
 
+  test('where the plan says 0 s, who picks up has answered', () => {
+    expect(tell(story(arrived, ['line', { ...line, spoken: 0 }], ['connected', { ...line, bridge: 'b' }], byCaller, ['ended']))).toMatchObject({ disposition: 'answered', connectedAt: 2 })
+  })
+
   test('the dialplan\'s word goes before the times', () => {
     expect(tell(story(arrived, rung, ...meets, parts, ends('answered'), byAgency, ['ended']))).toMatchObject({ disposition: 'answered', endedBy: 'agency' })
     expect(tell(story(arrived, rung, ...meets, wait, wait, wait, parts, ends('too-short'), byCaller, ['ended']))).toMatchObject({ disposition: 'abandoned', detail: 'agency:bpbd' })

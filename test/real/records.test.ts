@@ -36,9 +36,9 @@ async function called(digit: string, { number, until }: { number: string, until:
 test('a call is told step by step, in order, with its times', async () => {
   city.line('bpbd-1', call => call.refuse(486))
   city.line('bpbd-2', call => call.answer())
-  const { call, steps, lines } = await called('2', { number: '+627215550131', until: async () => (await city.rung('bpbd-2')).answered })
+  const { call, steps, lines } = await called('2', { number: '+627215550131', until: async () => { const leg = await city.rung('bpbd-2'); await eventually('they hear each other', async () => leg.heard.length > 5) } })
   expect(steps.map(({ kind }: any) => kind)).toEqual([
-    'arrived', 'picked', 'taken', 'menu', 'key', 'agency', 'line', 'line-outcome', 'line', 'connected', 'hangup', 'ended'])
+    'arrived', 'picked', 'taken', 'menu', 'key', 'agency', 'line', 'line-outcome', 'line', 'connected', 'joined', 'parted', 'hangup', 'ended'])
   expect(call).toMatchObject({ did: '112', trunk: 'carrier', cli: '+627215550131', agency: 'bpbd', line: 'bpbd-2', disposition: 'answered', endedBy: 'caller', q850: 16 })
   expect(lines).toMatchObject([{ line: 'bpbd-1', outcome: 'busy', q850: 17 }, { line: 'bpbd-2', outcome: 'answered' }])
   const times = steps.map(({ at }: any) => at)

@@ -15,13 +15,23 @@ beforeAll(async () => {
   city = await openCity({
     number,
     plan: text => `spoken: 2 s\n${text}`
-      .replace('\nnumbers:', `\n  gateway-2: { role: agencies, address: 127.77.${number}.5 }\n\nnumbers:`)
+      .replace('\nnumbers:', `\n  gateway-2: { role: agencies, address: 127.77.${number}.5, qualify: off }\n\nnumbers:`)
       .replaceAll('ringTime: 20 s', 'ringTime: 5 s')
       .replaceAll('patience: 3 s', 'patience: 1 s')
       .replace('    name: Ambulans Gratis\n', '    name: Ambulans Gratis\n    order: all-at-once\n')
       .replace('    name: BPBD\n', '    name: BPBD\n    overflow: { dead: wali-kota }\n')
       .replaceAll(/(id: bpbd-\d), trunk: gateway,/g, '$1, trunks: [gateway, gateway-2],')
       .replace('number: hallo-1,', 'number: hallo-1, acceptKey: 1,')
+      .replace('      3: wali-kota\n', '      3: wali-kota\n      5: kembar\n')
+      .replace('  posko:\n    name', `  kembar:
+    name: Two of a kind
+    connecting: sambung-wali-kota
+    order: all-at-once
+    lines:
+      - { id: hallo-2, trunk: gateway, number: hallo-2, acceptKey: 1 }
+      - { id: hallo-3, trunk: gateway, number: hallo-3, acceptKey: 1 }
+  posko:
+    name`)
   })
   gateway2 = await Softphone.open({ address: `127.77.${number}.5`, port: 5060 })
   gateway2.onCall(leg => {
@@ -31,7 +41,7 @@ beforeAll(async () => {
 })
 beforeEach(() => {
   there.length = 0
-  for (const id of ['ambulans-1', 'ambulans-2', 'bpbd-1', 'bpbd-2', 'hallo-1', 'posko-1']) city.line(id, leg => leg.answer())
+  for (const id of ['ambulans-1', 'ambulans-2', 'bpbd-1', 'bpbd-2', 'hallo-1', 'hallo-2', 'hallo-3', 'posko-1']) city.line(id, leg => leg.answer())
 })
 afterEach(() => city.quiet())
 afterAll(async () => {
@@ -169,17 +179,17 @@ test('all at once: where each answers and hangs up, the caller hears the apology
   expect(lines.filter(line => line.endsWith('too-short')).toSorted()).toEqual(['ambulans-1 too-short', 'ambulans-2 too-short'])
 })
 
-test('a caller who leaves while the agency is asked to accept is abandoned, and the agency hears so', async () => {
-  const { from, caller, rung } = await dial('3')
-  const asked = await rung('hallo-1')
+test.each([['a line', '3', 'hallo-1'], ['one of lines that ring at once', '5', 'hallo-2']])('a caller who leaves while %s is asked to accept is abandoned, and the agency hears so', async (_, key, line) => {
+  const { from, caller, rung } = await dial(key)
+  const asked = await rung(line)
   await city.ear.hears(asked, 'konfirmasi-petugas')
   await caller.hangUp()
   await asked.press('1')
   await city.ear.hears(asked, 'penelepon-pergi')
   expect((await asked.ended).by).toBe('there')
   const { call, lines, steps, followUp } = await story(from)
-  expect(call).toMatchObject({ disposition: 'abandoned', detail: 'ringing:hallo-1', endedBy: 'caller', connectedAt: null })
-  expect(lines).toEqual(['hallo-1 cancelled'])
+  expect(call).toMatchObject({ disposition: 'abandoned', detail: expect.stringMatching(/^ringing:hallo-/), endedBy: 'caller', connectedAt: null })
+  expect(lines).toContain(`${line} cancelled`)
   expect(steps.filter(({ kind }) => kind === 'connected')).toEqual([])
   expect(await eventually('a follow-up', followUp)).toMatchObject({ kind: 'abandoned-ringing' })
 })

@@ -148,6 +148,17 @@ describe('what is told', () => {
     expect(bodies().filter(({ agency }) => agency === 'bpbd').map(({ type, sequence }) => [sequence, type])).toEqual([[1, 'call.ringing'], [2, 'call.claimed'], [3, 'call.connected'], [4, 'call.ended']])
   })
 
+  test('of a line whose talk was too short: the next one is claimed and connected again, and both talks add up', async () => {
+    const [first, next] = [{ agency: 'bpbd', line: 'bpbd-1' }, { agency: 'bpbd', line: 'bpbd-2' }]
+    const arrived: [Kind, object] = ['arrived', { did: '112', trunk: 'carrier', cli: '07215550112' }]
+    await it.records.append(story('c1', arrived, ['line', { ...first, spoken: 1500 }], ['connected', { ...first, bridge: 'b' }], ['joined', { bridge: 'b' }], ['parted', { bridge: 'b' }], ['line-outcome', { ...first, outcome: 'too-short', q850: 16 }],
+      ['line', { ...next, spoken: 1500 }], ['joined', { bridge: 'c' }], ['connected', { ...next, bridge: 'c' }], ['played', { prompt: 'x' }], ['parted', { bridge: 'c' }], ['hangup', { by: 'caller', q850: 16 }], ['ended']))
+    await work()
+    expect(bodies().map(({ type, data }) => [type, (data as { line?: string }).line])).toEqual([['call.ringing', 'bpbd-1'], ['call.claimed', 'bpbd-1'], ['call.connected', 'bpbd-1'],
+      ['call.ringing', 'bpbd-2'], ['call.claimed', 'bpbd-2'], ['call.connected', 'bpbd-2'], ['call.ended', undefined]])
+    expect(bodies().at(-1)!.data).toMatchObject({ disposition: 'answered', talked: 3 })
+  })
+
   test('of a callback: claimed by the agency, connected when the citizen is there, too', async () => {
     const { id } = await it.missed('c1')
     await work()
