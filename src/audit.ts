@@ -23,7 +23,7 @@ export interface AuditReport {
   /** The period, Unix ms of the arrival; `from` is in it, `to` is not. */
   from: number
   to: number
-  /** Calls that came in on a trunk, as the ledger has them. */
+  /** Calls that came in on a trunk, as the ledger has them; one that came in twice (the same INVITE, a loop) is one. */
   arrived: number
   /** How many records ended how. */
   dispositions: Record<string, number>
@@ -86,6 +86,7 @@ export async function audit({ file, records, from, to }: AuditOptions): Promise<
 async function readLedger(file: string, from: number, to: number) {
   const arrived = new Set<string>()
   const ended = new Set<string>()
+  const repeated = new Set<string>()
   let unreadable = 0
   for (const path of await ledgerFiles(file)) {
     let rest = ''
@@ -95,13 +96,14 @@ async function readLedger(file: string, from: number, to: number) {
       for (const { text, event } of lines) {
         const step = event && stepOf(event, 'audit')
         if (step?.kind === 'arrived' && step.at >= from && step.at < to) arrived.add(step.callId)
+        if (step?.kind === 'repeat') repeated.add(step.callId)
         if (step?.kind === 'ended') ended.add(step.callId)
         if (!event && text.trim() !== '') unreadable++           // counted and told: it may be what a killed Asterisk left of a line
       }
     }
     if (rest !== '') unreadable++
   }
-  return { arrived, ended, unreadable }
+  return { arrived: arrived.difference(repeated), ended, unreadable }
 }
 
 /** The report in words, for a terminal. */

@@ -17,6 +17,7 @@ import { Health } from './asterisk/health.ts'
 import { Heartbeat } from './asterisk/heartbeat.ts'
 import { Overload } from './asterisk/overload.ts'
 import { PlanLoader } from './asterisk/plan-loader.ts'
+import { RefusalLog } from './asterisk/refusal-log.ts'
 import { Refusals } from './asterisk/refusals.ts'
 import { Seen } from './asterisk/seen.ts'
 import { SipMessages } from './asterisk/sip-messages.ts'
@@ -24,6 +25,7 @@ import { SipReplies } from './asterisk/sip-replies.ts'
 import { TrunkLine } from './asterisk/trunk-line.ts'
 import type { Note } from './calls/call.ts'
 import { LivePlan } from './calls/live-plan.ts'
+import type { Step } from './calls/story.ts'
 import { Switchboard } from './calls/switchboard.ts'
 import { pause, within } from './calls/time.ts'
 import { WaitingRoom } from './calls/waiting-room.ts'
@@ -125,6 +127,11 @@ export async function serve(settings: Settings, log: Logger): Promise<Service> {
   events.onStasisStart(event => seen.starts(event))
   const heartbeat: Heartbeat = new Heartbeat(ari, log, () => overload.on)
   const refusals = new Refusals()
+  const addressOf = (trunk: string) => plan.now.trunks.get(trunk)?.address
+  const refusedOf = (step: Step) => {
+    if (step.kind === 'refused') refusals.add({ address: addressOf(step.facts.trunk) ?? 'unknown', why: 'no-such-number', at: step.at })
+  }
+  const refusalLog = new RefusalLog({ file: asterisk.messages, addressOf, take: refusal => refusals.add({ ...refusal, at: Date.now() }), log })
   const metrics: Metrics = new Metrics({
     figures: async () => ({
       ...await local.totals(), followUps: await book.figures(Date.now()), deliveries: [...await messages.figures(), ...await webhooks.figures()],
@@ -136,7 +143,7 @@ export async function serve(settings: Settings, log: Logger): Promise<Service> {
       ledgerLag: bookkeeper.lag, pendingSteps: scribe.pending, calls: switchboard.size, waiting: room.figures, linksLost: ari.counts.lost, load: { overloaded: overload.on, ...overload.counts }, refused: refusals.counts, queues: { followups: jobs.up, messages: messenger.up, webhooks: porter.up }, sipReplies: sipReplies?.counts ?? {}
     })
   })
-  const bookkeeper: Bookkeeper = new Bookkeeper({ heard: step => { overload.heard(step); metrics.note(step); room.heard(step); settler.heard(step) }, file: asterisk.cel, records: local, scribe, ari, seen, inCare: () => switchboard.callIds(), ended: (callId, q850) => trunkLine.ended(callId, q850), log })
+  const bookkeeper: Bookkeeper = new Bookkeeper({ heard: step => { overload.heard(step); metrics.note(step); refusedOf(step); room.heard(step); settler.heard(step) }, file: asterisk.cel, records: local, scribe, ari, seen, inCare: () => switchboard.callIds(), ended: (callId, q850) => trunkLine.ended(callId, q850), log })
   const ami = new AmiLink({ host: asterisk.control, port: asterisk.amiPort, user: 'satunomor', password: secrets.ami }, { onEvent: event => refusals.note(event), log })
   const health = new Health({ ari, ami, heartbeat, plan: () => plan.now.version })
 
@@ -204,6 +211,7 @@ export async function serve(settings: Settings, log: Logger): Promise<Service> {
   ami.open()
   heartbeat.start()
   overload.start()
+  refusalLog.start()
   trunkLine.start()
   jobs.start()
   settler.start()
@@ -239,6 +247,7 @@ export async function serve(settings: Settings, log: Logger): Promise<Service> {
     await pacer.close()
     await jobs.close()
     await settler.close()
+    await refusalLog.close()
     await trunkLine.close()
     await ari.close()
     await ami.close()

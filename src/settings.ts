@@ -16,8 +16,8 @@ export interface Settings {
   /** The folder of prompts that Asterisk plays from. */
   sounds: string
   http: { host: string, port: number }
-  /** `address` is SIP's, `control` that of ARI and AMI; `cel` is the ledger's file, `mailbox` the folder of what callers have said into mailboxes. */
-  asterisk: { address: string, port: number, control: string, ariPort: number, amiPort: number, rtp: [first: number, last: number], cel: string, mailbox: string }
+  /** `address` is SIP's, `control` that of ARI and AMI; `cel` is the ledger's file, `mailbox` the folder of what callers have said into mailboxes, `messages` Asterisk's own log. */
+  asterisk: { address: string, port: number, control: string, ariPort: number, amiPort: number, rtp: [first: number, last: number], cel: string, mailbox: string, messages: string }
   redis: string
   /** PostgreSQL for the records, beside the local store. */
   database: string | undefined
@@ -74,7 +74,8 @@ export function readSettings(env: Record<string, string | undefined>, project: s
       amiPort: port('SATUNOMOR_AMI_PORT', 5038),
       rtp: [rtpFirst, port('SATUNOMOR_RTP_LAST', rtpFirst + 9999)],
       cel: text('SATUNOMOR_CEL', join(state, 'asterisk', 'log', 'cel-custom', 'calls.csv')),
-      mailbox: text('SATUNOMOR_MAILBOX', join(state, 'asterisk', 'spool', 'mailbox'))
+      mailbox: text('SATUNOMOR_MAILBOX', join(state, 'asterisk', 'spool', 'mailbox')),
+      messages: join(state, 'asterisk', 'log', 'messages.log')
     },
     redis: url('REDIS_URL', 'redis://127.0.0.1:6389', ['redis:', 'rediss:']),
     database: env['DATABASE_URL'] ? url('DATABASE_URL', '', ['postgres:', 'postgresql:']) : undefined,

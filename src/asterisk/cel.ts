@@ -2,6 +2,9 @@
 import type { Disposition, Happenings, Kind, LineOutcome, Owner, Step } from '../calls/story.ts'
 import type { CelEvent } from './cel-lines.ts'
 
+/** The contexts that calls come in by: carriers', and agencies' own. */
+const ways = new Set(['trunk-in', 'agencies-in'])
+
 /** The step of a call that an event tells of, or undefined where it tells nothing that a record needs. `key` must be unique to the event. */
 export function stepOf(event: CelEvent, key: string): Step | undefined {
   const tell = <K extends Kind>(kind: K, facts: Happenings[K]) =>
@@ -10,7 +13,7 @@ export function stepOf(event: CelEvent, key: string): Step | undefined {
 
   switch (event.type) {
     case 'CHAN_START':
-      return isCaller && event.context === 'trunk-in'
+      return isCaller && ways.has(event.context)
         ? tell('arrived', { did: dialled(event.exten), trunk: trunkOf(event.channelName), cli: event.number }) : undefined
     case 'ANSWER':
       return isCaller ? tell('picked', {}) : undefined
@@ -49,9 +52,14 @@ function legEnded({ linkedId, account, channelName }: CelEvent, tell: Tell): Ste
 }
 
 /** What only the dialplan knows (`CELGenUserEvent` in dialplan/templates/extensions.conf.liquid). */
-function userStep({ userEvent, extra }: CelEvent, tell: Tell): Step | undefined {
+function userStep({ userEvent, extra, channelName }: CelEvent, tell: Tell): Step | undefined {
   const words = extraText(extra).split(' ') as [string, string, string, string]
   switch (userEvent) {
+    case 'NUMBER': return tell('number', { did: words[0] })
+    case 'CALLER': return tell('caller', { cli: words[0] })
+    case 'HEADERS': return tell('headers', { headers: headersOf(extraText(extra)) })
+    case 'REPEAT': return tell('repeat', { why: words[0] as Happenings['repeat']['why'] })
+    case 'REFUSED': return tell('refused', { status: Number(words[0]) || 404, trunk: trunkOf(channelName) })
     case 'AGENCY': return tell('agency', { agency: words[0] })
     case 'LINE': return tell('line', { agency: words[0], line: words[1], ...words[2] === undefined ? {} : { spoken: Number(words[2]) || 0 } })
     case 'GOODBYE': return tell('goodbye', {})
@@ -80,6 +88,14 @@ function userStep({ userEvent, extra }: CelEvent, tell: Tell): Step | undefined 
     case 'SILENCE': return tell('silence', { node: words[0] })
     default: return undefined
   }
+}
+
+/** As [told] in the template puts them together: change both. */
+const kept = ['Geolocation', 'P-Access-Network-Info', 'Diversion', 'History-Info']
+
+function headersOf(text: string): Record<string, string> {
+  const values = text.split('|')
+  return Object.fromEntries(kept.flatMap((name, at) => values[at]?.trim() ? [[name, values[at].trim()]] : []))
 }
 
 /** Asterisk wraps the extra of a user event in JSON: `{"extra":"bpbd bpbd-1 BUSY 17"}`. */

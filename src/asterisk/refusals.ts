@@ -1,6 +1,6 @@
 /**
- * Who was refused, and why: counted out of Asterisk's security events (AMI, class `security`; facts by address and minute, for
- * an hour). A SIP request of a stranger brings one event of these: challenged (401), or its answer to a challenge was wrong.
+ * Who was refused, and why: counted out of Asterisk's security events (AMI, class `security`), its ledger and its log (refusal-log.ts); facts
+ * by address and minute, for an hour. A SIP request of a stranger brings one security event: challenged (401), or its answer to a challenge was wrong.
  */
 import { refusalEvents } from '../dialplan/lay-out.ts'
 import type { AmiMessage } from './ami-link.ts'
@@ -8,9 +8,14 @@ import type { AmiMessage } from './ami-link.ts'
 /**
  * unknown-address: SIP of an address that is in no trunk · wrong-password: the same, guessing a password (nobody has one) ·
  * acl: an address that may not speak to this part · login: somebody tried Asterisk's manager interface · other
+ * Of trunks: no-such-number: a call to none of the plan's numbers (404) · no-common-media: a call whose kind of sound we cannot take, as SRTP (488; of codecs Asterisk writes nothing).
+ * unreadable: no SIP that Asterisk can read, as `INVITE urn:service:sos`; it gets no answer
  */
-export const whys = ['unknown-address', 'wrong-password', 'acl', 'login', 'other'] as const
+export const whys = ['unknown-address', 'wrong-password', 'acl', 'login', 'other', 'no-such-number', 'no-common-media', 'unreadable'] as const
 export type Why = (typeof whys)[number]
+
+/** One request that was refused; `at` is Unix ms. */
+export interface Refusal { address: string, why: Why, at: number }
 
 export interface Source {
   /** An IP address, as Asterisk saw it; that of a UDP packet can be forged. */
@@ -40,19 +45,23 @@ interface Minute { at: number, sources: Map<string, Source>, elsewhere: number }
 
 export class Refusals {
   /** Since the start. */
-  readonly counts: Record<Why, number> = { 'unknown-address': 0, 'wrong-password': 0, acl: 0, login: 0, other: 0 }
+  readonly counts = Object.fromEntries(whys.map(why => [why, 0])) as Record<Why, number>
   readonly #minutes: Minute[] = []
 
   /** Hears an event; one that tells of no refusal changes nothing. `now` is Unix ms. */
   note(event: AmiMessage, now = Date.now()) {
     const why = whyOf(event)
-    if (!why) return
+    if (why) this.add({ address: addressOf(event['remoteaddress']), why, at: now }, now)
+  }
+
+  /** Counts one; of what is older than an hour (a ledger that is read late), nothing is kept but the count. `now` is Unix ms. */
+  add({ address, why, at }: Refusal, now = Date.now()) {
     this.counts[why]++
+    if (at < now - minutes * 60_000) return
     const minute = this.#minute(now)
-    const address = addressOf(event['remoteaddress'])
     const known = minute.sources.get(address)
     if (!known && minute.sources.size >= perMinute) minute.elsewhere++
-    else minute.sources.set(address, added(known, { address, count: 1, why: { [why]: 1 }, first: now, last: now }))
+    else minute.sources.set(address, added(known, { address, count: 1, why: { [why]: 1 }, first: at, last: at }))
   }
 
   /** The last hour's, the `limit` addresses that were refused most. */

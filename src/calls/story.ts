@@ -12,7 +12,7 @@ export const preempted = 8
 export const needless = 26
 
 /** How a call ended: mutually exclusive and exhaustive (design.md, section 3). */
-export type Disposition = 'answered' | 'callback' | 'abandoned' | 'unanswered' | 'blocked-challenge' | 'failed'
+export type Disposition = 'answered' | 'callback' | 'abandoned' | 'unanswered' | 'blocked-challenge' | 'failed' | 'refused'
 
 /** Who ended it. */
 export type Owner = 'caller' | 'agency' | 'us' | 'carrier'
@@ -28,6 +28,16 @@ export type LineOutcome = 'answered' | 'too-short' | 'busy' | 'noanswer' | 'none
 export interface Happenings {
   /** A call came in on a trunk. `cli` is the caller's number as it arrived, unfiltered; it may be empty. */
   arrived: { did: string, trunk: string, cli: string }
+  /** What was dialled is another spelling of this number of the plan. */
+  number: { did: string }
+  /** The caller's number as the carrier asserts it, or with its area code, where that is not what `arrived` has. */
+  caller: { cli: string }
+  /** Where the caller is and how the call came to us, as the carrier says: SIP headers by name, filtered and bounded by the dialplan. */
+  headers: { headers: Record<string, string> }
+  /** It is a call that is with us already: the same INVITE by another way (`twin`), or a line of ours that is forwarded to us (`loop`). */
+  repeat: { why: 'twin' | 'loop' }
+  /** The dialplan refused it: the number that was dialled is none of the plan's. */
+  refused: { status: number, trunk: string }
   /** The service took the call in hand: a call without this step ran without us. */
   taken: Record<never, never>
   /** The caller's channel was answered by us. */

@@ -19,23 +19,23 @@ export interface LineTry {
 }
 
 /** Kinds in the order in which they happen: it decides between steps of the same millisecond. */
-const kinds: readonly Kind[] = ['arrived', 'picked', 'taken', 'shed', 'menu', 'key', 'silence', 'closed', 'agency', 'line', 'line-outcome',
+const kinds: readonly Kind[] = ['arrived', 'number', 'caller', 'headers', 'repeat', 'refused', 'picked', 'taken', 'shed', 'menu', 'key', 'silence', 'closed', 'agency', 'line', 'line-outcome',
   'accepted', 'citizen', 'citizen-up', 'citizen-key', 'citizen-outcome', 'joined', 'connected', 'confirmed', 'leg-ended', 'alone', 'parted', 'returned', 'waiting', 'overflow', 'mailbox', 'left', 'not-left', 'played', 'decided', 'fault', 'goodbye', 'hangup', 'ended']
 const rank = Object.fromEntries(kinds.map((kind, at) => [kind, at])) as Record<Kind, number>
 
-/** The record that these steps of one call add up to; null while its arrival is not known. */
+/** The record that these steps of one call add up to; null while its arrival is not known, and where it is another call that came in a second time. */
 export function tell(steps: readonly Step[]): CallRecord | null {
   const story = follow(steps)
   const { arrived, chosen } = story
   const hangup = story.hangup && { ...story.hangup, by: endedBy(story) }
-  if (!arrived) return null
+  if (!arrived || story.repeated) return null
   const ending = story.endedAt === null ? null : dispositionOf(story)
   return {
     callId: arrived.callId,
-    did: arrived.did,
+    did: story.number ?? arrived.did,
     trunk: arrived.trunk,
     cliRaw: arrived.cli,
-    cli: e164(arrived.cli),
+    cli: e164(story.caller ?? arrived.cli),
     arrivedAt: arrived.at,
     pickedAt: story.pickedAt,
     connectedAt: firstTalk(story)?.since ?? null,
@@ -70,11 +70,11 @@ export function talksIn(steps: readonly Step[]): Talk[] {
 
 /**
  * A caller's number in E.164, or null where it is none that could be rung back: anonymous, empty, garbage, an
- * emergency short number, a local number without its area. Numbers without a country are Indonesian. Never throws.
+ * emergency short number, a local number without its area. Numbers without a country are Indonesian, and 00 is +. Never throws.
  */
 export function e164(raw: string): string | null {
   if (!/^\+?[\d ().-]{7,24}$/.test(raw)) return null
-  const number = parsePhoneNumberFromString(raw, { defaultCountry: 'ID', extract: false })
+  const number = parsePhoneNumberFromString(raw.replace(/^00(?=[1-9])/, '+'), { defaultCountry: 'ID', extract: false })
   return number?.isValid() ? number.number : null
 }
 
@@ -113,6 +113,11 @@ function endedBy({ hangup, goodbye, tries, talks }: Story): Owner {
 
 interface Story {
   arrived: Happenings['arrived'] & Pick<Step, 'callId' | 'at' | 'witness'> | null
+  /** The plan's number, and the caller's, where they are not what came in. */
+  number: string | null
+  caller: string | null
+  repeated: boolean
+  refused: boolean
   pickedAt: number | null
   endedAt: number | null
   hangup: Happenings['hangup'] | null
@@ -131,7 +136,7 @@ interface Story {
 }
 
 function follow(steps: readonly Step[]): Story {
-  const story: Story = { arrived: null, pickedAt: null, endedAt: null, hangup: null, goodbye: false, chosen: null,
+  const story: Story = { arrived: null, number: null, caller: null, repeated: false, refused: false, pickedAt: null, endedAt: null, hangup: null, goodbye: false, chosen: null,
     decided: null, fault: null, message: null, place: 'before-answer', tries: [], talks: [], way: null }
   const { tries, talks } = story
   /** The bridge that the caller is in. */
@@ -160,6 +165,10 @@ function follow(steps: readonly Step[]): Story {
         // The ledger's, wherever there is one: the service says it only where that is silent, and knows the number less exactly.
         if (!story.arrived || (story.arrived.witness === 'service' && step.witness === 'ledger')) story.arrived = { ...step.facts, callId: step.callId, at, witness: step.witness }
         break
+      case 'number': story.number ??= step.facts.did; break
+      case 'caller': story.caller ??= step.facts.cli; break
+      case 'repeat': story.repeated = true; break
+      case 'refused': story.refused = true; break
       case 'picked': story.pickedAt ??= at; move('greeting'); break
       case 'menu': hunt = tries.length; move(`menu:${step.facts.node}`); break
       case 'closed':
@@ -231,7 +240,7 @@ function follow(steps: readonly Step[]): Story {
         story.endedAt ??= at
         part(at)
         break
-      case 'taken': case 'shed': case 'key': case 'silence': case 'overflow': case 'played': break
+      case 'headers': case 'taken': case 'shed': case 'key': case 'silence': case 'overflow': case 'played': break
       case 'accepted': case 'citizen': case 'citizen-up': case 'citizen-key': case 'citizen-outcome': case 'confirmed': case 'leg-ended': case 'alone': break      // of a callback, which is no call that came in
     }
   }
@@ -250,6 +259,7 @@ function dispositionOf(story: Story): { disposition: Disposition, detail: string
   const { decided, fault, message, place } = story
   const by = story.hangup && endedBy(story)
   if (firstTalk(story)) return { disposition: 'answered', detail: null }
+  if (story.refused) return { disposition: 'refused', detail: 'no-such-number' }
   if (message === 'left') return { disposition: 'callback', detail: 'message-left' }
   if (decided) return { disposition: decided.disposition, detail: decided.why }
   if (fault !== null) return { disposition: 'failed', detail: fault }

@@ -11,13 +11,13 @@ import { wrongWays } from './ways.ts'
 
 export const applications = new Set([
   'Answer', 'Background', 'BackgroundDetect', 'Busy', 'CELGenUserEvent', 'Congestion', 'Dial', 'ExecIf', 'Gosub', 'GosubIf', 'Goto', 'GotoIf',
-  'GotoIfTime', 'Hangup', 'HangupCauseClear', 'Log', 'MSet', 'MusicOnHold', 'NoOp', 'Playback', 'PlayTones', 'Progress', 'Read', 'Record', 'Return', 'Ringing',
+  'GotoIfTime', 'Hangup', 'HangupCauseClear', 'Log', 'MSet', 'MusicOnHold', 'NoOp', 'PJSIPHangup', 'Playback', 'PlayTones', 'Progress', 'Read', 'Record', 'Return', 'Ringing',
   'Set', 'Stasis', 'StopPlayTones', 'Verbose', 'Wait', 'WaitExten'
 ])
 
 export const functions = new Set([
-  'ABS', 'CALLERID', 'CHANNEL', 'CHANNEL_EXISTS', 'CUT', 'EXISTS', 'FILTER', 'GLOBAL', 'GROUP', 'GROUP_COUNT', 'HANGUPCAUSE', 'HANGUPCAUSE_KEYS', 'IF', 'IFTIME',
-  'ISNULL', 'LEN', 'MASTER_CHANNEL', 'MATH', 'PJSIP_HEADER', 'RAND', 'RECORDING_INFO', 'REGEX', 'SHIFT', 'SORT', 'STRFTIME', 'TIMEOUT', 'TOLOWER', 'TOUPPER', 'URIENCODE'
+  'ABS', 'CALLERID', 'CHANNEL', 'CHANNEL_EXISTS', 'CUT', 'EXISTS', 'FIELDQTY', 'FILTER', 'GLOBAL', 'GROUP', 'GROUP_COUNT', 'HANGUPCAUSE', 'HANGUPCAUSE_KEYS', 'IF', 'IFTIME',
+  'ISNULL', 'LEN', 'MASTER_CHANNEL', 'MATH', 'MD5', 'PJSIP_HEADER', 'PJSIP_HEADERS', 'RAND', 'RECORDING_INFO', 'REGEX', 'SHIFT', 'SORT', 'STRFTIME', 'TIMEOUT', 'TOLOWER', 'TOUPPER', 'URIENCODE'
 ])
 
 /** No list allows these: they reach the shell, the file system, the network, or run what a text says. */
@@ -27,8 +27,10 @@ export const never = new Set([
 ])
 
 /** What a caller (or whoever sends us SIP) chooses. It may be logged and compared, but it never leads anywhere. */
-const callersWords = /\$\{(EXTEN|CALLERID|CALLERIDNUM|CALLERIDNAME|DNID|RDNIS|SIPDOMAIN|PJSIP_HEADER|SIP_HEADER)\b/
+const callersWords = /\$\{(EXTEN|CALLERID|CALLERIDNUM|CALLERIDNAME|DNID|RDNIS|SIPDOMAIN|PJSIP_HEADERS?|SIP_HEADER|CHANNEL\(pjsip)\b/
 const leading = new Set(['Dial', 'Goto', 'GotoIf', 'Gosub', 'GosubIf', 'GotoIfTime', 'Background', 'Playback', 'Read', 'MusicOnHold'])
+/** Where calls come in. */
+const ways = new Set(['trunk-in', 'agencies-in', 'told'])
 const jumps = /^(Goto|Gosub|GotoIf|GosubIf|GotoIfTime)$/
 
 export interface LintOptions {
@@ -98,6 +100,7 @@ function look(statement: Statement, rules: Rules, find: Find) {
   if (word !== 'exten' && word !== 'same') return find(line, place, `has ${quote(word || value)}`, 'contexts hold exten, same and include')
   const does = step(statement)
   if (!does) return find(line, place, `cannot be read: ${quote(value)}`, 'write "exten => 10,1,App(…)" or "same => n,App(…)"')
+  if (/\bPJSIP_HEADER(?:S\b|\(\s*read\b)/i.test(value) && !ways.has(context)) find(line, place, 'reads what the caller sent in a header', 'headers are read where calls come in: [trunk-in], [agencies-in], [told]')
   functionsIn(value, rules, line, place, find)
   application(does, rules, line, place, find)
 }

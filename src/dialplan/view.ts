@@ -2,8 +2,8 @@
  * The service plan as the templates see it. This is the list of what may be written between `{{` and `}}`:
  *
  *   city, version, languages[]                     version: the plan's, 12 hex digits
- *   trunks[]    name, role, address, port, codecs[], qualify, channels
- *   numbers[]   did, language, entry, entryKind     entryKind, kind, silenceKind: 'menu', 'agency' or 'mailbox'
+ *   trunks[]    name, role, address, port, codecs[], qualify, channels, areaCode     areaCode: the city's where the trunk has none, null without any
+ *   numbers[]   did, others[], language, entry, entryKind   others: its other spellings (src/plan/spellings.ts);    entryKind, kind, silenceKind: 'menu', 'agency' or 'mailbox'
  *               human                               the agency, open at all times, that silence leads to
  *   menus[]     name, greeting, prompt, patience, tries, keys[] { digit, to, kind, language }, silence, silenceKind, wrongKey
  *   agencies[]  id, name, connecting, sorry, order ('in-turn', 'all-at-once' or 'longest-idle')
@@ -29,6 +29,7 @@ import { seconds } from '../plan/duration.ts'
 import { outboundTrunk } from '../plan/follow-up-policy.ts'
 import { groups } from '../plan/hunt.ts'
 import { longestWay } from '../plan/longest-way.ts'
+import { areaCodes, spellings } from '../plan/spellings.ts'
 import { agencies, mailboxes, menus, onward, type AgencyNode, type Plan } from '../plan/plan.ts'
 
 export type Site = Record<string, unknown>
@@ -39,9 +40,9 @@ export function view(plan: Plan, site: Site) {
   return {
     city, version, languages: [...languages], prompts: { ...prompts }, spoken, site, callbacks: callbacks(plan),
     soundless: soundless(plan), held: Math.max(soundless(plan), seconds(3600)),
-    trunks: [...plan.trunks].map(([name, trunk]) => ({ name, channels: null, ...trunk, qualify: qualifyOf(trunk) || null })),
+    trunks: [...plan.trunks].map(([name, trunk]) => ({ name, channels: null, areaCode: plan.areaCode ?? null, ...trunk, qualify: qualifyOf(trunk) || null })),
     numbers: [...plan.numbers].map(([did, number]) => (
-      { did, ...number, entryKind: kind(number.entry), human: humanBehind(plan, number.entry) })),
+      { did, others: spellings(did, areaCodes(plan)).slice(1), ...number, entryKind: kind(number.entry), human: humanBehind(plan, number.entry) })),
     menus: menus(plan).map(({ id, greeting = null, keys, ...menu }) => ({
       name: id, greeting, ...menu, silenceKind: kind(menu.silence),
       keys: [...keys].map(([digit, { to, language = null }]) => ({ digit, to, kind: kind(to), language }))

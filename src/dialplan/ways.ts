@@ -12,7 +12,7 @@ export interface Wrong {
 const waiting = new Set(['Answer', 'Background', 'Dial', 'MusicOnHold', 'Playback', 'PlayTones', 'Read', 'Record', 'Stasis', 'Wait', 'WaitExten'])
 /** Steps that may bring the caller to somebody: a loop through one of them is a hunt. */
 const human = new Set(['Dial', 'Stasis'])
-const last = new Set(['Hangup', 'Return', 'Busy', 'Congestion'])
+const last = new Set(['Hangup', 'PJSIPHangup', 'Return', 'Busy', 'Congestion'])
 const jumping = /^(Goto|Gosub|GotoIf|GosubIf|GotoIfTime)$/
 
 /**

@@ -42,7 +42,7 @@ const Refused = Type.Object({
   sources: Type.Array(Type.Object({
     address: Type.String({ description: 'The IP address that the request came from; that of a UDP packet can be forged.' }),
     count: figure('How many.'),
-    why: Type.Record(Type.String(), Type.Integer(), { description: 'How many for which reason: `unknown-address` (SIP of an address in no trunk), `wrong-password` (the same, guessing one), `acl`, `login` (Asterisk\'s manager interface), `other`.' }),
+    why: Type.Record(Type.String(), Type.Integer(), { description: 'How many for which reason: `unknown-address` (SIP of an address in no trunk), `wrong-password` (the same, guessing one), `acl`, `login` (Asterisk\'s manager interface), `other`; of a trunk, `no-such-number` (a call to none of the plan\'s numbers, 404) and `no-common-media` (488); `unreadable` (no SIP that can be read).' }),
     first: figure('The first of them, Unix ms.'), last: figure('The last of them, Unix ms.')
   }), { description: 'Most refused first, at most 100.' }),
   elsewhere: figure('Refusals whose address was not kept: more than 1,000 others came in the same minute.')

@@ -10,7 +10,7 @@ const time = (description: string) => Type.Integer({ description: `${description
 const at = (description: string) => orNull(time(description))
 const name = (description: string) => orNull(Type.String({ description }))
 
-const dispositions: Disposition[] = ['answered', 'callback', 'abandoned', 'unanswered', 'blocked-challenge', 'failed']
+const dispositions: Disposition[] = ['answered', 'callback', 'abandoned', 'unanswered', 'blocked-challenge', 'failed', 'refused']
 const outcomes: LineOutcome[] = ['answered', 'too-short', 'busy', 'noanswer', 'nonexistent', 'unavailable', 'full', 'declined', 'cancelled']
 const ways: Way[] = ['service', 'shed', 'fallback']
 const owners: Owner[] = ['caller', 'agency', 'us', 'carrier']

@@ -8,6 +8,7 @@ import { namesInAsterisk } from './check-names.ts'
 import { followUps, offersOfCallbacks, ruledBy } from './check-followups.ts'
 import { allLines, closedTo, offersCallback, type Draft, type Path, type Report } from './draft.ts'
 import { mailboxAgencies, mailboxesAreNoHumans } from './mailboxes.ts'
+import { spelledAlike } from './spellings.ts'
 import { webhookUrls } from './schema-webhook.ts'
 import { didYouMean, quote } from './faults.ts'
 import { dialable, dialRefusal, domestic, looksLikeTelephone } from './telephone.ts'
@@ -23,7 +24,7 @@ export const checks: Check[] = [
 ]
 
 /** Those that plans were made live without: they refuse an edit, and are only told of a version that is kept. A service does not stay away for them. */
-export const laterChecks: Check[] = [namesInAsterisk]
+export const laterChecks: Check[] = [namesInAsterisk, spelledAlike]
 
 /** The time zone and the languages are known to the world. */
 function places({ timezone, languages, numbers, menus }: Draft, report: Report) {

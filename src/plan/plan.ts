@@ -16,6 +16,8 @@ export interface Plan {
   version: string
   city: string
   timezone: string
+  /** Of numbers that come in without one (`0721`); a trunk may have another. */
+  areaCode?: string
   /** The first is the default. */
   languages: readonly string[]
   trunks: ReadonlyMap<string, Trunk>
@@ -126,8 +128,8 @@ export function finish(file: PlanFile, calendars: ReadonlyMap<string, Calendar>,
   for (const [id, mailbox] of file.mailboxes ?? []) nodes.set(id, { kind: 'mailbox', id, ...mailbox })
   const numbers = new Map<string, Entry>()
   for (const [did, number] of file.numbers) numbers.set(did, { language: file.languages[0]!, ...number })
-  const { city, timezone, languages, trunks, hours = new Map(), exceptions = [], siaga, rooms = new Map(), spoken, prompts, followups, retention, apply } = file
-  return freeze({ version, city, timezone, languages, trunks, numbers, nodes, hours, holidays: calendars, exceptions, directory, rooms, spoken, prompts, followups, retention, apply, ...siaga ? { siaga } : {} })
+  const { city, timezone, areaCode, languages, trunks, hours = new Map(), exceptions = [], siaga, rooms = new Map(), spoken, prompts, followups, retention, apply } = file
+  return freeze({ version, city, timezone, languages, trunks, numbers, nodes, hours, holidays: calendars, exceptions, directory, rooms, spoken, prompts, followups, retention, apply, ...siaga ? { siaga } : {}, ...areaCode === undefined ? {} : { areaCode } })
 }
 
 function whileClosed(closed: string | { offer: 'callback', to: string } | undefined) {

@@ -14,6 +14,10 @@ import { date, dialled, duration, either, name, named, oneOf, prompt, reference,
 const language = Type.String({ pattern: '^[a-z]{2}$', expects: 'a language code of two small letters, as in "id"' })
 
 const byte = '(25[0-5]|2[0-4][0-9]|1[0-9][0-9]|[1-9]?[0-9])'
+const areaCode = (description: string) => Type.Optional(Type.String({
+  pattern: '^0[2-9][0-9]{1,2}$', expects: 'an area code, as in "0721"', description
+}))
+
 const Trunk = Type.Object({
   role: oneOf(['carrier', 'agencies'], 'Whom the trunk leads to: citizens by way of the carrier, or the agencies'),
   address: Type.String({
@@ -31,7 +35,8 @@ const Trunk = Type.Object({
   })),
   channels: Type.Optional(Type.Integer({
     minimum: 1, maximum: 10_000, description: 'The most calls to lines on it at once; one that is full is out of order for one more. Any number if left out'
-  }))
+  })),
+  areaCode: areaCode('The area code of numbers that come in on it without one; the city’s if left out')
 })
 
 const Entry = Type.Object({
@@ -183,6 +188,7 @@ export const PlanFile = Type.Object({
   languages: Type.Array(language, {
     minItems: 1, uniqueItems: true, description: 'Every prompt exists in each; the first is the default'
   }),
+  areaCode: areaCode('The city’s area code, as dialled within the country: for numbers that networks write without it'),
   trunks: named(name, Trunk, 'SIP links, by name'),
   numbers: named({ pattern: '^\\+?[0-9]{1,15}$', expects: 'a telephone number: digits, with a + before them at most' },
     Entry, 'What citizens dial (DID)'),

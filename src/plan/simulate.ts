@@ -6,6 +6,7 @@ import type { Opening } from './hours.ts'
 import { outboundTrunk } from './follow-up-policy.ts'
 import { agencies, type AgencyNode, type MailboxNode, type MenuNode, type Plan } from './plan.ts'
 import { beginning, noSwitches, type Switches } from './switches.ts'
+import { numberOf } from './spellings.ts'
 import { arrive, overflow, waits } from './walk.ts'
 
 export interface Supposition {
@@ -73,7 +74,7 @@ export function doubts(plan: Plan, { number, press = [], busy = [], dead = [], c
   const unlessKnown = (part: Doubt['part'], word: string, known: string[], what: string, index?: number) => {
     if (!known.includes(word)) found.push({ part, index, sentence: `${quote(word)} is no ${what}`, suggestion: didYouMean(word, known) ?? `there are ${known.slice(0, 12).join(', ') || 'none'}` })
   }
-  unlessKnown('number', number, [...plan.numbers.keys()], 'number of the plan')
+  if (numberOf(plan, number) === undefined) unlessKnown('number', number, [...plan.numbers.keys()], 'number of the plan')
   press.forEach((key, index) => {
     if (!/^[0-9*#]$/.test(key)) found.push({ part: 'press', index, sentence: `${quote(key)} is no key of a telephone`, suggestion: 'there are 0 to 9, "*" and "#"' })
   })
@@ -87,7 +88,7 @@ export function doubts(plan: Plan, { number, press = [], busy = [], dead = [], c
 
 /** Throws where the plan has no such number; for everything else that is not known, ask `doubts` first. */
 export function simulate(plan: Plan, { number, at, press = [], busy = [], dead = [], withheld = false, switches = noSwitches }: Supposition): Simulation {
-  const begins = plan.numbers.get(number)
+  const begins = plan.numbers.get(numberOf(plan, number) ?? number)
   if (!begins) throw new Error(`the service plan has no number ${quote(number)}`)
   const to = beginning(plan, begins.entry, at, switches)
   const steps: Step[] = [{ kind: 'dials', number, language: begins.language, to, siaga: to !== begins.entry }]

@@ -213,7 +213,11 @@ export class Records implements AsyncDisposable {
 
 async function retell(db: Transaction<Tables>, kind: StoreKind, ids: string[], plan: (callId: string) => string | null, outbox: boolean) {
   const rows = await stepsOf(db, kind, ids)
-  const told = Map.groupBy(rows.map(toStep), step => step.callId).values().map(tell).filter(call => call !== null)
+  const stories = Map.groupBy(rows.map(toStep), step => step.callId)
+  // One that came in a second time may have been taken for a call until the ledger said so.
+  const repeated = [...stories].filter(([, steps]) => steps.some(({ kind }) => kind === 'repeat')).map(([callId]) => callId)
+  if (repeated.length > 0) await db.deleteFrom('calls').where('callId', 'in', repeated).execute()
+  const told = stories.values().map(tell).filter(call => call !== null)
   const calls = [...told].map(call => ({ ...call, plan: plan(call.callId) }))
   if (calls.length === 0) return
   await storeCalls(db, kind, calls)

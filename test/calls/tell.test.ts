@@ -17,6 +17,16 @@ test('nothing is told of a call whose arrival is not known', () => {
   expect(tell(story(['picked'], byCaller, ['ended']))).toBeNull()
 })
 
+test('another spelling of our number is the plan\'s, and the number that the carrier asserts is the caller\'s', () => {
+  const steps = story(['arrived', { did: '+62112', trunk: 'carrier', cli: 'anonymous' }], ['number', { did: '112' }], ['caller', { cli: '07215550112' }])
+  expect(tell(steps)).toMatchObject({ did: '112', cliRaw: 'anonymous', cli: '+627215550112' })
+})
+
+test('a call that came in a second time is none; one for a number that is not ours is refused', () => {
+  expect(tell(story(arrived, ['repeat', { why: 'twin' }], ['hangup', { by: 'us', q850: 16 }], ['ended']))).toBeNull()
+  expect(tell(story(arrived, ['refused', { status: 404, trunk: 'carrier' }], ['hangup', { by: 'us', q850: 1 }], ['ended']))).toMatchObject({ disposition: 'refused', detail: 'no-such-number' })
+})
+
 test('of an arrival that both have seen, the ledger\'s word counts, whichever was first', () => {
   const seen: Step = { callId: 'c1', key: 'seen', at: -5, witness: 'service', kind: 'arrived', facts: { did: '112', trunk: 'carrier', cli: '7215550112' } }
   expect(tell([seen])).toMatchObject({ cliRaw: '7215550112', arrivedAt: -5, disposition: null })
@@ -168,7 +178,7 @@ test('a message that was left is owed an answer, whoever hung up, and whatever w
 
 test.each<[string, string | null]>([
   ['+627215550112', '+627215550112'], ['627215550112', '+627215550112'], ['07215550112', '+627215550112'], ['7215550112', '+627215550112'],
-  ['0721-555-0178', '+627215550178'], ['+12025550123', '+12025550123'], ['5550112', null], ['112', null], ['+62112', null], ['110', null],
+  ['0721-555-0178', '+627215550178'], ['00627215550112', '+627215550112'], ['0012025550123', '+12025550123'], ['0007215550112', null], ['+12025550123', '+12025550123'], ['5550112', null], ['112', null], ['+62112', null], ['110', null],
   ['anonymous', null], ['', null], ['+', null], ['call 07215550178 now', null], ['07215550178;ext=1', null], ['١٢٣٤٥٦٧٨٩٠', null], ['0'.repeat(5000), null]
 ])('caller %j is %s', (raw, number) => {
   expect(e164(raw)).toBe(number)
@@ -178,6 +188,11 @@ const agency = fc.constantFrom('bpbd', 'ambulans')
 const where = fc.record({ agency, line: fc.constantFrom('bpbd-1', 'bpbd-2', 'ambulans-1') })
 const facts: { [K in Kind]: fc.Arbitrary<Happenings[K]> } = {
   arrived: fc.record({ did: fc.constant('112'), trunk: fc.constant('carrier'), cli: fc.oneof(fc.string(), fc.constant('07215550178')) }),
+  number: fc.record({ did: fc.constant('112') }),
+  caller: fc.record({ cli: fc.constantFrom('', '07215550178') }),
+  headers: fc.constant({ headers: { Geolocation: '<cid:x>' } }),
+  repeat: fc.record({ why: fc.constantFrom('twin', 'loop') }),
+  refused: fc.constant({ status: 404, trunk: 'carrier' }),
   shed: fc.constant({}), taken: fc.constant({}),
   picked: fc.constant({}),
   menu: fc.record({ node: fc.constantFrom('utama', 'lagi') }),
@@ -198,7 +213,7 @@ const facts: { [K in Kind]: fc.Arbitrary<Happenings[K]> } = {
   left: fc.record({ mailbox: fc.constant('pesan'), ms: fc.nat(60_000) }),
   'not-left': fc.record({ mailbox: fc.constant('pesan'), why: fc.constantFrom('silent', 'not-recorded') }),
   played: fc.record({ prompt: fc.constant('maaf-akhir') }),
-  decided: fc.record({ disposition: fc.constantFrom('answered', 'callback', 'abandoned', 'unanswered', 'blocked-challenge', 'failed'), why: fc.string() }),
+  decided: fc.record({ disposition: fc.constantFrom('answered', 'callback', 'abandoned', 'unanswered', 'blocked-challenge', 'failed', 'refused'), why: fc.string() }),
   fault: fc.record({ what: fc.string() }),
   hangup: fc.record({ by: fc.constantFrom('caller', 'agency', 'us', 'carrier'), q850: fc.constantFrom(null, 16) }),
   ended: fc.constant({}),

@@ -47,6 +47,8 @@ it.each([
     ['its cousins', 'same => n,TrySystem(x)', '[a]: runs TrySystem, which is not among the known applications — it is never allowed'],
     ['an application that runs another', 'same => n,Exec(System(x))', '[a]: runs Exec, which is not among the known applications — it is never allowed'],
     ['System behind a condition', 'same => n,ExecIf($[1]?System(x):NoOp())', '[a]: runs System, which is not among the known applications — it is never allowed'],
+    ['a header of the caller\'s', 'same => n,Set(X=${PJSIP_HEADER(read,From)})', '[a]: reads what the caller sent in a header — headers are read where calls come in: [trunk-in], [agencies-in], [told]'],
+    ['the names of all', 'same => n,Set(X=${PJSIP_HEADERS()})', '[a]: reads what the caller sent in a header — headers are read where calls come in: [trunk-in], [agencies-in], [told]'],
     ['SHELL', 'same => n,NoOp(${SHELL(id)})', '[a]: uses SHELL(), which is not among the known functions — it is never allowed'],
     ['SHELL inside of another', 'same => n,NoOp(${TOUPPER(${SHELL(id)})})', '[a]: uses SHELL(), which is not among the known functions — it is never allowed'],
     ['SHELL after what only looks like a comment', 'same => n,NoOp(\\; ${SHELL(id)})', '[a]: uses SHELL(), which is not among the known functions — it is never allowed'],
