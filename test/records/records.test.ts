@@ -82,6 +82,17 @@ describe.each([['sqlite', onSqlite], ['postgresql', onPostgres]])('the store on 
     expect((await records.pendingOutbox(10)).length).toBe(5)
   })
 
+  test('a call that came in a second time is on no list, also where it was taken for a call at first', async () => {
+    const steps = aCall('twin', { ends: 'abandoned' })
+    await records.append(steps.slice(0, 1))
+    expect(await records.get('twin')).not.toBeNull()
+    await records.append([{ callId: 'twin', key: 'repeat', at: steps[0]!.at + 1, witness: 'ledger', kind: 'repeat', facts: { why: 'twin' } }])
+    expect(await records.get('twin')).toBeNull()
+    await records.append(steps)
+    expect(await records.get('twin')).toBeNull()
+    expect((await records.pendingOutbox(1_000)).map(({ callId }) => callId)).not.toContain('twin')
+  })
+
   test('whatever a caller sends is stored as text and nothing else', async () => {
     const hostile = ["'; drop table calls; --", '"\\', 'a\0b\\u0000', '${SHELL(id)}', '🚒 é Łódź \u202e', '\ud800 half', 'x'.repeat(300), '%_', '{"a":1}']
     const arbitrary = fc.sample(fc.string({ unit: 'binary', maxLength: 60 }), 50)
