@@ -104,7 +104,7 @@ test('an overloaded service sheds new calls to the dialplan and keeps those that
   expect(books).toMatchObject({ shed: 3, backfilled: [] })
   expect(await metric('overloads_total')).toBeGreaterThan(0)
   expect(await metric('calls_shed_total')).toBe(3)
-})
+}, 120_000)
 
 test('a service that is calm again takes new calls', async () => {
   const from = '+627215550175'
@@ -114,7 +114,7 @@ test('a service that is calm again takes new calls', async () => {
   await city.ear.hears(call, 'sambutan')
   await choosesAndTalks(call, from, { key: '2', line: 'bpbd-1' })
   expect((await story(from)).call).toMatchObject({ way: 'service', disposition: 'answered' })
-})
+}, 120_000)
 
 test('a service killed while overloaded leaves nothing behind', async () => {
   const from = '+627215550176'
@@ -127,4 +127,4 @@ test('a service killed while overloaded leaves nothing behind', async () => {
   await city.ear.hears(call, 'sambutan')
   await choosesAndTalks(call, from, { key: '2', line: 'bpbd-1' })
   expect((await story(from)).call).toMatchObject({ way: 'service', disposition: 'answered' })
-})
+}, 120_000)
