@@ -1,5 +1,5 @@
 import type { Logger } from 'pino'
-import type { Duration } from '../plan/duration.ts'
+import { seconds, type Duration } from '../plan/duration.ts'
 import type { Channel, Prompt, Returned } from './channel.ts'
 import { Keypad } from './keypad.ts'
 import type { Happenings, Kind } from './story.ts'
@@ -9,20 +9,28 @@ import { deadline } from './time.ts'
 /** Where a note about a call goes: `records/` writes it down, a test reads it. It must not throw and not wait. */
 export type Note = <K extends Kind>(kind: K, facts: Happenings[K]) => void
 
+/** From a choice to the next one: no question is answered by a key before it has been heard for so long, and the same key within it is one press. */
+export const guardTime = seconds(1)
+
+/** The keys that did not count, as far as the story has them: a telephone that repeats keys for hours is told of so often. */
+const mostIgnored = 20
+
 /** A caller's call, in the verbs that a flow is written in. Every verb rejects with `Hangup` once the caller is gone. */
 export class Call {
   readonly #channel: Channel
-  readonly #keypad = new Keypad()
+  readonly #keypad: Keypad
   #returned = Promise.withResolvers<Returned>()
   /** Writes a step of the call's story. */
   readonly note: Note
   /** Knows the call: every line has its id. */
   readonly log: Logger
 
-  constructor(channel: Channel, note: Note, log: Logger) {
+  constructor(channel: Channel, note: Note, log: Logger, guard = guardTime) {
     this.#channel = channel
     this.note = note
     this.log = log
+    let ignored = 0
+    this.#keypad = new Keypad(guard, (digit, why) => { if (++ignored <= mostIgnored) note('key-ignored', { digit, why }) })
     channel.onDigit(digit => this.#keypad.press(digit))
   }
 
@@ -34,24 +42,27 @@ export class Call {
   /** The caller's number, E.164; null where there is none that could be rung. */
   get caller() { return e164(this.#channel.caller) }
 
-  /** Plays prompts to their end; keys pressed meanwhile are kept for the next question. */
+  /** Plays prompts to their end; keys pressed meanwhile are kept for a question that takes them. */
   async play(...prompts: Prompt[]) {
     await this.hold(prompts, this.hungUp)
     for (const prompt of prompts) this.note('played', { prompt })
   }
 
-  /** Plays what is heard while the caller waits, to its end or `until` then; keys pressed meanwhile are kept for the next question. */
+  /** Plays what is heard while the caller waits, to its end or `until` then; keys pressed meanwhile are kept for a question that takes them. */
   async hold(prompts: readonly Prompt[], until: AbortSignal) {
     await this.#channel.play(prompts, AbortSignal.any([this.hungUp, until]))
     this.hungUp.throwIfAborted()
   }
 
   /**
-   * Plays a question and returns the key pressed before, during or after it; `undefined` is silence.
+   * Plays a question and returns the key pressed during or after it; `undefined` is silence.
    * @param patience how long to wait after the question's last word
    * @param until ends it sooner, as silence does
+   * @param ahead keys count from the question's first syllable, and those pressed before it: nothing has been chosen before, or the caller
+   * has heard it already. Of any other question they must have heard as much as `guardTime`.
    */
-  async ask(question: readonly Prompt[], { patience, until }: { patience: Duration, until?: AbortSignal }): Promise<string | undefined> {
+  async ask(question: readonly Prompt[], { patience, until, ahead = false }: { patience: Duration, until?: AbortSignal, ahead?: boolean }): Promise<string | undefined> {
+    if (!ahead) this.#keypad.newQuestion()
     const over = until ? AbortSignal.any([this.hungUp, until]) : this.hungUp
     if (!this.#keypad.unread) await this.#playUntilKey(question, over)
 

@@ -86,7 +86,7 @@ export async function cityLine(call: Call, plan: Plan, at: Beginning, { now, swi
     }
     if (node.kind === 'mailbox') return await call.leaveMessage(node.id)
     if (node.kind === 'menu' && node.id !== written) await call.at(`menu:${written = node.id}`)
-    if (node.kind === 'menu') here = { node: ++menus > mostMenus ? noMore(call, node) : await choose(call, node) }
+    if (node.kind === 'menu') here = { node: ++menus > mostMenus ? noMore(call, node) : await choose(call, node, menus === 1 && returns === 0) }
     else here = node.wait && room.isWaitedFor(node.id) ? { waiting: node.id } : { returned: await call.connect(node.id) }
   }
 }
@@ -115,27 +115,31 @@ async function wait(call: Call, plan: Plan, agency: string, room: WaitingRoom, {
   await call.at(`waiting:${agency}`)
   call.note('waiting', { agency })
   using place = room.enter(agency, call.callId, tried ? every : seconds(0))
-  for (let wrong = 0; ;) {
-    let digit = await call.ask(announcement, { patience: milliseconds(500), until: place.turn })
+  for (let wrong = 0, heard = false; ;) {
+    let digit = await call.ask(announcement, { patience: milliseconds(500), until: place.turn, ahead: heard })
+    heard = true
     using time = deadline(every, place.turn)
-    digit ??= await call.ask(tones, { patience: every, until: time })
+    digit ??= await call.ask(tones, { patience: every, until: time, ahead: true })
     if (digit === '1' && rungBack) return 'asked'
     if (digit === '2' && plan.followups.mailbox !== undefined) return 'message'
     if (digit !== undefined && ++wrong < wrongKeys) continue
-    if (digit !== undefined) await call.hold(tones, time)
+    if (digit !== undefined) {
+      await call.hold(tones, time)
+      heard = false                  // whatever was pressed meanwhile is no answer
+    }
     wrong = 0
     if (place.turn.aborted || place.first) return 'turn'
     if (performance.now() >= until) return 'over'
   }
 }
 
-/** A menu, until the caller has chosen: a wrong key is said so, silence or too many of them lead to a human. */
-async function choose(call: Call, menu: MenuNode): Promise<string> {
+/** A menu, until the caller has chosen: a wrong key is said so, silence or too many of them lead to a human. Into the `first` one they may type ahead. */
+async function choose(call: Call, menu: MenuNode, first: boolean): Promise<string> {
   call.note('menu', { node: menu.id })
 
   let question = menu.greeting ? [menu.greeting, menu.prompt] : [menu.prompt]
   for (let wrong = 0; wrong < menu.tries; wrong++) {
-    const digit = await call.ask(question, { patience: menu.patience })
+    const digit = await call.ask(question, { patience: menu.patience, ahead: first || wrong > 0 })
     if (digit === undefined) {
       call.note('silence', { node: menu.id })
       return menu.silence

@@ -48,6 +48,8 @@ export interface Happenings {
   shed: Record<never, never>
   /** A key was pressed in a menu; `means` is the node that it leads to, or null where it means nothing there; `language`, the one that it chose. */
   key: { digit: string, node: string, means: string | null, language?: string }
+  /** A key that is no answer: pressed before the question had been heard (`early`), or the same press once more (`repeated`). Of a call, the first 20. */
+  'key-ignored': { digit: string, why: 'early' | 'repeated' }
   /** Nothing was pressed in time; or, after so many `menus`, nothing was asked any more. */
   silence: { node: string, menus?: number }
   /** The agency is closed: the caller is led to another node, or (null) offered a callback for when it is open. `why` is for people to read. */

@@ -1,4 +1,5 @@
 import type { Logger } from 'pino'
+import type { Duration } from '../plan/duration.ts'
 import type { Plan } from '../plan/plan.ts'
 import { noSwitches, type Switches } from '../plan/switches.ts'
 import { Call, type Note } from './call.ts'
@@ -26,6 +27,8 @@ export interface SwitchboardOptions {
   room?: WaitingRoom
   /** Unix time in ms, for the opening hours; the machine's if left out. */
   now?(): number
+  /** See `guardTime`, which it is if left out. */
+  guard?: Duration
 }
 
 /** All calls that are in our care: from their arrival until the ledger, or Asterisk, says that they are over. */
@@ -48,7 +51,7 @@ export class Switchboard {
   arrives({ channel, at }: Arrival) {
     const { callId } = channel
     const log = this.#options.log.child({ call: callId })
-    const call = new Call(channel, this.#options.noteFor(callId), log)
+    const call = new Call(channel, this.#options.noteFor(callId), log, this.#options.guard)
     const done = this.#walk(call, at)
       .catch(error => error instanceof Hangup ? undefined : this.#failed(call, channel, error))
       .finally(() => { if (this.#calls.get(callId)?.call === call) this.#calls.delete(callId) })

@@ -21,7 +21,7 @@ export interface ScribeOptions {
 const promptly = 200
 const longestPause = 5_000
 const batchSize = 500
-const trivial: ReadonlySet<Kind> = new Set(['key', 'silence', 'played'])
+const trivial: ReadonlySet<Kind> = new Set(['key', 'key-ignored', 'silence', 'played'])
 
 export class Scribe implements AsyncDisposable {
   readonly #records: Pick<Records, 'append'>

@@ -8,9 +8,10 @@ import type { Step } from '../../src/calls/story.ts'
 import { Switchboard } from '../../src/calls/switchboard.ts'
 import { tell } from '../../src/calls/tell.ts'
 import { WaitingRoom } from '../../src/calls/waiting-room.ts'
+import { menus } from '../../src/plan/plan.ts'
 import { readPlan } from '../../src/plan/read.ts'
 import { simulate, type Supposition } from '../../src/plan/simulate.ts'
-import { FakeExchange } from '../fakes/fake-exchange.ts'
+import { FakeExchange, guard, heardEnough } from '../fakes/fake-exchange.ts'
 import { townWith } from '../plan/town.ts'
 
 const line = (id: string) => `    lines: [{ id: ${id}, trunk: gateway, number: ${id} }]\n`
@@ -46,7 +47,7 @@ async function play({ number, at, press = [], busy = [], dead = [] }: Suppositio
   for (const id of calledBack) exchange.lines.get(id)!.behaviour = 'full'
   let notes = 0
   const switchboard = new Switchboard({
-    plan: () => plan, log: pino({ level: 'silent' }), now: () => at, giveWay, room,
+    plan: () => plan, log: pino({ level: 'silent' }), now: () => at, giveWay, room, guard,
     noteFor: callId => (kind, facts) => { exchange.steps.push({ callId, key: `service-${++notes}`, at: Date.now(), witness: 'service', kind, facts } as Step) }
   })
   // A line that a callback rings is free again when that gives way.
@@ -64,8 +65,16 @@ async function play({ number, at, press = [], busy = [], dead = [] }: Suppositio
     whenHeard(prompt)
     if (prompt === 'tinggalkan-pesan') setImmediate(() => { whileRecording(); caller.leaves(3_000) })
   })
+  // A key for each question, once it has been heard for long enough.
+  const { offer, offerMessage, offerOpening, offerWaiting, waiting } = plan.prompts
+  const questions = new Set([offer, offerMessage, offerOpening, offerWaiting, waiting, ...menus(plan).map(({ prompt }) => prompt)])
+  const keys = [...press]
+  caller.happened.on('plays', (prompts: string[]) => {
+    if (!prompts.some(prompt => questions.has(prompt))) return
+    const key = keys.shift()
+    if (key !== undefined) setTimeout(() => caller.presses(key), heardEnough)
+  })
   switchboard.arrives({ channel: caller, at: { node: plan.numbers.get(number)!.entry } })
-  for (const key of press) caller.presses(key)
   if (!caller.hungUp.aborted) await once(caller.happened, 'ended')
   await switchboard.settled()
   return { heard, steps: exchange.steps, record: tell(exchange.steps)!, language: caller.language || plan.numbers.get(number)!.language }

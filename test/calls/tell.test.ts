@@ -197,6 +197,7 @@ const facts: { [K in Kind]: fc.Arbitrary<Happenings[K]> } = {
   picked: fc.constant({}),
   menu: fc.record({ node: fc.constantFrom('utama', 'lagi') }),
   key: fc.record({ digit: fc.constantFrom('1', '#'), node: fc.constant('utama'), means: fc.constantFrom(null, 'bpbd') }),
+  'key-ignored': fc.record({ digit: fc.constant('1'), why: fc.constantFrom('early', 'repeated') }),
   silence: fc.record({ node: fc.constant('utama') }),
   closed: fc.record({ agency, why: fc.constant('closed (hours: kantor)'), to: fc.constant('posko') }),
   agency: fc.record({ agency }),

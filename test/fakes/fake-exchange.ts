@@ -13,6 +13,10 @@ import type { Plan } from '../../src/plan/plan.ts'
 /** What the dialplan says of a line that works, and nobody was there. */
 const statuses: { [K in LineOutcome]?: string } = { busy: 'BUSY', full: 'FULL', noanswer: 'NOANSWER', declined: 'DECLINED', 'too-short': 'SHORT' }
 
+/** On this exchange all goes quicker: what is a second to a caller (`guardTime` of src/calls/call.ts), and a little more than that. */
+export const guard = milliseconds(10)
+export const heardEnough = 15
+
 export type Behaviour = 'answers' | 'rings' | LineOutcome
 
 /** A line on somebody's desk. */
@@ -73,6 +77,7 @@ export class FakeChannel implements Channel {
   async play(prompts: readonly Prompt[], stop: AbortSignal) {
     if (stop.aborted) return
     this.#there()
+    this.happened.emit('plays', prompts)
     for (const prompt of prompts) {
       if (stop.aborted) return
       this.hears(prompt)

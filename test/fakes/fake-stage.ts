@@ -2,6 +2,7 @@
 import { once } from 'node:events'
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { setTimeout } from 'node:timers/promises'
 import { pino } from 'pino'
 import { expect } from 'vitest'
 import { project } from '../../setup/project.mjs'
@@ -12,7 +13,7 @@ import { tell } from '../../src/calls/tell.ts'
 import { WaitingRoom } from '../../src/calls/waiting-room.ts'
 import { readPlan } from '../../src/plan/read.ts'
 import type { Caller, Line, Stage } from '../stories/stage.ts'
-import { FakeExchange, type FakeChannel } from './fake-exchange.ts'
+import { FakeExchange, guard, heardEnough, type FakeChannel } from './fake-exchange.ts'
 
 /** @param edit rewrites the plan's text */
 export async function fakeStage(edit = (text: string) => text): Promise<Stage> {
@@ -24,7 +25,7 @@ export async function fakeStage(edit = (text: string) => text): Promise<Stage> {
   const noteFor = (callId: string): Note => (kind, facts) =>
     exchange.steps.push({ callId, key: `service-${++notes}`, at: Date.now(), witness: 'service', kind, facts } as Step)
   const room = new WaitingRoom()
-  const switchboard = new Switchboard({ plan: () => plan, noteFor, room, log: pino({ level: 'silent' }) })
+  const switchboard = new Switchboard({ plan: () => plan, noteFor, room, guard, log: pino({ level: 'silent' }) })
   exchange.onStep = step => room.heard(step)
   exchange.onReturned = (callId, agency, status) => { switchboard.comesBack(callId, { agency, status }) }
 
@@ -41,6 +42,10 @@ export async function fakeStage(edit = (text: string) => text): Promise<Stage> {
           heard.splice(0, heard.indexOf(prompt) + 1)
         },
         presses: digits => { for (const digit of digits) channel.presses(digit) },
+        answers: async digit => {
+          await setTimeout(heardEnough)
+          channel.presses(digit)
+        },
         hangsUp: () => channel.hangsUp(),
         talksWith: async line => { if (channel.talkingWith !== line) expect(await once(channel.happened, 'talks')).toEqual([line]) },
         isHungUp: async () => { if (!channel.hungUp.aborted) await once(channel.happened, 'ended') }

@@ -2,6 +2,7 @@
 import { createHash } from 'node:crypto'
 import { expect } from 'vitest'
 import type { IncomingCall, OutgoingCall } from '../../demo/softphone.ts'
+import { guardTime } from '../../src/calls/call.ts'
 import type { Caller, Line, Stage } from '../stories/stage.ts'
 import { eventually, openCity, type City } from '../parts/city.ts'
 
@@ -28,6 +29,10 @@ export async function realStage(number: number, options: Partial<Parameters<type
           since = heard.startedAt
         },
         presses: digits => { void call.answered.then(() => call.press(digits), () => {}) },
+        answers: async digit => {
+          await eventually('the question has been heard for long enough', async () => performance.now() - since > guardTime + 100)
+          await call.press(digit)
+        },
         hangsUp: () => { void call.hangUp() },
         talksWith: async line => {
           const leg = await eventually(`${line} has answered`, async () => {

@@ -17,6 +17,8 @@ export interface Caller {
   /** Resolves when the prompt is heard, from its beginning or from where it was cut in. */
   hears(prompt: string): Promise<void>
   presses(digits: string): void
+  /** Presses it once they have heard the question, whose prompt they have just begun to hear, for long enough that the key counts. */
+  answers(digit: string): Promise<void>
   hangsUp(): void
   /** Resolves when caller and line hear each other. */
   talksWith(line: string): Promise<void>
