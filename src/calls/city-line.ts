@@ -100,7 +100,7 @@ const mostReturns = 500
 
 /** What they hear between two announcements; it lasts for 20 s. */
 const ringTone = 'ring-tone'
-/** So many keys that mean nothing, and none is listened for until the next announcement. */
+/** So many keys that mean nothing, and none is listened for until the next announcement; an offer at the end of a call is made no more. */
 const wrongKeys = 3
 
 /**
@@ -120,8 +120,8 @@ async function wait(call: Call, plan: Plan, agency: string, room: WaitingRoom, {
     heard = true
     using time = deadline(every, place.turn)
     digit ??= await call.ask(tones, { patience: every, until: time, ahead: true })
-    if (digit === '1' && rungBack) return 'asked'
-    if (digit === '2' && plan.followups.mailbox !== undefined) return 'message'
+    if (digit === plan.offerKeys.callback && rungBack) return 'asked'
+    if (digit === plan.offerKeys.message && plan.followups.mailbox !== undefined) return 'message'
     if (digit !== undefined && ++wrong < wrongKeys) continue
     if (digit !== undefined) {
       await call.hold(tones, time)
@@ -175,8 +175,7 @@ async function sayGoodbye(call: Call, plan: Plan, agency: string) {
   const rungBack = canBeRung(plan, call) && outboundTrunk(plan) !== undefined
   call.note('decided', { disposition: 'unanswered', why: `lines-exhausted:${agency}` })
 
-  const digit = await choice(call, plan, rungBack ? [offer] : plan.followups.mailbox === undefined ? [] : [sorry])
-  if (digit === '1' && rungBack) return promise(call, plan, agency)
+  if (await accepts(call, plan, rungBack ? [offer] : plan.followups.mailbox === undefined ? [] : [sorry], rungBack)) return promise(call, plan, agency)
   if (rungBack || plan.followups.mailbox === undefined) await call.play(sorry)
   await call.hangUp()
 }
@@ -193,17 +192,26 @@ async function offerOpening(call: Call, plan: Plan, agency: string) {
   const { prompts: { closed, offerOpening, promisedOpening } } = plan
   call.note('decided', { disposition: 'unanswered', why: `closed:${agency}` })
 
-  const digit = await choice(call, plan, [closed, offerOpening])
-  if (digit === '1') call.note('decided', { disposition: 'callback', why: `closed:${agency}` })
-  await call.play(digit === '1' ? promisedOpening : closed)
+  const asked = await accepts(call, plan, [closed, offerOpening])
+  if (asked) call.note('decided', { disposition: 'callback', why: `closed:${agency}` })
+  await call.play(asked ? promisedOpening : closed)
   await call.hangUp()
 }
 
-/** The key that is pressed at an offer; key 2 leads to the mailbox, where there is one for it. */
-async function choice(call: Call, plan: Plan, offer: string[]): Promise<string | undefined> {
+/**
+ * Whether they take the offer of a callback, where one is made; by the other key they leave a message, where there is a mailbox for it.
+ * Who presses a key that means nothing here, as the menu's, hears it again.
+ */
+async function accepts(call: Call, plan: Plan, offer: string[], callback = true): Promise<boolean> {
+  const { offerKeys, followups: { mailbox } } = plan
   const question = offers(plan, offer)
-  const digit = question.length > 0 ? await call.ask(question, { patience: seconds(3) }) : undefined
-  return digit === '2' && plan.followups.mailbox !== undefined ? await call.leaveMessage(plan.followups.mailbox) : digit
+  for (let wrong = 0; question.length > 0 && wrong < wrongKeys; wrong++) {
+    const digit = await call.ask(question, { patience: seconds(3), ahead: wrong > 0 })
+    if (digit === undefined) return false
+    if (digit === offerKeys.callback && callback) return true
+    if (digit === offerKeys.message && mailbox !== undefined) return await call.leaveMessage(mailbox)
+  }
+  return false
 }
 
 const offers = ({ prompts: { offerMessage }, followups: { mailbox } }: Plan, offer: string[]) => mailbox === undefined ? offer : [...offer, offerMessage]

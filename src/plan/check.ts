@@ -4,6 +4,7 @@
  */
 import { linesOnTrunks, trunksOf, unnoticed } from './check-lines.ts'
 import { closable, exceptionDays, hoursReferences, overflowEnds, timetables } from './check-hours.ts'
+import { keysOfOffers } from './check-keys.ts'
 import { namesInAsterisk } from './check-names.ts'
 import { followUps, offersOfCallbacks, ruledBy } from './check-followups.ts'
 import { allLines, closedTo, offersCallback, type Draft, type Path, type Report } from './draft.ts'
@@ -24,7 +25,7 @@ export const checks: Check[] = [
 ]
 
 /** Those that plans were made live without: they refuse an edit, and are only told of a version that is kept. A service does not stay away for them. */
-export const laterChecks: Check[] = [namesInAsterisk, spelledAlike]
+export const laterChecks: Check[] = [namesInAsterisk, spelledAlike, keysOfOffers]
 
 /** The time zone and the languages are known to the world. */
 function places({ timezone, languages, numbers, menus }: Draft, report: Report) {

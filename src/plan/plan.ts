@@ -1,4 +1,5 @@
 /** The service plan as the rest of the program walks it: every name resolves, every default is filled in, frozen. */
+import { firstOfferKeys } from './check-keys.ts'
 import type { DirectoryEntry } from './directory.ts'
 import type { Duration } from './duration.ts'
 import type { Calendar } from './holidays.ts'
@@ -39,6 +40,8 @@ export interface Plan {
   /** The shortest talk that counts: what ends sooner is nobody's talk. */
   spoken: Duration
   prompts: Prompts
+  /** By which keys callers take what is offered in place of a line. */
+  offerKeys: { callback: string, message: string }
   /** What becomes of missed calls; `policyOf` (follow-up-policy.ts) says what holds for whom. */
   followups: FollowUps
   /** How long things are kept that are about citizens. */
@@ -128,8 +131,8 @@ export function finish(file: PlanFile, calendars: ReadonlyMap<string, Calendar>,
   for (const [id, mailbox] of file.mailboxes ?? []) nodes.set(id, { kind: 'mailbox', id, ...mailbox })
   const numbers = new Map<string, Entry>()
   for (const [did, number] of file.numbers) numbers.set(did, { language: file.languages[0]!, ...number })
-  const { city, timezone, areaCode, languages, trunks, hours = new Map(), exceptions = [], siaga, rooms = new Map(), spoken, prompts, followups, retention, apply } = file
-  return freeze({ version, city, timezone, languages, trunks, numbers, nodes, hours, holidays: calendars, exceptions, directory, rooms, spoken, prompts, followups, retention, apply, ...siaga ? { siaga } : {}, ...areaCode === undefined ? {} : { areaCode } })
+  const { city, timezone, areaCode, languages, trunks, hours = new Map(), exceptions = [], siaga, rooms = new Map(), spoken, prompts, offerKeys = firstOfferKeys, followups, retention, apply } = file
+  return freeze({ version, city, timezone, languages, trunks, numbers, nodes, hours, holidays: calendars, exceptions, directory, rooms, spoken, prompts, offerKeys, followups, retention, apply, ...siaga ? { siaga } : {}, ...areaCode === undefined ? {} : { areaCode } })
 }
 
 function whileClosed(closed: string | { offer: 'callback', to: string } | undefined) {

@@ -52,7 +52,7 @@ export const FollowUps = Type.Object({
   window: duration({ default: '30 min', atLeast: '0 s', atMost: '1440 min', description: 'Missed calls of one person about the same agency within it are one follow-up; 30 min if left out' }),
   stale: duration({ default: '120 min', atLeast: '1 min', atMost: '10080 min', description: 'A missed call that is learned of only so much later goes to a person at once: nobody is rung out of the blue; 2 h if left out' }),
   desk: Type.Optional(reference('The agency whose people work off what automation cannot, and who ring back callers who chose no agency; the one that silence leads to if left out')),
-  mailbox: Type.Optional(reference('The mailbox (of `mailboxes`) where callers may leave a message by key 2, when nobody answered; none if left out')),
+  mailbox: Type.Optional(reference('The mailbox (of `mailboxes`) where callers may leave a message (`offerKeys`), when nobody answered; none if left out')),
   policy: Type.Optional(Type.Object({ ...rule, kinds: Type.Optional(byKind) }, { description: 'The city\'s policy' })),
   agencies: Type.Optional(named(name, AgencyRule, 'What is otherwise for one agency')),
   escalate: Type.Optional(Type.Array(Type.Object({

@@ -91,7 +91,7 @@ const Line = Type.Object({
 
 /** Where callers of a closed agency go: a node; or they are offered a callback first, as far as one can be made. */
 const Closed = either(reference('The node where its callers go while it is closed; it must end at a human'), Type.Object({
-  offer: oneOf(['callback'], 'By key 1, to be called back when it is open; only to those who can be rung, and only at an agency that has `hours`'),
+  offer: oneOf(['callback'], 'By a key (`offerKeys`), to be called back when it is open; only to those who can be rung, and only at an agency that has `hours`'),
   to: reference('The node for those who cannot be rung back; it must end at a human, or at a mailbox')
 }, { description: 'Where its callers go while it is closed: a node; or the offer of a callback, and a node for those to whom none can be promised' }))
 
@@ -118,6 +118,13 @@ const Agency = Type.Object({
   }, { description: 'Where callers go after its last line; to an apology if left out' })),
   webhook: Type.Optional(Webhook)
 })
+
+const telephoneKey = { pattern: '^[0-9*#]$', expects: 'a key of a telephone: 0 to 9, "*" or "#"' }
+/** None of them may be a key of a menu (check-keys.ts): who presses the menu's key twice must not take an offer. */
+const OfferKeys = Type.Object({
+  callback: Type.String({ ...telephoneKey, default: '7', description: 'To be called back; 7 if left out' }),
+  message: Type.String({ ...telephoneKey, default: '8', description: 'To leave a message; 8 if left out' })
+}, { description: 'By which keys callers take what is offered in place of a line: a callback, or a message. No menu may use them, and the prompts must name them' })
 
 export const weekdays = ['mon', 'tue', 'wed', 'thu', 'fri', 'sat', 'sun'] as const
 const Period = Type.Object({
@@ -163,7 +170,7 @@ const Prompts = Type.Object({
   closed: Type.String({ ...prompt, default: 'tutup', description: 'Says that the agency is closed, where a callback is offered; tutup if left out' }),
   offerOpening: Type.String({ ...prompt, default: 'tawaran-saat-buka', description: 'Then offers to call back when it is open; tawaran-saat-buka if left out' }),
   promisedOpening: Type.String({ ...prompt, default: 'telepon-saat-buka', description: 'After the caller has taken that offer; telepon-saat-buka if left out' }),
-  offerMessage: Type.String({ ...prompt, default: 'tawaran-pesan', description: 'Offers to leave a message by key 2, when nobody answered; tawaran-pesan if left out' }),
+  offerMessage: Type.String({ ...prompt, default: 'tawaran-pesan', description: 'Offers to leave a message (by the key of `offerKeys`), when nobody answered; tawaran-pesan if left out' }),
   messageLeft: Type.String({ ...prompt, default: 'pesan-diterima', description: 'After a message was left; pesan-diterima if left out' }),
   noMessage: Type.String({ ...prompt, default: 'pesan-tidak-ada', description: 'Where none was: nothing was said, or it could not be recorded; pesan-tidak-ada if left out' })
 })
@@ -210,6 +217,7 @@ export const PlanFile = Type.Object({
     description: 'The shortest talk that counts. A line that ends its talk sooner did not answer, and the next one rings. 4 s if left out, 0 s: a line that is picked up has answered'
   }),
   prompts: Prompts,
+  offerKeys: Type.Optional(OfferKeys),
   followups: FollowUps,
   retention: Retention,
   apply: Apply

@@ -138,27 +138,35 @@ function leaveMessage({ id, prompt }: MailboxNode, caller: Caller): Simulation {
   return { steps: caller.steps, language: caller.language, mailbox: id }
 }
 
-/** Key 1 is the callback, where they can be rung, key 2 the mailbox, if there is one; who presses neither waits in vain here. */
+/** A callback, where they can be rung, or the mailbox, if there is one, by their keys (`offerKeys`); who presses neither waits in vain here. */
 function whileWaiting(plan: Plan, { id }: AgencyNode, caller: Caller, canBeRung: boolean): Simulation | undefined {
-  const { prompts, followups, nodes } = plan
+  const { prompts, followups, nodes, offerKeys } = plan
   const rungBack = canBeRung && outboundTrunk(plan) !== undefined
   const mailbox = followups.mailbox === undefined ? undefined : nodes.get(followups.mailbox) as MailboxNode
-  for (const prompt of [prompts.waiting, ...rungBack ? [prompts.offerWaiting] : [], ...mailbox ? [prompts.offerMessage] : []]) hears(caller, prompt)
-  const digit = caller.keys.shift()
-  if (digit === '2' && mailbox) return leaveMessage(mailbox, caller)
-  if (digit !== '1' || !rungBack) return undefined
+  const digit = takes([prompts.waiting, ...rungBack ? [prompts.offerWaiting] : [], ...mailbox ? [prompts.offerMessage] : []], [...rungBack ? [offerKeys.callback] : [], ...mailbox ? [offerKeys.message] : []], caller)
+  if (digit === undefined) return undefined
+  if (mailbox && digit === offerKeys.message) return leaveMessage(mailbox, caller)
   hears(caller, prompts.promised)
   return { steps: caller.steps, language: caller.language, callback: id, waited: true }
 }
 
-/** Key 1 is the callback, key 2 the mailbox, if there is one. */
-function takeOffer({ prompts, followups, nodes }: Plan, { id }: AgencyNode, caller: Caller): Simulation {
+/** A callback, or the mailbox, if there is one, by their keys (`offerKeys`). */
+function takeOffer({ prompts, followups, nodes, offerKeys }: Plan, { id }: AgencyNode, caller: Caller): Simulation {
   const mailbox = followups.mailbox === undefined ? undefined : nodes.get(followups.mailbox) as MailboxNode
-  for (const prompt of [prompts.closed, prompts.offerOpening, ...mailbox ? [prompts.offerMessage] : []]) hears(caller, prompt)
-  const digit = caller.keys.shift()
-  if (digit === '2' && mailbox) return leaveMessage(mailbox, caller)
-  hears(caller, digit === '1' ? prompts.promisedOpening : prompts.closed)
-  return { steps: caller.steps, language: caller.language, ...digit === '1' ? { callback: id } : {} }
+  const digit = takes([prompts.closed, prompts.offerOpening, ...mailbox ? [prompts.offerMessage] : []], [offerKeys.callback, ...mailbox ? [offerKeys.message] : []], caller)
+  if (mailbox && digit === offerKeys.message) return leaveMessage(mailbox, caller)
+  hears(caller, digit === undefined ? prompts.closed : prompts.promisedOpening)
+  return { steps: caller.steps, language: caller.language, ...digit === undefined ? {} : { callback: id } }
+}
+
+/** The key by which they take an offer; where they press another, they hear it again, three times in all. */
+function takes(offer: string[], keys: string[], caller: Caller): string | undefined {
+  for (let heard = 0; heard < 3; heard++) {
+    for (const prompt of offer) hears(caller, prompt)
+    const digit = caller.keys.shift()
+    if (digit === undefined || keys.includes(digit)) return digit
+  }
+  return undefined
 }
 
 function choose(menu: MenuNode, caller: Caller): string {

@@ -11,7 +11,7 @@ import { WaitingRoom } from '../../src/calls/waiting-room.ts'
 import { menus } from '../../src/plan/plan.ts'
 import { readPlan } from '../../src/plan/read.ts'
 import { simulate, type Supposition } from '../../src/plan/simulate.ts'
-import { FakeExchange, guard, heardEnough } from '../fakes/fake-exchange.ts'
+import { FakeExchange, guard, heardEnough, type FakeChannel } from '../fakes/fake-exchange.ts'
 import { townWith } from '../plan/town.ts'
 
 const line = (id: string) => `    lines: [{ id: ${id}, trunk: gateway, number: ${id} }]\n`
@@ -39,7 +39,7 @@ const at = (time: string) => DateTime.fromISO(time, { zone: plan.timezone }).toM
 const [noon, evening, night] = [at('2027-03-15T12:00'), at('2027-03-15T18:00'), at('2027-03-15T23:00')] as const
 
 /** Plays a call on the fake exchange with the real walk, to its end. `cli` is the caller's number; `calledBack` are lines that callbacks ring. */
-async function play({ number, at, press = [], busy = [], dead = [] }: Supposition, { plan: its = plan, cli = '+627215550112', calledBack = [] as string[], room = new WaitingRoom(), whileRecording = () => {}, whenHeard = (_prompt: string) => {} } = {}) {
+async function play({ number, at, press = [], busy = [], dead = [] }: Supposition, { plan: its = plan, cli = '+627215550112', calledBack = [] as string[], room = new WaitingRoom(), whileRecording = () => {}, whenHeard = (_prompt: string, _caller: FakeChannel) => {} } = {}) {
   const plan = its
   const exchange = new FakeExchange(plan)
   for (const id of busy) exchange.lines.get(id)!.behaviour = 'busy'
@@ -62,7 +62,7 @@ async function play({ number, at, press = [], busy = [], dead = [] }: Suppositio
   caller.happened.on('talks', () => caller.hangsUp())
   caller.happened.on('hears', (prompt: string) => {
     heard.push(prompt)
-    whenHeard(prompt)
+    whenHeard(prompt, caller)
     if (prompt === 'tinggalkan-pesan') setImmediate(() => { whileRecording(); caller.leaves(3_000) })
   })
   // A key for each question, once it has been heard for long enough.
@@ -147,8 +147,8 @@ const withRoom = readPlan(townWith(
   ['    greeting: sambutan\n', '    greeting: sambutan\n    patience: 500 ms\n'],
   ['  bpbd:\n    name: BPBD\n', '  bpbd:\n    name: BPBD\n    wait: { longest: 10 s, every: 5 s }\n    overflow: { busy: posko }\n']), { file: 'plan.yaml' }).plan
 
-test('in the waiting room key 1 is a callback, as simulate says; who cannot be rung waits on, and goes to the overflow', async () => {
-  const inUse = { number: '112', at: noon, press: ['1', '1'], busy: ['bpbd-1', 'bpbd-2'] }
+test('in the waiting room key 7 is a callback, as simulate says; who cannot be rung waits on, and goes to the overflow', async () => {
+  const inUse = { number: '112', at: noon, press: ['1', '7'], busy: ['bpbd-1', 'bpbd-2'] }
   const asked = await play(inUse, { plan: withRoom })
   expect(asked.record).toMatchObject({ disposition: 'callback', detail: 'asked:bpbd' })
   const simulated = simulate(withRoom, inUse)
@@ -163,12 +163,23 @@ test('in the waiting room key 1 is a callback, as simulate says; who cannot be r
   expect(simulate(withRoom, { ...inUse, withheld: true }).reaches).toEqual({ agency: 'posko', line: 'posko-1' })
 }, 30_000)
 
+test('a key that is pressed as a question begins answers it not, and is on record', async () => {
+  let asked = 0
+  const whenHeard = (prompt: string, caller: FakeChannel) => {
+    if (prompt === 'mohon-maaf' && ++asked === 1) for (const digit of '67') caller.presses(digit)
+  }
+  const { record, steps, heard } = await play({ number: '112', at: noon, press: ['1'], busy: ['bpbd-1', 'bpbd-2'] }, { plan: withRoom, whenHeard })
+  expect(record).toMatchObject({ disposition: 'answered', agency: 'posko' })
+  expect(heard).toContain('tawaran-menunggu')
+  expect(steps.flatMap(({ kind, facts }) => kind === 'key-ignored' ? [facts] : [])).toEqual([{ digit: '6', why: 'early' }, { digit: '7', why: 'early' }])
+}, 30_000)
+
 test('who leaves a message instead of waiting holds nobody up', async () => {
   const { plan } = readPlan(townWith(
     ['    greeting: sambutan\n', '    greeting: sambutan\n    patience: 500 ms\n'],
     ['  bpbd:\n    name: BPBD\n', '  bpbd:\n    name: BPBD\n    wait: {}\n'],
     ['prompts:\n', 'mailboxes:\n  pesan: {}\nfollowups:\n  mailbox: pesan\nprompts:\n']), { file: 'plan.yaml' })
-  const inUse = { number: '112', at: noon, press: ['1', '2'], busy: ['bpbd-1', 'bpbd-2'] }
+  const inUse = { number: '112', at: noon, press: ['1', '8'], busy: ['bpbd-1', 'bpbd-2'] }
   const room = new WaitingRoom()
   const { record } = await play(inUse, { plan, room, whileRecording: () => { expect(room.isWaitedFor('bpbd')).toBe(false) } })
   expect(record).toMatchObject({ disposition: 'callback', detail: 'message-left', agency: 'bpbd' })
@@ -222,7 +233,7 @@ const offer = { number: '112', at: noon, busy: ['bpbd-1', 'bpbd-2'] }
 test.each<[string, Supposition, object]>([
   ['by its key', { number: '112', at: noon, press: ['5'] }, { disposition: 'callback', detail: 'message-left', agency: null, endedBy: 'us' }],
   ['where the office is closed', { number: '112', at: night, press: ['3'] }, { disposition: 'callback', detail: 'message-left', agency: null }],
-  ['by key 2 where nobody answered, for the agency that they had chosen', { ...offer, press: ['1', '2'] }, { disposition: 'callback', detail: 'message-left', agency: 'bpbd' }]
+  ['by key 8 where nobody answered, for the agency that they had chosen', { ...offer, press: ['1', '8'] }, { disposition: 'callback', detail: 'message-left', agency: 'bpbd' }]
 ])('a caller leaves a message %s, and simulate knows of the way there', async (_, supposition, record) => {
   const played = await play(supposition, { plan: withMailbox })
   expect(played.record).toMatchObject(record)
@@ -230,8 +241,8 @@ test.each<[string, Supposition, object]>([
   if (!supposition.busy) expect(simulate(withMailbox, supposition).mailbox).toBe('pesan')
 })
 
-test('who can be rung back is offered both, key 1 is the callback; without a key there is the apology', async () => {
-  expect((await play({ ...offer, press: ['1', '1'] }, { plan: withMailbox })).record).toMatchObject({ disposition: 'callback', detail: 'asked:bpbd' })
+test('who can be rung back is offered both, key 7 is the callback; without a key there is the apology', async () => {
+  expect((await play({ ...offer, press: ['1', '7'] }, { plan: withMailbox })).record).toMatchObject({ disposition: 'callback', detail: 'asked:bpbd' })
   const { heard, record } = await play({ ...offer, press: ['1'] }, { plan: withMailbox })
   expect(heard.slice(-3)).toEqual(['tawaran-telepon-balik', 'tawaran-pesan', 'maaf'])
   expect(record).toMatchObject({ disposition: 'unanswered', detail: 'lines-exhausted:bpbd' })
@@ -239,11 +250,11 @@ test('who can be rung back is offered both, key 1 is the callback; without a key
 
 test('who cannot be rung back is promised no callback, whatever they press, and may leave a message', async () => {
   const anonymous = { plan: withMailbox, cli: '' }
-  const pressed = await play({ ...offer, press: ['1', '1'] }, anonymous)
+  const pressed = await play({ ...offer, press: ['1', '7'] }, anonymous)
   expect(pressed.record).toMatchObject({ disposition: 'unanswered', detail: 'lines-exhausted:bpbd' })
   const silent = await play({ ...offer, press: ['1'] }, anonymous)
   expect(silent.heard.slice(-2)).toEqual(['maaf', 'tawaran-pesan'])
-  const left = await play({ ...offer, press: ['1', '2'] }, anonymous)
+  const left = await play({ ...offer, press: ['1', '8'] }, anonymous)
   expect(left.record).toMatchObject({ disposition: 'callback', detail: 'message-left', agency: 'bpbd', cli: null })
   for (const { heard } of [pressed, silent, left]) expect(heard).not.toContain('tawaran-telepon-balik')
 }, 15_000)
@@ -251,9 +262,10 @@ test('who cannot be rung back is promised no callback, whatever they press, and 
 const withOffer = withOffice('{ offer: callback, to: posko }')
 
 test.each<[string, Partial<Supposition>, string[], object]>([
-  ['who asks for it is promised a callback', { press: ['3', '1'] }, ['telepon-saat-buka'], { disposition: 'callback', detail: 'closed:kantor', endedBy: 'us' }],
-  ['who leaves a message has left one', { press: ['3', '2'] }, ['tinggalkan-pesan'], { disposition: 'callback', detail: 'message-left' }],
-  ['who presses what means nothing hears once more that it is closed', { press: ['3', '7'] }, ['tutup'], { disposition: 'unanswered', detail: 'closed:kantor', endedBy: 'us' }],
+  ['who asks for it is promised a callback', { press: ['3', '7'] }, ['telepon-saat-buka'], { disposition: 'callback', detail: 'closed:kantor', endedBy: 'us' }],
+  ['who leaves a message has left one', { press: ['3', '8'] }, ['tinggalkan-pesan'], { disposition: 'callback', detail: 'message-left' }],
+  ['who presses the menu\'s key once more hears the offer again, and may take it', { press: ['3', '3', '7'] }, ['telepon-saat-buka'], { disposition: 'callback', detail: 'closed:kantor' }],
+  ['who presses what means nothing hears once more that it is closed', { press: ['3', '6', '3', '1', '7'] }, ['tutup'], { disposition: 'unanswered', detail: 'closed:kantor', endedBy: 'us' }],
   ['and who presses nothing', { press: ['3'] }, ['tutup', 'tawaran-saat-buka', 'tawaran-pesan', 'tutup'], { disposition: 'unanswered', detail: 'closed:kantor', endedBy: 'us' }]
 ])('a closed office offers a callback: %s, as simulate says', async (_, supposition, lastHeard, record) => {
   const supposed = { number: '112', at: night, ...supposition }
@@ -267,10 +279,10 @@ test.each<[string, Partial<Supposition>, string[], object]>([
 }, 15_000)
 
 test('who cannot be rung back is led on, and by day the office is rung', async () => {
-  const anonymous = await play({ number: '112', at: night, press: ['3', '1'] }, { plan: withOffer, cli: '' })
+  const anonymous = await play({ number: '112', at: night, press: ['3', '7'] }, { plan: withOffer, cli: '' })
   expect(anonymous.record).toMatchObject({ disposition: 'answered', agency: 'posko' })
   expect(anonymous.heard).not.toContain('tutup')
-  expect((await play({ number: '112', at: night, press: ['3', '1'] }, { plan: withOffer, cli: '+6590001234' })).record).toMatchObject({ agency: 'posko' })
+  expect((await play({ number: '112', at: night, press: ['3', '7'] }, { plan: withOffer, cli: '+6590001234' })).record).toMatchObject({ agency: 'posko' })
   expect((await play({ number: '112', at: noon, press: ['3'] }, { plan: withOffer })).record).toMatchObject({ disposition: 'answered', agency: 'kantor' })
 })
 

@@ -109,21 +109,22 @@ describe('a call', () => {
   const call = (more: Partial<Supposition>, edits: Edit[] = []) => simulate(read(edits).plan, { ...night, ...more })
   const heard = ({ steps }: ReturnType<typeof simulate>) => steps.flatMap(step => step.kind === 'hears' ? [step.prompt] : []).slice(2)
 
-  test('takes it by key 1', () => {
-    const way = call({ press: ['3', '1'] })
+  test('takes it by key 7', () => {
+    const way = call({ press: ['3', '7'] })
     expect(way).toMatchObject({ callback: 'kantor', language: 'id' })
     expect(way.steps.find(({ kind }) => kind === 'offer')).toMatchObject({ agency: 'kantor', opening: { open: false, because: 'hours' }, opens: at('2027-03-17T08:00') })
     expect(heard(way)).toEqual(['tutup', 'tawaran-saat-buka', 'telepon-saat-buka'])
   })
   test('that is silent there, or presses another key, gets to nobody', () => {
-    for (const press of [['3'], ['3', '2'], ['3', '9']]) {
+    for (const press of [['3'], ['3', '8'], ['3', '9', '3'], ['3', '9', '3', '1', '7']]) {
       const way = call({ press })
-      expect(heard(way)).toEqual(['tutup', 'tawaran-saat-buka', 'tutup'])
+      const offers = Math.min(press.length, 3)
+      expect(heard(way)).toEqual([...Array.from({ length: offers }, () => ['tutup', 'tawaran-saat-buka']).flat(), 'tutup'])
       expect(way).not.toHaveProperty('callback')
     }
   })
-  test('is led to the mailbox by key 2, where there is one', () => {
-    const way = call({ press: ['3', '2'] }, [mailbox])
+  test('is led to the mailbox by key 8, where there is one', () => {
+    const way = call({ press: ['3', '8'] }, [mailbox])
     expect(way.mailbox).toBe('pesan')
     expect(heard(way)).toEqual(['tutup', 'tawaran-saat-buka', 'tawaran-pesan', 'tinggalkan-pesan'])
   })
@@ -133,19 +134,19 @@ describe('a call', () => {
     ['where the policy makes no attempts', {}, [['prompts:\n', 'followups: { agencies: { kantor: { attempts: 0 } } }\nprompts:\n']]],
     ['to one that does not open for months', { switches: { closed: new Map([['kantor', { until: at('2027-12-01T08:00'), reason: 'Renovasi' }]]) } }, []]
   ])('%s goes on', (_, more, edits) => {
-    expect(call({ press: ['3', '1'], ...more }, edits)).toMatchObject({ reaches: { agency: 'posko' } })
+    expect(call({ press: ['3', '7'], ...more }, edits)).toMatchObject({ reaches: { agency: 'posko' } })
   })
   test('of the day is picked up', () => {
     expect(call({ at: at('2027-03-15T12:00'), press: ['3'] })).toMatchObject({ reaches: { agency: 'kantor' } })
   })
   test('is expected to be promised a callback, and told where that is not so', () => {
     const faults = (more: string) => checkExpectedCalls(`calls: [{ name: x, number: 112, at: 2027-03-15 23:00, ${more} }]`, 'calls.yaml', plan).map(({ sentence, suggestion }) => `${sentence} — ${suggestion}`)
-    expect(faults('press: [3, 1], reaches: callback')).toEqual([])
+    expect(faults('press: [3, 7], reaches: callback')).toEqual([])
     expect(faults('press: [3], reaches: nobody')).toEqual([])
     expect(faults('press: [3], caller: withheld, reaches: posko')).toEqual([])
-    expect(faults('press: [3, 1], closed: [kantor], reaches: callback')).toEqual([])
-    expect(faults('press: [3, 1], caller: withheld, reaches: callback')).toEqual([
-      'gets to posko, not to callback (utama, key 3, kantor closed, posko) — "x" is expected; look at it: npx satunomor simulate --number 112 --at "2027-03-15 23:00" --press "3,1" --withheld'])
+    expect(faults('press: [3, 7], closed: [kantor], reaches: callback')).toEqual([])
+    expect(faults('press: [3, 7], caller: withheld, reaches: callback')).toEqual([
+      'gets to posko, not to callback (utama, key 3, kantor closed, posko) — "x" is expected; look at it: npx satunomor simulate --number 112 --at "2027-03-15 23:00" --press "3,7" --withheld'])
     expect(faults('press: [3], reaches: callback')[0]).toMatch(/^gets to nobody, not to callback \(utama, key 3, kantor closed\) — /)
   })
 })

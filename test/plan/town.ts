@@ -40,6 +40,7 @@ prompts:
   wrongKey: tidak-valid
   nextLine: coba-lain
   sorry: maaf
+offerKeys: { callback: 7, message: 8 }
 `
 
 const texts = [

@@ -116,13 +116,13 @@ test.concurrent('who says nothing is told so, and followed up all the same', asy
   expect((await followUp('+627215550173')).kind).toBe('abandoned-menu')
 }, 60_000)
 
-test.concurrent('where nobody answers, key 2 of the offer leads to the mailbox', async () => {
+test.concurrent('where nobody answers, key 8 of the offer leads to the mailbox', async () => {
   for (const line of ['bpbd-1', 'bpbd-2']) city.line(line, call => call.refuse(486))
   const call = city.dial({ from: '+627215550174' })
   await call.answered
   await call.press('2')
   await city.ear.hears(call, 'tawaran-pesan')
-  await call.press('2')
+  await call.press('8')
   await isRecorded(byTheRecords('+627215550174'))
   await says(call, 'g', 'h')
   await call.hangUp()

@@ -26,9 +26,9 @@ export function afterHoursStories<S extends Stage>(open: () => Promise<S>): () =
     return caller
   }
 
-  test('hears that it is closed, and is promised a callback by key 1', async () => {
+  test('hears that it is closed, and is promised a callback by key 7', async () => {
     const caller = await isOffered('+627215550161')
-    caller.presses('1')
+    caller.presses('7')
     await caller.hears('telepon-saat-buka')
     await caller.isHungUp()
     expect(await stage.record(caller)).toMatchObject({ disposition: 'callback', detail: 'closed:wali-kota', agency: 'wali-kota', line: null, endedBy: 'us' })

@@ -110,7 +110,7 @@ export function stories(open: () => Promise<Stage>) {
     await caller.hears('sambutan')
     caller.presses('3')
     await caller.hears('tawaran-telepon-balik')
-    await caller.answers('1')
+    await caller.answers('7')
     await caller.hears('akan-ditelepon')
     await caller.isHungUp()
     expect(await stage.record(caller)).toMatchObject({ disposition: 'callback', agency: 'wali-kota', detail: 'asked:wali-kota', endedBy: 'us' })

@@ -52,7 +52,7 @@ export function waitingStories<S extends Stage>(open: () => Promise<S>): () => S
     const talking = await talks('+627215550164')
     const caller = await waits('+627215550165')
     await caller.hears('tawaran-menunggu')
-    caller.presses('1')
+    caller.presses('7')
     await caller.hears('akan-ditelepon')
     await caller.isHungUp()
     expect(await stage.record(caller)).toMatchObject({ disposition: 'callback', detail: 'asked:wali-kota', agency: 'wali-kota', line: null, endedBy: 'us' })
@@ -74,7 +74,7 @@ export function waitingStories<S extends Stage>(open: () => Promise<S>): () => S
   test('a line that is busy with others is tried again, whatever keys are pressed meanwhile', async () => {
     stage.line('hallo-1').isBusy()
     const caller = await waits('+627215550169')
-    caller.presses('7895')
+    caller.presses('6495')
     stage.line('hallo-1').answers()
     await caller.talksWith('hallo-1')
     await wasAnswered(caller)

@@ -56,13 +56,13 @@ test('simulate prints the way, with the prompts\' texts and the reasons', async 
 test('simulate tells what a closed agency offers, and for when', async () => {
   const offering = join(folder, 'offering.yaml')
   await writeFile(offering, (await readFile(join(folder, 'plan.yaml'), 'utf8')).replace('closed: posko', 'closed: { offer: callback, to: posko }'))
-  const call = ['simulate', '--plan', offering, '--number', '112', '--at', '2027-03-20 02:30', '--press', '3,1']
+  const call = ['simulate', '--plan', offering, '--number', '112', '--at', '2027-03-20 02:30', '--press', '3,7']
   const { code, stdout } = await satunomor(...call)
   expect(stdout.split('\n').slice(6)).toEqual([
     '  offers   wali-kota              closed (hours: kantor): a callback when it opens, Mon 22 March, 07:30',
     '  hears    id/tutup               Maaf, layanan ini sedang tutup.',
-    '  hears    id/tawaran-saat-buka   Untuk kami telepon saat buka kembali, tekan satu.',
-    '  hears    id/tawaran-pesan       Untuk meninggalkan pesan, tekan dua.',
+    '  hears    id/tawaran-saat-buka   Untuk kami telepon saat buka kembali, tekan tujuh.',
+    '  hears    id/tawaran-pesan       Untuk meninggalkan pesan, tekan delapan.',
     '  hears    id/telepon-saat-buka   Nomor Anda sudah kami catat. Petugas akan menelepon Anda saat layanan buka.',
     'NOBODY picks up: the caller is called back by wali-kota when it is open.', ''
   ])
