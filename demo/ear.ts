@@ -9,7 +9,7 @@
 import { readdir, readFile } from 'node:fs/promises'
 import { basename, join } from 'node:path'
 import type { Call } from './softphone.ts'
-import type { Frame } from './rtp.ts'
+import { FRAME, type Frame } from './rtp.ts'
 
 /**
  * A prompt, or the part of it that was heard. `from` and `to` are ms in the prompt, `length` is all of it;
@@ -174,10 +174,24 @@ class Listening {
     }
     // Two that are still alike are not told apart yet, and neither is heard.
     const told = chosen.filter(run => !chosen.some(other => other !== run && other.startedAt === run.startedAt && other.frames === run.frames))
-    return told.sort((a, b) => a.startedAt - b.startedAt).map(({ prompt, sound, start, next, frames, startedAt, endedAt }) => ({
-      prompt, from: Math.max(0, start) / 8, to: Math.min(next, sound.length) / 8, length: sound.length / 8, startedAt, endedAt, frames
-    }))
+    return told.map(({ prompt, sound, start, next, frames, startedAt, endedAt }) => {
+      // The silence that a prompt begins with was heard, too.
+      const lead = leadOf(sound)
+      const from = lead > 0 && start <= lead + FRAME ? 0 : Math.max(0, start)
+      return { prompt, from: from / 8, to: Math.min(next, sound.length) / 8, length: sound.length / 8, startedAt: startedAt - (Math.max(0, start) - from) / 8, endedAt, frames }
+    }).sort((a, b) => a.startedAt - b.startedAt)
   }
+}
+
+const leads = new WeakMap<Buffer, number>()
+/** How many bytes of silence a sound begins with. */
+function leadOf(sound: Buffer): number {
+  let lead = leads.get(sound)
+  if (lead === undefined) {
+    for (lead = 0; lead < sound.length && !audible(sound.subarray(lead, lead + FRAME)); lead += STEP);
+    leads.set(sound, lead)
+  }
+  return lead
 }
 
 function extend(run: Run, bytes: number, at: number) {

@@ -134,17 +134,17 @@ export class Rtp {
     ].join('\r\n')
   }
 
-  #common = (side: Side) => this.#codecs.find(codec => side.codecs.includes(codec))
+  #common = (side: Side, { theirs = false } = {}) => theirs ? side.codecs.find(codec => this.#codecs.includes(codec)) : this.#codecs.find(codec => side.codecs.includes(codec))
 
   understands(side: Side | null): side is Side {
     return side !== null && this.#common(side) !== undefined
   }
 
   /** Sends to that side from now on: what there is to say, else silence. A side that is not on this machine gets nothing. */
-  talkTo(side: Side) {
+  talkTo(side: Side, order: { theirs?: boolean } = {}) {
     if (this.#closed) return
     const wants = side.direction === 'sendrecv' || side.direction === 'recvonly'
-    this.#remote = loopback(side) && { address: side.address, port: side.port, codec: this.#common(side)!, events: this.events ? side.events : null, wants }
+    this.#remote = loopback(side) && { address: side.address, port: side.port, codec: this.#common(side, order)!, events: this.events ? side.events : null, wants }
     if (this.#timer) return
     this.#next = performance.now()
     this.#tick()

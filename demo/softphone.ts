@@ -227,7 +227,7 @@ export abstract class Call {
   protected listenTo(message: Request | Response | null): boolean {
     const side = message && readSdp(message.body)
     if (!side || !this.media.understands(side)) return false
-    this.media.talkTo(side)
+    this.media.talkTo(side, { theirs: true })          // of what an answer takes, its first is meant
     return true
   }
 }

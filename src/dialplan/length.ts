@@ -4,11 +4,12 @@ import { join } from 'node:path'
 import { milliseconds, seconds, type Duration } from '../plan/duration.ts'
 import type { Fault } from '../plan/faults.ts'
 import type { Plan } from '../plan/plan.ts'
+import { lead } from './synthesise.ts'
 
 /** By language, then by the prompt's name. */
 export type Durations = ReadonlyMap<string, ReadonlyMap<string, Duration>>
 
-/** Measures what `synthesise` made: A-law is 8000 bytes a second. */
+/** How long the voice is in what `synthesise` made, without the silence before it: A-law is 8000 bytes a second. */
 export async function durations(out: string, languages: readonly string[]): Promise<Durations> {
   const all = new Map<string, ReadonlyMap<string, Duration>>()
   for (const language of languages) {
@@ -16,7 +17,7 @@ export async function durations(out: string, languages: readonly string[]): Prom
     for (const file of await readdir(join(out, language))) {
       if (!file.endsWith('.alaw')) continue
       const { size } = await stat(join(out, language, file))
-      here.set(file.slice(0, -'.alaw'.length), milliseconds(Math.round(size / 8)))
+      here.set(file.slice(0, -'.alaw'.length), milliseconds(Math.max(0, Math.round(size / 8) - lead)))
     }
     all.set(language, here)
   }

@@ -7,7 +7,8 @@ import { mkdir, mkdtemp, readdir, readFile, rm, symlink, writeFile } from 'node:
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { Ear, loadPrompts } from '../../demo/ear.ts'
-import { Softphone } from '../../demo/softphone.ts'
+import type { Codec } from '../../demo/rtp.ts'
+import { Softphone, type Call } from '../../demo/softphone.ts'
 import { Child, dyingWithUs, until } from '../../setup/children.mjs'
 import { asterisk, asteriskFolders } from '../../setup/parts.mjs'
 import { inRoot } from '../../setup/root.mjs'
@@ -58,6 +59,8 @@ export async function smoke({ plan, folder, rendered }: Candidate, { config, too
   await layOut({ config, site, secrets, to: etc, ...start.owner ? { owner: start.owner } : {} })
   await start.finish?.()
   // The last resort's way out leads to our gateway, too: a trial never rings anybody.
+  // What a line hears that is rung to try a trunk's codecs.
+  await edit(join(etc, 'extensions.conf'), text => `${text}\n[smoke-sound]\nexten => s,1,Playback(${plan.prompts.nextLine})\n same => n,Hangup()\n`)
   await edit(join(etc, 'pjsip.conf'), text => text.replace(/^contact = sip:.*$/gm, `contact = sip:${gateway}:5060`))
   const files = laidOut(await render(join(folder, 'dialplan', 'templates'), tried, { ...site }), rendered)
   await mkdir(join(etc, 'plan', 'current'), { recursive: true, mode: 0o755 })
@@ -76,8 +79,10 @@ export async function smoke({ plan, folder, rendered }: Candidate, { config, too
   if (complaints.length > 0) throw new SmokeFailed(`an Asterisk of its own complains of what was rendered:\n${complaints.slice(0, 10).join('\n')}`)
 
   const rung = new Map<string, () => void>()
+  const phones = new Map<string, Softphone>()
   for (const address of new Set([gateway, ...[...tried.trunks.values()].filter(({ role }) => role === 'agencies').map(({ address }) => address)])) {
     const phone = opened.use(await Softphone.open({ address, port: 5060 }))
+    phones.set(address, phone)
     phone.onCall(call => { rung.get(call.from)?.(); return call.answer() })
   }
   const carrier = [...tried.trunks.values()].find(({ role }) => role === 'carrier')!
@@ -95,6 +100,19 @@ export async function smoke({ plan, folder, rendered }: Candidate, { config, too
     }
   }
   await Promise.all(Array.from({ length: atOnce }, dialAll))
+
+  // Each codec of each trunk, for one that Asterisk cannot translate is agreed on all the same, and then there is no sound.
+  const [did] = plan.numbers.keys()
+  await Promise.all([...tried.trunks].map(async ([name, { role, address, codecs }]) => {
+    const phone = role === 'carrier' ? address === carrier.address ? caller : opened.use(await Softphone.open({ address, port: 5060 })) : phones.get(address)!
+    for (const codec of codecs) {
+      const call = role === 'carrier' ? phone.dial({ to: `sip:${did}@${at}1:5060`, from: '+627215550199', codecs: [codec] }) : await rings(phone, name, codec, { control: `${at}1`, ari })
+      const heard = call && await hasSound(call, codec)
+      await call?.hangUp()
+      if (heard) continue
+      failures.push(`a call in ${codec} on the trunk "${name}" has no sound on an Asterisk of its own: load a translator for ${codec} in asterisk-config/modules.conf (codec_g722.so and codec_resample.so for g722), or take it out of trunks.${name}.codecs`)
+    }
+  }))
   if (failures.length > 0) throw new SmokeFailed(`${failures.join('\n')}${tail(await messages())}`)
 }
 
@@ -112,6 +130,37 @@ async function dial(caller: Softphone, to: string, { from, ear }: { from: string
   await call.hangUp()
   rung.delete(from)
   return failure
+}
+
+/** The trial's Asterisk rings a telephone on that trunk, which answers in that codec alone; undefined where it does not ring. */
+async function rings(phone: Softphone, trunk: string, codec: Codec, { control, ari }: { control: string, ari: string }): Promise<Call | undefined> {
+  const { promise, resolve } = Promise.withResolvers<Call | undefined>()
+  const timer = setTimeout(() => resolve(undefined), patience)
+  phone.codecs = [codec]
+  phone.onCall(call => {
+    resolve(call)
+    return call.answer()
+  })
+  const asked = new URLSearchParams({ endpoint: `PJSIP/smoke@${trunk}`, context: 'smoke-sound', extension: 's', priority: '1', formats: 'alaw', callerId: '+627215550199' })
+  await fetch(`http://${control}:8088/ari/channels?${asked}`, { method: 'POST', headers: { authorization: `Basic ${btoa(`satunomor:${ari}`)}` }, signal: AbortSignal.timeout(patience) })
+  const call = await promise
+  clearTimeout(timer)
+  await call?.answered.catch(() => {})
+  return call
+}
+
+/** Whether half a second of sound, and not one frame again and again, is heard in that codec. */
+async function hasSound(call: Call, codec: Codec): Promise<boolean> {
+  const { promise, resolve } = Promise.withResolvers<boolean>()
+  const sounds = new Set<string>()
+  call.onFrame(frame => { if ((frame.codec ?? codec) === codec && sounds.add(frame.alaw.toString('latin1')).size >= 25) resolve(true) })
+  void call.ended.then(() => resolve(false))
+  const timer = setTimeout(() => resolve(false), patience)
+  try {
+    return await promise
+  } finally {
+    clearTimeout(timer)
+  }
 }
 
 /** The same plan with each trunk at an address of the trial's. */

@@ -2,6 +2,7 @@
 import { createHash } from 'node:crypto'
 import { mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { milliseconds } from '../plan/duration.ts'
 import { promptsIn, type Prompt } from './prompts.ts'
 import { run as runHere, ToolFailed, type Run } from './run.ts'
 
@@ -16,9 +17,14 @@ export const voices: Record<string, Voice> = {
 
 export interface Voice { voice: string, speed: number }
 
-/** As loud as a telephone likes it; the silence before and after cut off, but for a breath. */
+/** The silence that each prompt begins with. */
+export const lead = milliseconds(300)
+/**
+ * As loud as a telephone likes it; the silence before and after cut off, but for a breath. Before: the network lets the first sound through
+ * only some tenths of a second after the answer, and the first syllable must not be lost.
+ */
 const effects = [
-  'norm', '-3', 'silence', '1', '0.01', '0.3%', 'reverse', 'silence', '1', '0.01', '0.3%', 'reverse', 'pad', '0', '0.15'
+  'norm', '-3', 'silence', '1', '0.01', '0.3%', 'reverse', 'silence', '1', '0.01', '0.3%', 'reverse', 'pad', String(lead / 1000), '0.15'
 ]
 const formats = { alaw: 'al', ulaw: 'ul' }
 const extensions = Object.keys(formats) as (keyof typeof formats)[]

@@ -87,7 +87,7 @@ describe('synthesis', () => {
     const { run, seen } = tools()
     await synthesise({ folder: prompts.path, out: out.path, languages: ['id'], run })
     expect(seen.spoken).toEqual([])
-    expect((await durations(out.path, ['id'])).get('id')?.get('a')).toBe(seconds(0.7))
+    expect((await durations(out.path, ['id'])).get('id')?.get('a')).toBe(seconds(0.4))
   })
 
   it('makes a sound again that is missing, or whose manifest is broken', async () => {
