@@ -10,6 +10,7 @@ import type { Logger } from 'pino'
 import { audit } from './audit.ts'
 import { AmiLink } from './asterisk/ami-link.ts'
 import { AriEvents } from './asterisk/ari-events.ts'
+import { Gone } from './asterisk/ari-errors.ts'
 import { AriLink } from './asterisk/ari-link.ts'
 import { Bookkeeper } from './asterisk/bookkeeper.ts'
 import { AriCallbackLine } from './asterisk/callback-line.ts'
@@ -22,8 +23,10 @@ import { Refusals } from './asterisk/refusals.ts'
 import { Seen } from './asterisk/seen.ts'
 import { SipMessages } from './asterisk/sip-messages.ts'
 import { SipReplies } from './asterisk/sip-replies.ts'
+import { SilentTalks } from './asterisk/silent-talks.ts'
 import { TrunkLine } from './asterisk/trunk-line.ts'
 import type { Note } from './calls/call.ts'
+import { endCall, type Ending } from './calls/end-call.ts'
 import { LivePlan } from './calls/live-plan.ts'
 import type { Step } from './calls/story.ts'
 import { Switchboard } from './calls/switchboard.ts'
@@ -174,6 +177,22 @@ export async function serve(settings: Settings, log: Logger): Promise<Service> {
   })
   const pacer = new Pacer({ book, plan: () => plan.now, live: () => local.live(), ready: () => ari.up && jobs.up, queue: claims => jobs.queue(claims), giveWay: () => callbacks.giveWay(), log })
 
+  const end = (ending: Ending) => endCall({
+    records: local, note: step => local.append([step], { plan: () => plan.now.version }),
+    there: channelId => ari.request('channels', 'get', { channelId }).then(() => true, error => { if (error instanceof Gone) return false; throw error }),
+    hangUp: channelId => ari.request('channels', 'hangup', { channelId }).then(() => {}, error => { if (!(error instanceof Gone)) throw error })
+  }, ending)
+  const silentTalks = new SilentTalks({
+    link: ari, limit: () => plan.now.silentTalk, log,
+    // The caller's channel has the call's id; of a callback the citizen's is any of them.
+    end: async (channels, silence) => {
+      const calls = new Set((await local.live()).map(({ callId }) => callId))
+      const callId = channels.find(id => calls.has(id))
+      if (callId !== undefined) await end({ callId, who: 'satunomor', reason: `no sound from either side for ${Math.round(silence / 1000)} s` })
+      else for (const channelId of channels) await ari.request('channels', 'hangup', { channelId }).catch(error => { if (!(error instanceof Gone)) throw error })
+    }
+  })
+
   const setByHand = async (order: SwitchOrder, signedBy: SignedBy) => {
     try {
       return await setSwitches({ file: place.switches, plan: plan.now, audit: (who, what) => local.audit(who, what, null, signedBy) }, order)
@@ -201,7 +220,7 @@ export async function serve(settings: Settings, log: Logger): Promise<Service> {
 
   const { token, made: tokenMade } = settings.token ? { token: settings.token, made: false } : await loadToken(place.token)
   const release = (JSON.parse(await readFile(join(settings.project, 'package.json'), 'utf8')) as { version: string }).version
-  const http = await httpServer({ records: shared ?? local, live: () => local.live(), token, people: new People(place.people, log), log, ready: () => health.ready(), version: release, metrics, audit: checkBooks, refused: limit => refusals.lastHour(limit), changes, directory: () => plan.now.directory, switches: { now: () => switches.now, set: setByHand }, messaging, webhooks, followUps: { book, plan: () => plan.now, records: local }, recordings: new Recordings(local, asterisk.mailbox), queues: [...jobs.queues, ...messenger.queues, ...porter.queues] })
+  const http = await httpServer({ records: shared ?? local, live: () => local.live(), end, token, people: new People(place.people, log), log, ready: () => health.ready(), version: release, metrics, audit: checkBooks, refused: limit => refusals.lastHour(limit), changes, directory: () => plan.now.directory, switches: { now: () => switches.now, set: setByHand }, messaging, webhooks, followUps: { book, plan: () => plan.now, records: local }, recordings: new Recordings(local, asterisk.mailbox), queues: [...jobs.queues, ...messenger.queues, ...porter.queues] })
 
   watch.goOn(version, plan.now)
   await switches.open()
@@ -212,6 +231,7 @@ export async function serve(settings: Settings, log: Logger): Promise<Service> {
   heartbeat.start()
   refusalLog.start()
   trunkLine.start()
+  silentTalks.start()
   jobs.start()
   settler.start()
   pacer.start()
@@ -249,6 +269,7 @@ export async function serve(settings: Settings, log: Logger): Promise<Service> {
     await settler.close()
     await refusalLog.close()
     await trunkLine.close()
+    await silentTalks.close()
     await ari.close()
     await ami.close()
     switches.close()

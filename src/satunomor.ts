@@ -17,6 +17,7 @@ const verbs: Record<string, { does: string, load: () => Promise<Verb> }> = {
   expect: { does: 'checks the expected calls of dialplan/calls.yaml', load: () => import('./verbs/expect.ts') },
   calendar: { does: 'when agencies open and close: --days 30 --from 2027-03-01, of what is edited [--live] [--plan FILE]', load: () => import('./verbs/calendar.ts') },
   switch: { does: 'closes an agency until a time, or sets the city\'s surge mode: close AGENCY, open AGENCY, siaga, normal --until "2027-03-20 18:00" --reason "…" [--who NAME]', load: () => import('./verbs/switch.ts') },
+  call: { does: 'calls that go on: list, end ID --reason "…" [--who NAME]', load: () => import('./verbs/call.ts') },
   directory: { does: 'OPD, kecamatan and kelurahan: [--search "tanjung karang"]', load: () => import('./verbs/directory.ts') },
   person: { does: 'who has a token of their own: add NAME --role desk|admin [--list AGENCY], list, renew NAME, remove NAME', load: () => import('./verbs/person.ts') },
   webhook: { does: 'agencies\' own systems: secret AGENCY [--rotate], dead, redeliver EVENT', load: () => import('./verbs/webhook.ts') },

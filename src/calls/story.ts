@@ -86,6 +86,8 @@ export interface Happenings {
   fault: { what: string }
   /** The dialplan ends the call for us, though Asterisk will name somebody else. */
   goodbye: Record<never, never>
+  /** A person ended the call from outside (`by` is their name), or the service itself did (`satunomor`). */
+  cut: { by: string, why: string }
   /** The caller's channel was hung up. */
   hangup: { by: Owner, q850: number | null }
   /** The last channel of the call is gone. */

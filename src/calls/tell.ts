@@ -20,7 +20,7 @@ export interface LineTry {
 
 /** Kinds in the order in which they happen: it decides between steps of the same millisecond. */
 const kinds: readonly Kind[] = ['arrived', 'number', 'caller', 'headers', 'repeat', 'refused', 'picked', 'taken', 'shed', 'menu', 'key', 'key-ignored', 'silence', 'closed', 'agency', 'line', 'line-outcome',
-  'accepted', 'citizen', 'citizen-up', 'citizen-key', 'citizen-outcome', 'joined', 'connected', 'confirmed', 'leg-ended', 'alone', 'parted', 'returned', 'waiting', 'overflow', 'mailbox', 'left', 'not-left', 'played', 'decided', 'fault', 'goodbye', 'hangup', 'ended']
+  'accepted', 'citizen', 'citizen-up', 'citizen-key', 'citizen-outcome', 'joined', 'connected', 'confirmed', 'leg-ended', 'alone', 'parted', 'returned', 'waiting', 'overflow', 'mailbox', 'left', 'not-left', 'played', 'decided', 'fault', 'goodbye', 'cut', 'hangup', 'ended']
 const rank = Object.fromEntries(kinds.map((kind, at) => [kind, at])) as Record<Kind, number>
 
 /** The record that these steps of one call add up to; null while its arrival is not known, and where it is another call that came in a second time. */
@@ -104,8 +104,9 @@ const firstTalk = ({ talks }: Story) => talks.find(counts)
  * Asterisk names who hung up first, ever: after a talk that did not count that is the line's side, whoever ends the call later. The dialplan says
  * where it was the line's side, or ours.
  */
-function endedBy({ hangup, goodbye, tries, talks }: Story): Owner {
+function endedBy({ hangup, goodbye, cut, tries, talks }: Story): Owner {
   const { by } = hangup!
+  if (cut && by !== 'caller') return 'us'
   if (by !== 'agency' || tries.every(({ spoken }) => spoken === undefined)) return by
   if (talks.some(({ told }) => told === 'answered')) return by
   return goodbye ? 'us' : 'caller'
@@ -126,6 +127,8 @@ interface Story {
   chosen: string | null
   decided: Happenings['decided'] | null
   fault: string | null
+  /** Somebody has ended it from outside. */
+  cut: Happenings['cut'] | null
   /** Whether they left a message, or what was meant to be one could not be recorded. */
   message: 'left' | 'not-recorded' | null
   /** Where the caller was when the call was hung up, or is. */
@@ -137,7 +140,7 @@ interface Story {
 
 function follow(steps: readonly Step[]): Story {
   const story: Story = { arrived: null, number: null, caller: null, repeated: false, refused: false, pickedAt: null, endedAt: null, hangup: null, goodbye: false, chosen: null,
-    decided: null, fault: null, message: null, place: 'before-answer', tries: [], talks: [], way: null }
+    decided: null, fault: null, cut: null, message: null, place: 'before-answer', tries: [], talks: [], way: null }
   const { tries, talks } = story
   /** The bridge that the caller is in. */
   let bridge: string | null = null
@@ -232,6 +235,7 @@ function follow(steps: readonly Step[]): Story {
         break
       case 'decided': story.decided = step.facts; break
       case 'fault': story.fault ??= step.facts.what; break
+      case 'cut': story.cut ??= step.facts; break
       case 'hangup':
         story.hangup ??= step.facts
         part(at)
@@ -256,7 +260,7 @@ function wayOf(step: Step): Way | null {
 
 /** Exactly one, for every call that has ended (design.md, section 3). */
 function dispositionOf(story: Story): { disposition: Disposition, detail: string | null } {
-  const { decided, fault, message, place } = story
+  const { decided, fault, cut, message, place } = story
   const by = story.hangup && endedBy(story)
   if (firstTalk(story)) return { disposition: 'answered', detail: null }
   if (story.refused) return { disposition: 'refused', detail: 'no-such-number' }
@@ -264,6 +268,7 @@ function dispositionOf(story: Story): { disposition: Disposition, detail: string
   if (decided) return { disposition: decided.disposition, detail: decided.why }
   if (fault !== null) return { disposition: 'failed', detail: fault }
   if (message === 'not-recorded') return { disposition: 'failed', detail: 'message-not-recorded' }
+  if (by === 'us' && cut) return { disposition: 'failed', detail: cut.by === 'satunomor' ? 'no-sound' : 'ended-by-hand' }
   // A mailbox ends by our hanging up, whether something was said there or not.
   if (by === 'us' && !place.startsWith('mailbox:')) return { disposition: 'failed', detail: 'hung-up-by-us' }
   return { disposition: 'abandoned', detail: place }

@@ -1,6 +1,8 @@
 /** The calls, as the command centre reads them. Lists mask the caller's number; reading it in full is audited. */
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import { DateTime } from 'luxon'
+import { Type } from 'typebox'
+import { NotEnded, type Ending } from '../calls/end-call.ts'
 import { masked } from '../calls/masked.ts'
 import type { CallRecord } from '../calls/story.ts'
 import { BadCursor } from '../records/cursor.ts'
@@ -16,16 +18,24 @@ export interface CallsOptions {
   records: Pick<Records, 'list' | 'get' | 'live' | 'audit'>
   /** The calls going on, if somebody knows better than the records do; `plan` may be left out. */
   live?: () => Promise<LiveCall[]> | LiveCall[]
+  /** Ends a call from outside; throws `NotEnded`. Left out, nobody can. */
+  end?: (ending: Ending) => Promise<void>
 }
 
 export type LiveCall = CallRecord & { plan?: string | null }
+
+const line = (most: number, description: string) => Type.String({ minLength: 1, maxLength: most, pattern: '^[^\\p{C}]+$', description })
+const EndIt = Type.Object({
+  who: Type.Optional(line(100, 'Who wants it; kept in the audit and the record. Left out with a token of one\'s own.')),
+  reason: line(200, 'Why; kept in the audit and the record.')
+}, { additionalProperties: false })
 
 const config = { desk: true }
 const faults = { 400: Fault, 401: Fault, 503: Fault }
 const tags = ['calls']
 const security = [{ token: [] }]
 
-export const callRoutes: FastifyPluginAsyncTypebox<CallsOptions> = async (app, { records, live = () => records.live() }) => {
+export const callRoutes: FastifyPluginAsyncTypebox<CallsOptions> = async (app, { records, live = () => records.live(), end }) => {
   app.get('/calls', {
     config,
     schema: { summary: 'Calls, newest first', tags, security, querystring: ListQuery, response: { 200: CallList, ...faults } }
@@ -53,6 +63,24 @@ export const callRoutes: FastifyPluginAsyncTypebox<CallsOptions> = async (app, {
     await ask(log, () => records.audit(asker.reader(ip), 'read the caller\'s number', callId, asker.signedBy))
     return whole
   })
+
+  if (end) {
+    app.post('/calls/:callId/end', {
+      schema: {
+        summary: 'Ends a call that goes on', tags, security, querystring: NoQuery, params: CallId, body: EndIt,
+        description: 'Hangs up the caller, and so everybody. The audit and the record say by whom and why, and the citizen is owed a call. A callback is ended by its channel\'s id (`followup-…`).',
+        response: { 200: Type.Object({ ended: Type.String({ description: 'The call, by its id.' }) }), 404: Fault, 409: Fault, ...faults }
+      }
+    }, async ({ params: { callId }, body: { who, reason }, asker }) => {
+      try {
+        await end({ callId, who: asker.who(who), reason, signedBy: asker.signedBy })
+      } catch (error) {
+        if (error instanceof NotEnded) throw new Refusal({ unknown: 404, over: 409, away: 503 }[error.why], { unknown: 'not-found', over: 'over', away: 'asterisk-away' }[error.why], error.message)
+        throw error
+      }
+      return { ended: callId }
+    })
+  }
 }
 
 function listed({ cliRaw: _, cli, ...call }: LiveCall | StoredCall): ListedCall {

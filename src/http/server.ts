@@ -28,6 +28,8 @@ export interface HttpOptions extends CallsOptions, Keys {
   version: string
   /** Prometheus' page, and the audit of a period. */
   metrics?: Metrics
+  /** Ends a call from outside. */
+  end?: CallsOptions['end']
   audit?: OperationsOptions['audit']
   refused?: OperationsOptions['refused']
   /** How the service plan changes. */
@@ -49,7 +51,7 @@ export interface HttpOptions extends CallsOptions, Keys {
 }
 
 /** The app, ready to `listen` or `inject`. It reads no environment and opens no port by itself. */
-export async function httpServer({ records, live, token, people, log, ready, version, metrics, audit, refused, changes, directory, switches, messaging, webhooks, followUps, recordings, queues }: HttpOptions) {
+export async function httpServer({ records, live, end, token, people, log, ready, version, metrics, audit, refused, changes, directory, switches, messaging, webhooks, followUps, recordings, queues }: HttpOptions) {
   const app = fastify({
     loggerInstance: quiet(log),
     logController: new LogController({ disableRequestLogging: true }),
@@ -121,7 +123,7 @@ export async function httpServer({ records, live, token, people, log, ready, ver
     if (switches) await api.register(switchesRoutes, { switches })
     if (followUps) await api.register(followUpRoutes, followUps)
     if (recordings) await api.register(recordingRoutes, { recordings, records: followUps?.records ?? records })
-    await api.register(callRoutes, { records, ...live ? { live } : {} })
+    await api.register(callRoutes, { records, ...live ? { live } : {}, ...end ? { end } : {} })
   }, { prefix: '/api' })
 
   const { secret } = messaging ?? {}

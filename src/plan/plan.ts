@@ -37,6 +37,8 @@ export interface Plan {
   directory: readonly DirectoryEntry[]
   /** Teleconferences by name. */
   rooms: ReadonlyMap<string, Room>
+  /** For how long both sides of a talk may be without sound. */
+  silentTalk: Duration
   /** The shortest talk that counts: what ends sooner is nobody's talk. */
   spoken: Duration
   prompts: Prompts
@@ -131,8 +133,8 @@ export function finish(file: PlanFile, calendars: ReadonlyMap<string, Calendar>,
   for (const [id, mailbox] of file.mailboxes ?? []) nodes.set(id, { kind: 'mailbox', id, ...mailbox })
   const numbers = new Map<string, Entry>()
   for (const [did, number] of file.numbers) numbers.set(did, { language: file.languages[0]!, ...number })
-  const { city, timezone, areaCode, languages, trunks, hours = new Map(), exceptions = [], siaga, rooms = new Map(), spoken, prompts, offerKeys = firstOfferKeys, followups, retention, apply } = file
-  return freeze({ version, city, timezone, languages, trunks, numbers, nodes, hours, holidays: calendars, exceptions, directory, rooms, spoken, prompts, offerKeys, followups, retention, apply, ...siaga ? { siaga } : {}, ...areaCode === undefined ? {} : { areaCode } })
+  const { city, timezone, areaCode, languages, trunks, hours = new Map(), exceptions = [], siaga, rooms = new Map(), silentTalk, spoken, prompts, offerKeys = firstOfferKeys, followups, retention, apply } = file
+  return freeze({ version, city, timezone, languages, trunks, numbers, nodes, hours, holidays: calendars, exceptions, directory, rooms, silentTalk, spoken, prompts, offerKeys, followups, retention, apply, ...siaga ? { siaga } : {}, ...areaCode === undefined ? {} : { areaCode } })
 }
 
 function whileClosed(closed: string | { offer: 'callback', to: string } | undefined) {

@@ -212,6 +212,9 @@ export const PlanFile = Type.Object({
   }, { description: 'Surge mode, for floods and the like: npx satunomor switch siaga' })),
   directory: Type.Optional(Directory),
   rooms: Type.Optional(named(name, Room, 'Teleconferences, by name')),
+  silentTalk: duration({
+    default: '90 s', atLeast: '1 s', atMost: '60 min', description: 'For so long no sound comes from either side of a talk, and nobody holds it: both telephones are gone, and the call is ended; 90 s if left out'
+  }),
   spoken: duration({
     default: '4 s', atLeast: '0 s', atMost: '15 s',
     description: 'The shortest talk that counts. A line that ends its talk sooner did not answer, and the next one rings. 4 s if left out, 0 s: a line that is picked up has answered'

@@ -216,6 +216,7 @@ const facts: { [K in Kind]: fc.Arbitrary<Happenings[K]> } = {
   played: fc.record({ prompt: fc.constant('maaf-akhir') }),
   decided: fc.record({ disposition: fc.constantFrom('answered', 'callback', 'abandoned', 'unanswered', 'blocked-challenge', 'failed', 'refused'), why: fc.string() }),
   fault: fc.record({ what: fc.string() }),
+  cut: fc.record({ by: fc.constantFrom('Ani', 'satunomor'), why: fc.string() }),
   hangup: fc.record({ by: fc.constantFrom('caller', 'agency', 'us', 'carrier'), q850: fc.constantFrom(null, 16) }),
   ended: fc.constant({}),
   accepted: fc.constant({}),

@@ -35,7 +35,7 @@ beforeAll(async () => {
     records, token: city, people: new People(file, log), log, ready: async () => ({ ready: true, missing: [] }), version: '1',
     metrics: new Metrics({ figures: () => Promise.reject(new Error('no store')), instant: () => ({ refused: {}, queues: {}, sipReplies: {}, waiting: [] }) as never }), audit: async () => nobody, refused: () => ({ since: 0, count: 0, sources: [], elsewhere: 0 }),
     changes: { apply: async (order: object) => ({ version: 2, plan: 'x', at: '', why: '', base: null, restores: null, ...order }), rollBack: async (order: object) => ({ version: 2, plan: 'x', at: '', why: '', base: null, restores: null, ...order }) } as never,
-    messaging: { messages: { list: async () => [] } as never }, webhooks: { dead: async () => [], redeliver: async () => 1 }, directory: () => [], queues: [],
+    messaging: { messages: { list: async () => [] } as never }, end: async () => {}, webhooks: { dead: async () => [], redeliver: async () => 1 }, directory: () => [], queues: [],
     switches: { now: () => noSwitches, set: (order, signedBy) => setSwitches({ file: join(folder, 'switches.json'), plan: withSiaga!, audit: (who, what) => records.audit(who, what, null, signedBy) }, order) },
     followUps: { book, plan: () => plan, records }, recordings: new Recordings(records, folder)
   }))
@@ -103,7 +103,7 @@ test('who has read a number stands in the audit by name, where they signed in', 
 
 const admins: [method: string, path: string, body?: object][] = [
   ['POST', 'plan/apply', { why: 'x' }], ['POST', 'plan/rollback', { why: 'x' }], ['PUT', 'switches/siaga', { reason: 'Banjir', until: '2099-01-01 00:00' }], ['DELETE', 'switches/siaga'],
-  ['GET', 'webhooks/dead'], ['POST', 'webhooks/dead/redeliver', { agency: 'bpbd' }], ['POST', 'webhooks/dead/evt_1/redeliver'], ['GET', 'refusals']
+  ['POST', 'calls/satunomor-1.1/end', { reason: 'x' }], ['GET', 'webhooks/dead'], ['POST', 'webhooks/dead/redeliver', { agency: 'bpbd' }], ['POST', 'webhooks/dead/evt_1/redeliver'], ['GET', 'refusals']
 ]
 test.each(admins)('%s /api/%s is for admins', async (method, path, body) => {
   expect(await ask(ani, path, method, body)).toEqual({ status: 403, body: { error: 'forbidden', message: 'This is for admins, and Ani is at the desk.', hint: 'Ask an admin.' } })
