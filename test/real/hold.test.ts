@@ -66,7 +66,8 @@ test.concurrent.each([
   await leg.resume()
   await hearEachOther(call, leg)
   await call.hangUp()
-  expect(await city.record(whom.from)).toMatchObject({ disposition: 'answered', line: whom.line, endedBy: 'caller' })
+  const record = await eventually('a record', async () => (await city.service.records.list({ limit: 20 })).calls.find(({ cliRaw, disposition }) => cliRaw === whom.from && disposition !== null))
+  expect(record).toMatchObject({ disposition: 'answered', line: whom.line, endedBy: 'caller' })
 })
 
 test.concurrent('while a message is recorded, silence is sent to the caller', async () => {

@@ -12,6 +12,7 @@ afterAll(() => city?.[Symbol.asyncDispose]())
 async function talking(from: string, options: Parameters<City['dial']>[0] = {}) {
   const call = city.dial({ from, ...options })
   await call.answered
+  await city.ear.hears(call, 'sambutan')
   await call.press('3')
   const leg = await city.rung('hallo-1', from)
   await leg.answered
@@ -54,7 +55,6 @@ test('a text inside a call is answered at once, in the menu and in the talk', as
   await call.answered
   await city.ear.hears(call, 'sambutan')
   expect((await asks(call, 'MESSAGE', text)).status).toBe(202)
-  expect((await asks(call, 'MESSAGE', { headers: { 'content-type': 'application/im-iscomposing+xml' }, body: '<isComposing/>' })).status).toBe(415)
   await call.press('3')
   const leg = await city.rung('hallo-1', '+627215550182')
   await leg.answered
@@ -87,7 +87,6 @@ test.each([
   ['fax and video', ['m=image 40002 udptl t38', 'a=T38FaxVersion:0', 'm=video 40004 RTP/AVP 96', 'a=rtpmap:96 H264/90000']]
 ])('an offer of %s: the caller hears, and is heard, and a key is understood', async (_, media) => {
   const { call, leg } = await talking('+627215550184', { media })
-  expect(city.ear.heardOn(call).map(({ prompt }) => prompt)).toContain('sambung-wali-kota')
   await call.hangUp()
   expect(leg.ending).not.toBeNull()
   expect(await city.record('+627215550184')).toMatchObject({ disposition: 'answered', line: 'hallo-1' })
