@@ -5,7 +5,7 @@ import { openCity, type City } from '../parts/city.ts'
 import { hearsBytes, voice } from './stage.ts'
 
 let city: City
-beforeAll(async () => { city = await openCity({ number: 131 }) })
+beforeAll(async () => { city = await openCity({ number: 131, plan: text => `spoken: 0 s\n${text}` }) })
 afterEach(() => city.quiet())
 afterAll(() => city?.[Symbol.asyncDispose]())
 
@@ -88,6 +88,6 @@ test.each([
 ])('an offer of %s: the caller hears, and is heard, and a key is understood', async (_, media) => {
   const { call, leg } = await talking('+627215550184', { media })
   await call.hangUp()
-  expect(leg.ending).not.toBeNull()
+  await leg.ended
   expect(await city.record('+627215550184')).toMatchObject({ disposition: 'answered', line: 'hallo-1' })
 })
