@@ -41,7 +41,10 @@ test.each<[string, string, (call: IncomingCall) => unknown]>([
   const call = city.dial({ from })
   await call.answered
   await call.press('2')
-  const human = await city.rung('bpbd-2')
+  const human = await city.rung('bpbd-2').catch(async error => {
+    await call.hangUp()
+    throw new Error(`${error.message}: ${JSON.stringify(await Promise.all((await records()).map(async ({ callId }) => (await city.service.records.get(callId))!.steps.map(({ kind, facts }) => [kind, facts]))))}`)
+  })
   await human.answered
   await human.hangUp()
   await call.ended
