@@ -1,9 +1,11 @@
-/** The link by which a queue takes jobs: where Redis is away, or takes what it is asked and does not answer, it says so soon. */
+/** The link by which a queue takes jobs: where Redis is away, takes no writes, or takes what it is asked and does not answer, it says so soon. */
 import { Redis } from 'ioredis'
 import type { Logger } from 'pino'
 
 /** How long a question may take; then Redis hangs, ms. */
 const patience = 2_000
+/** How often it is looked whether Redis takes writes, ms. */
+const often = 1_000
 const retryStrategy = (tries: number) => Math.min(tries * 100, 2_000)
 
 export interface QueueLinkOptions {
@@ -22,6 +24,10 @@ export class QueueLink {
   readonly #options: QueueLinkOptions
   #away = false
   #closing = false
+  /** As of the last look. A Redis may be there and take no writes: a replica after a failover, full memory, a full disk. */
+  #writable = true
+  #looking = false
+  readonly #looks: NodeJS.Timeout
 
   constructor(options: QueueLinkOptions) {
     this.#options = options
@@ -29,10 +35,30 @@ export class QueueLink {
     this.forWorker = new Redis(options.redis, { maxRetriesPerRequest: null, retryStrategy })
     this.redis.on('ready', () => this.sayBack())
     for (const link of [this.redis, this.forWorker]) link.on('error', error => this.sayOnce(error))
+    this.#looks = setInterval(() => void this.#look(), often)
+    this.#looks.unref()
   }
 
   /** Redis takes jobs, as far as is known. */
-  get up() { return this.redis.status === 'ready' }
+  get up() { return this.redis.status === 'ready' && this.#writable }
+
+  /** Writes a key that is nobody's, to see whether Redis takes it. */
+  async #look() {
+    if (this.#looking || this.redis.status !== 'ready') return
+    this.#looking = true
+    try {
+      await this.ask(() => this.redis.set('satunomor:writable', '1', 'PX', 60_000))
+      if (!this.#writable) {
+        this.#writable = true
+        this.sayBack()
+      }
+    } catch (error) {
+      if (this.redis.status === 'ready') this.#writable = false
+      this.sayOnce(error as Error)
+    } finally {
+      this.#looking = false
+    }
+  }
 
   /** Asks Redis something. Rejects where it is away; one that hangs is then left alone until it answers again. */
   async ask<T>(question: () => Promise<T>): Promise<T> {
@@ -63,10 +89,12 @@ export class QueueLink {
   /** Nothing is said of what follows. Whether Redis still answers, so that all can be put in order. */
   async beginClosing(): Promise<boolean> {
     this.#closing = true
+    clearInterval(this.#looks)
     return this.up && await this.redis.ping().then(() => true, () => false)
   }
 
   close() {
+    clearInterval(this.#looks)
     this.redis.disconnect()
     this.forWorker.disconnect()
   }
