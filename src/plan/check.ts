@@ -2,7 +2,7 @@
  * What the schema cannot see: names that lead nowhere, silence that reaches no human, prompts without a text.
  * Each check stands alone and takes what is there of the plan; add yours to the list.
  */
-import { linesOnTrunks, trunksOf, unnoticed } from './check-lines.ts'
+import { linesOnTrunks, linesThatFit, trunksOf, unnoticed } from './check-lines.ts'
 import { closable, exceptionDays, hoursReferences, overflowEnds, timetables } from './check-hours.ts'
 import { keysOfOffers } from './check-keys.ts'
 import { namesInAsterisk } from './check-names.ts'
@@ -20,7 +20,7 @@ export type PromptCatalogue = ReadonlyMap<string, ReadonlyMap<string, unknown>>
 type Check = (plan: Draft, report: Report) => void
 
 export const checks: Check[] = [
-  places, trunks, references, nodeNames, lines, linesOnTrunks, unnoticed, endsAtAHuman, mailboxAgencies, mailboxesAreNoHumans, hoursReferences, timetables, closable, offersOfCallbacks, exceptionDays,
+  places, trunks, references, nodeNames, lines, linesOnTrunks, linesThatFit, unnoticed, endsAtAHuman, mailboxAgencies, mailboxesAreNoHumans, hoursReferences, timetables, closable, offersOfCallbacks, exceptionDays,
   overflowEnds, followUps, webhookUrls
 ]
 

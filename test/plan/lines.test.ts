@@ -37,6 +37,15 @@ test.each<[string, [string, string][], string[]]>([
   expect(faults(townWith(...edits))).toEqual(expected.map(fault => `plan.yaml:${fault}`))
 })
 
+test.each<[string, number, number, string | undefined]>([
+  ['all-at-once', 40, 53, undefined], ['all-at-once', 40, 80, 'only the first 53 of its 80 lines of priority 2'], ['all-at-once', 11, 100, undefined], ['all-at-once', 11, 130, 'only the first 100 of its 130 lines of priority 2'],
+  ['longest-idle', 11, 120, undefined], ['longest-idle', 40, 80, 'only the first 60 of its 80 lines of priority 2'], ['in-turn', 40, 130, undefined]
+])('%s, with names of %i letters and %i lines: %s', (order, letters, count, fault) => {
+  const lines = Array.from({ length: count }, (_, n) => `      - { id: ${`r-${n + 1000}-`.padEnd(letters, 'x')}, trunk: gateway, number: r-${n}, priority: 2 }\n`).join('')
+  const found = faults(townWith(['    name: BPBD\n', `    name: BPBD\n    order: ${order}\n`], ['  posko:\n', `${lines}  posko:\n`])).filter(one => one.includes('order'))
+  expect(found).toEqual(fault === undefined ? [] : [expect.stringContaining(`agencies.bpbd.order: is ${order}, and ${fault} would ring`)])
+})
+
 test('a trunk with another behind it that is never asked whether it is there is warned of', () => {
   const several: [string, string] = [first, '{ id: bpbd-1, trunks: [gateway, carrier], number: bpbd-1 }']
   expect(faults(townWith(several, ['port: 5070', 'qualify: off']))).toEqual(['plan.yaml:6:3 trunks.gateway: (warning) is never asked whether it is there, and bpbd-1 has another trunk behind it — while it says nothing, each caller waits 6 s for the next trunk: qualify: 10 s'])
