@@ -2,14 +2,14 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import { Type } from 'typebox'
 import { search, type DirectoryEntry } from '../plan/directory.ts'
-import { Fault } from './schemas.ts'
+import { defaulted, Fault } from './schemas.ts'
 
 export interface DirectoryOptions {
   directory: () => readonly DirectoryEntry[]
 }
 
 const Query = Type.Object({
-  search: Type.String({ maxLength: 100, default: '', description: 'In the name or the code; spaces and capitals do not matter (`tanjung karang` finds Tanjungkarang). Left out: everybody.' })
+  search: defaulted(Type.String({ maxLength: 100, default: '', description: 'In the name or the code; spaces and capitals do not matter (`tanjung karang` finds Tanjungkarang). Left out: everybody.' }))
 }, { additionalProperties: false })
 const Entries = Type.Object({
   entries: Type.Array(Type.Object({

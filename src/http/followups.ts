@@ -14,7 +14,7 @@ import type { Records } from '../records/records.ts'
 import { Refusal } from './faults.ts'
 import type { Asker } from './guard.ts'
 import { liveStream } from './live-stream.ts'
-import { Fault, NoQuery } from './schemas.ts'
+import { defaulted, Fault, NoQuery } from './schemas.ts'
 
 export interface FollowUpsOptions {
   book: Book
@@ -67,7 +67,7 @@ const Query = Type.Object({
   overdue: Type.Optional(Type.Boolean({ description: 'Only what is overdue.' })),
   order: Type.Optional(words('Most urgent first (who is to be reached now, then by deadline; so if left out), or newest first.', 'deadline', 'newest')),
   cursor: Type.Optional(Type.String({ maxLength: 2_000, pattern: '^[\\w-]+$', description: '`next` of the page before. Keep the other keys the same.' })),
-  limit: Type.Integer({ minimum: 1, maximum: 200, default: 50 })
+  limit: defaulted(Type.Integer({ minimum: 1, maximum: 200, default: 50, description: 'How many at most.' }))
 }, { additionalProperties: false })
 const Ask = Type.Object({
   number: Type.String({ maxLength: 40, description: 'Whom to ring back: a number that has called us.' }),
@@ -103,7 +103,7 @@ export const followUpRoutes: FastifyPluginAsyncTypebox<FollowUpsOptions> = async
 
   app.get('/followups/events', {
     config,
-    schema: { summary: 'Every change, as it happens (server-sent events)', ...about, querystring: NoQuery, description: 'Each event `change` has the follow-up (number masked) and what happened: `who`, `what`, `facts`.', produces: ['text/event-stream'],
+    schema: { summary: 'Every change, as it happens (server-sent events)', ...about, querystring: NoQuery, description: 'Each event `change` has the follow-up (number masked) and what happened: `who`, `what`, `facts`.',
       response: { 200: { description: 'For as long as somebody listens, and their token holds.', content: { 'text/event-stream': { schema: Type.String() } } }, 401: Fault } }
   }, (request, reply) => liveStream(request, reply, send => book.onChanged(({ followUp, event }) => send('change', { followUp: shown(followUp), ...event }))))
 

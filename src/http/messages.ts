@@ -8,7 +8,7 @@ import type { Status } from '../followups/messages.ts'
 import type { Reply, Meaning } from '../followups/replies.ts'
 import type { Message } from '../records/message.ts'
 import { Refusal } from './faults.ts'
-import { Fault } from './schemas.ts'
+import { defaulted, Fault } from './schemas.ts'
 
 export interface MessageOptions {
   messages: {
@@ -36,7 +36,7 @@ const Listed = Type.Object({
 })
 const Query = Type.Object({
   followUp: Type.Optional(Type.String({ pattern: '^[0-9a-z]{1,40}$', description: 'Only those of this follow-up.' })),
-  limit: Type.Integer({ minimum: 1, maximum: 200, default: 50, description: 'How many at most.' })
+  limit: defaulted(Type.Integer({ minimum: 1, maximum: 200, default: 50, description: 'How many at most.' }))
 }, { additionalProperties: false })
 
 /** For the command centre; behind the API's token. */
@@ -51,6 +51,7 @@ export const messageRoutes: FastifyPluginAsyncTypebox<Pick<MessageOptions, 'mess
 
 const id = (description: string) => Type.String({ pattern: '^[\\x21-\\x7e]{1,200}$', description })
 const signed = { tags: ['follow-ups'], security: [{ signature: [] }] }
+const faults = { 400: Fault, 401: Fault, 404: Fault, 413: Fault, 415: Fault }
 const StatusBody = Type.Object({
   id: id('Our id of the message.'),
   state: Type.Union([Type.Literal('delivered'), Type.Literal('failed')], { description: 'What became of it.' }),
@@ -65,13 +66,16 @@ const Taken = Type.Object({
   taken: Type.Boolean({ description: 'false: we know no such message, or no such citizen. Do not send it again.' })
 })
 
-/** For the gateway; whoever has its secret may come in. */
-export const gatewayRoutes: FastifyPluginAsyncTypebox<Pick<MessageOptions, 'messages'> & { secret: string }> = async (app, { messages, secret }) => {
+/** For the gateway; whoever has its secret may come in. They are described where there is no gateway, too, and say so (404). */
+export const gatewayRoutes: FastifyPluginAsyncTypebox<MessageOptions> = async (app, { messages, secret }) => {
+  app.addHook('onRequest', async () => {
+    if (secret === undefined) throw new Refusal(404, 'not-found', 'This city has no gateway for messages.', 'SATUNOMOR_MESSAGES=webhook sets one up (docs/messages.md).')
+  })
   // What is signed is the body as it came.
   const plainly = app.getDefaultJsonParser('error', 'error')
   app.removeAllContentTypeParsers()
   app.addContentTypeParser('application/json', { parseAs: 'string' }, (request, body, done) => {
-    const refusal = refusalOf([secret], request.headers, body as string, Date.now())
+    const refusal = refusalOf([secret!], request.headers, body as string, Date.now())
     if (refusal === undefined) return plainly(request, body as string, done)
     request.log.warn({ why: refusal }, 'a message from the gateway was refused')
     done(new Refusal(401, 'unauthorized', `This is not signed as the gateway signs: ${refusal}.`, 'docs/messages.md says how.'), undefined)
@@ -81,11 +85,11 @@ export const gatewayRoutes: FastifyPluginAsyncTypebox<Pick<MessageOptions, 'mess
   })
 
   app.post('/messages/status', {
-    schema: { summary: 'What became of a message, from its gateway', ...signed, body: StatusBody, response: { 200: Taken, 400: Fault, 401: Fault } }
+    schema: { summary: 'What became of a message, from its gateway', ...signed, body: StatusBody, response: { 200: Taken, ...faults } }
   }, async ({ body }) => ({ taken: await messages.status(body) }))
 
   app.post('/messages/replies', {
-    schema: { summary: 'What a citizen has answered, from the gateway', ...signed, body: ReplyBody, response: { 200: Taken, 400: Fault, 401: Fault } }
+    schema: { summary: 'What a citizen has answered, from the gateway', ...signed, body: ReplyBody, response: { 200: Taken, ...faults } }
   }, async ({ body, log }) => {
     const taken = await messages.reply(body)
     log.info({ reply: body.id, from: masked(e164(body.from)), ...taken ?? { followUp: null } }, 'a citizen has answered')

@@ -9,7 +9,7 @@ import { SynthesisFailed } from '../dialplan/synthesise.ts'
 import type { Version } from '../dialplan/versions.ts'
 import { formatFault, type Fault as PlanFault } from '../plan/faults.ts'
 import { Refusal } from './faults.ts'
-import { Fault, NoQuery } from './schemas.ts'
+import { defaulted, Fault, NoQuery } from './schemas.ts'
 
 export interface PlanOptions {
   changes: Changes
@@ -37,7 +37,7 @@ const Text = Type.Object({ diff: Type.String({ description: 'As `diff -u` writes
 const who = Type.Optional(Type.String({ minLength: 1, maxLength: 100, pattern: '^[^\\p{C}]+$', description: 'Who wants it; kept with the version. Left out with a token of one\'s own.' }))
 const why = Type.String({ minLength: 1, maxLength: 500, pattern: '^[^\\p{C}]+$', description: 'Why; kept with the version.' })
 const Apply = Type.Object({ who, why, base: Type.Optional(Type.Integer({ minimum: 1, description: 'The version that the edit began from. Left out: the one that the folder gave last.' })),
-  smoke: Type.Boolean({ default: true, description: 'false: without the smoke call.' }) }, { additionalProperties: false })
+  smoke: defaulted(Type.Boolean({ default: true, description: 'false: without the smoke call.' })) }, { additionalProperties: false })
 const Rollback = Type.Object({ who, why, to: Type.Optional(Type.Integer({ minimum: 1, description: 'Left out: the version before.' })) }, { additionalProperties: false })
 const Between = Type.Object({
   from: Type.Optional(Type.Integer({ minimum: 1, description: 'Left out: what is live.' })),

@@ -36,7 +36,7 @@ export const recordingRoutes: FastifyPluginAsyncTypebox<RecordingsOptions> = asy
     config,
     schema: {
       summary: 'One of them, to be listened to', ...about, description: 'That is written into the audit.',
-      params: Type.Object({ id: Id, callId: Type.String({ maxLength: 200, description: 'One of the list.' }) }), produces: ['audio/wav'],
+      params: Type.Object({ id: Id, callId: Type.String({ maxLength: 200, description: 'One of the list.' }) }),
       response: { 200: { description: 'The sound: A-law, mono, 8 kHz.', content: { 'audio/wav': { schema: Type.Unsafe<Buffer>({ type: 'string', format: 'binary' }) } } }, ...faults }
     }
   }, async ({ params: { id, callId }, asker, ip }, reply) => {

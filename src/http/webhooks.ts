@@ -3,7 +3,7 @@ import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import { Type } from 'typebox'
 import type { Webhooks } from '../webhooks/webhooks.ts'
 import { Refusal } from './faults.ts'
-import { Fault, NoQuery } from './schemas.ts'
+import { defaulted, Fault, NoQuery } from './schemas.ts'
 
 export interface WebhookOptions { webhooks: Pick<Webhooks, 'dead' | 'redeliver'> }
 
@@ -17,7 +17,7 @@ const Dead = Type.Object({
   }), { description: 'Newest first. What the events said is not shown.' })
 })
 const Query = Type.Object({
-  agency: Type.Optional(agency), limit: Type.Integer({ minimum: 1, maximum: 200, default: 50, description: 'How many at most.' })
+  agency: Type.Optional(agency), limit: defaulted(Type.Integer({ minimum: 1, maximum: 200, default: 50, description: 'How many at most.' }))
 }, { additionalProperties: false })
 const Redelivered = Type.Object({ redelivered: Type.Integer({ description: 'How many are tried again, ten times, from now on.' }) })
 const about = { tags: ['webhooks'], security: [{ token: [] }] }

@@ -121,7 +121,7 @@ test('the document says of each address for whom it is, and nothing but the desk
   const { paths } = await (await fetch(`${url}/docs/json`)).json() as { paths: Record<string, Record<string, { description?: string, security?: { token?: [] }[], responses: Record<string, object> }>> }
   const desk: string[] = []
   for (const [path, methods] of Object.entries(paths)) for (const [method, { description, security, responses }] of Object.entries(methods)) {
-    if (!path.startsWith('/api/')) continue
+    if (!path.startsWith('/api/') || /^\/api\/messages\/(status|replies)$/.test(path)) continue          // the gateway's have a secret of their own
     expect([path, security, Object.keys(responses)]).toEqual([path, [{ token: [] }], expect.arrayContaining(['200', '401', '403'].slice(path === '/api/followups' && method === 'post' ? 1 : 0))])
     if (description!.endsWith('For the desk and admins.')) desk.push(`${method} ${path.slice(5)}`)
     else expect(description).toMatch(/For admins\.$/)
