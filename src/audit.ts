@@ -3,7 +3,7 @@
  * exactly one record with exactly one disposition, and no record may be without such a call (design.md, section 3); and every
  * missed one a follow-up that is open, done, or closed by somebody who is named.
  *
- *     npm run audit -- [--from 2026-11-24T00:00+07:00] [--to …] [--json]        default: the last 24 hours
+ *     npm run audit -- [--from 2026-11-24T00:00] [--to …] [--json]        default: the last 24 hours; a time without a zone is the city's
  *
  * Ends with 0 when the sums are the same, with 1 and the list of differences when they are not.
  */
@@ -13,6 +13,9 @@ import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
 import { DateTime } from 'luxon'
 import { pino } from 'pino'
+import { planOf } from './dialplan/changes.ts'
+import { Versions } from './dialplan/versions.ts'
+import { momentExample, momentIn } from './plan/moment.ts'
 import { readCel } from './asterisk/cel-lines.ts'
 import { stepOf } from './asterisk/cel.ts'
 import { ledgerFiles } from './asterisk/ledger.ts'
@@ -107,8 +110,8 @@ async function readLedger(file: string, from: number, to: number) {
 }
 
 /** The report in words, for a terminal. */
-export function inWords({ from, to, arrived, dispositions, live, shed, backfilled, untold, missing, unfinished, orphans, forgotten, unsigned, followUps, unreadable, balanced }: AuditReport): string {
-  const time = (ms: number) => DateTime.fromMillis(ms, { zone: 'Asia/Jakarta' }).toFormat('yyyy-MM-dd HH:mm ZZZZ')
+export function inWords({ from, to, arrived, dispositions, live, shed, backfilled, untold, missing, unfinished, orphans, forgotten, unsigned, followUps, unreadable, balanced }: AuditReport, zone = 'Asia/Jakarta'): string {
+  const time = (ms: number) => DateTime.fromMillis(ms, { zone }).toFormat('yyyy-MM-dd HH:mm ZZZZ')
   const list = (what: string, ids: string[]) => ids.length === 0 ? [] : [`${what}: ${ids.length}`, ...ids.slice(0, 20).map(id => `  ${id}`), ...ids.length > 20 ? ['  …'] : []]
   return [
     `${time(from)} to ${time(to)}`,
@@ -129,18 +132,20 @@ export function inWords({ from, to, arrived, dispositions, live, shed, backfille
 
 if (import.meta.main) {
   const { values } = parseArgs({ options: { from: { type: 'string' }, to: { type: 'string' }, json: { type: 'boolean', default: false } } })
-  const moment = (text: string | undefined, fallback: number) => {
-    if (text === undefined) return fallback
-    const time = DateTime.fromISO(text, { zone: 'Asia/Jakarta' })
-    if (!time.isValid) throw new RangeError(`"${text}" is no time: write it as 2026-11-24T00:00+07:00`)
-    return time.toMillis()
-  }
   try {
     const settings = readSettings(process.env, dirname(dirname(fileURLToPath(import.meta.url))))
+    const live = await new Versions(places(settings.state).versions).current().catch(() => undefined)
+    const zone = live ? (await planOf(live)).timezone : 'Asia/Jakarta'
+    const moment = (text: string | undefined, fallback: number) => {
+      if (text === undefined) return fallback
+      const time = momentIn(zone, text)
+      if (time === undefined) throw new RangeError(`"${text}" is no time: write ${momentExample}`)
+      return time
+    }
     const to = moment(values.to, Date.now())
     await using records = await Records.open({ file: places(settings.state).records }, pino({ level: 'silent' }))
     const report = await audit({ file: settings.asterisk.cel, records, from: moment(values.from, to - 24 * 3600_000), to })
-    process.stdout.write(`${values.json ? JSON.stringify(report) : inWords(report)}\n`)
+    process.stdout.write(`${values.json ? JSON.stringify(report) : inWords(report, zone)}\n`)
     process.exitCode = report.balanced ? 0 : 1
   } catch (error) {
     process.stderr.write(`The audit could not be made: ${(error as Error).message}\n`)

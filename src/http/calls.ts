@@ -1,10 +1,10 @@
 /** The calls, as the command centre reads them. Lists mask the caller's number; reading it in full is audited. */
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
-import { DateTime } from 'luxon'
 import { Type } from 'typebox'
 import { NotEnded, type Ending } from '../calls/end-call.ts'
 import { masked } from '../calls/masked.ts'
 import type { CallRecord } from '../calls/story.ts'
+import { momentExample, momentIn } from '../plan/moment.ts'
 import { BadCursor } from '../records/cursor.ts'
 import { plainly } from '../records/faults.ts'
 import type { Records } from '../records/records.ts'
@@ -20,6 +20,8 @@ export interface CallsOptions {
   live?: () => Promise<LiveCall[]> | LiveCall[]
   /** Ends a call from outside; throws `NotEnded`. Left out, nobody can. */
   end?: (ending: Ending) => Promise<void>
+  /** The city's, in which times without a zone are read; UTC if left out. */
+  timezone?: () => string
 }
 
 export type LiveCall = CallRecord & { plan?: string | null }
@@ -35,12 +37,12 @@ const faults = { 400: Fault, 401: Fault, 503: Fault }
 const tags = ['calls']
 const security = [{ token: [] }]
 
-export const callRoutes: FastifyPluginAsyncTypebox<CallsOptions> = async (app, { records, live = () => records.live(), end }) => {
+export const callRoutes: FastifyPluginAsyncTypebox<CallsOptions> = async (app, { records, live = () => records.live(), end, timezone = () => 'utc' }) => {
   app.get('/calls', {
     config,
     schema: { summary: 'Calls, newest first', tags, security, querystring: ListQuery, response: { 200: CallList, ...faults } }
   }, async ({ query: { from, to, ...query }, log }) => {
-    const range = { ...from === undefined ? {} : { from: moment('from', from) }, ...to === undefined ? {} : { to: moment('to', to) } }
+    const range = { ...from === undefined ? {} : { from: moment('from', from, timezone()) }, ...to === undefined ? {} : { to: moment('to', to, timezone()) } }
     const { calls, next } = await ask(log, () => records.list({ ...query, ...range }))
     return { calls: calls.map(listed), next }
   })
@@ -87,13 +89,11 @@ function listed({ cliRaw: _, cli, ...call }: LiveCall | StoredCall): ListedCall 
   return { plan: null, ...call, cli: masked(cli) }
 }
 
-/** ISO 8601 or Unix ms. Throws a `Refusal` that names the query key. */
-export function moment(key: string, value: string): number {
-  if (/^\d{9,15}$/.test(value)) return Number(value)
-  // An unescaped + in an address arrives as a space.
-  const time = DateTime.fromISO(value.replace(/ (\d\d:?\d\d)$/, '+$1'), { zone: 'utc' })
-  if (!time.isValid) throw new Refusal(400, 'bad-request', `The query key '${key}' is neither ISO 8601 nor Unix time in ms.`, 'For example 2026-01-31T07:00:00+07:00.')
-  return time.toMillis()
+/** ISO 8601 (without a zone: the city's) or Unix ms. Throws a `Refusal` that names the query key. */
+export function moment(key: string, value: string, zone: string): number {
+  const time = momentIn(zone, value)
+  if (time === undefined) throw new Refusal(400, 'bad-request', `The query key '${key}' is neither ISO 8601 nor Unix time in ms.`, `For example ${momentExample}.`)
+  return time
 }
 
 /** A store that is away is not our caller's fault, nor a secret. */

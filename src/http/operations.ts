@@ -10,11 +10,13 @@ export interface OperationsOptions {
   audit: (from: number, to: number) => Promise<AuditReport>
   /** Who was refused in the last hour: so many addresses, most refused first. */
   refused: (limit: number) => LastHour
+  /** The city's, in which times without a zone are read; UTC if left out. */
+  timezone?: () => string
 }
 
 const Period = Type.Object({
-  from: Type.Optional(Type.String({ description: 'Beginning of the period: ISO 8601 or Unix ms. Default: 24 hours before `to`.' })),
-  to: Type.Optional(Type.String({ description: 'End of the period, not in it. Default: now.' }))
+  from: Type.Optional(Type.String({ description: 'Beginning of the period: ISO 8601 (a time without a zone is the city\'s) or Unix ms. Default: 24 hours before `to`.' })),
+  to: Type.Optional(Type.String({ description: 'End of the period, not in it, written likewise. Default: now.' }))
 }, { additionalProperties: false })
 
 const ids = (description: string) => Type.Array(Type.String(), { description })
@@ -48,15 +50,15 @@ const Refused = Type.Object({
   elsewhere: figure('Refusals whose address was not kept: more than 1,000 others came in the same minute.')
 })
 
-export const operationsRoutes: FastifyPluginAsyncTypebox<OperationsOptions> = async (app, { audit, refused }) => {
+export const operationsRoutes: FastifyPluginAsyncTypebox<OperationsOptions> = async (app, { audit, refused, timezone = () => 'utc' }) => {
   app.get('/audit', {
     schema: {
       summary: 'Whether every call is accounted for', tags: ['operations'], security: [{ token: [] }], querystring: Period,
       response: { 200: Report, 400: Fault, 401: Fault, 503: Fault }
     }
   }, async ({ query }) => {
-    const to = query.to === undefined ? Date.now() : moment('to', query.to)
-    return audit(query.from === undefined ? to - 24 * 3600_000 : moment('from', query.from), to)
+    const to = query.to === undefined ? Date.now() : moment('to', query.to, timezone())
+    return audit(query.from === undefined ? to - 24 * 3600_000 : moment('from', query.from, timezone()), to)
   })
 
   app.get('/refusals', {

@@ -10,6 +10,9 @@ const time = (description: string) => Type.Integer({ description: `${description
 const at = (description: string) => orNull(time(description))
 const name = (description: string) => orNull(Type.String({ description }))
 
+/** May be left out; its default is then there for the handler. */
+export const defaulted = <T extends TSchema>(schema: T) => Type.Optional(schema) as unknown as T
+
 const dispositions: Disposition[] = ['answered', 'callback', 'abandoned', 'unanswered', 'blocked-challenge', 'failed', 'refused']
 const outcomes: LineOutcome[] = ['answered', 'too-short', 'busy', 'noanswer', 'nonexistent', 'unavailable', 'full', 'declined', 'cancelled']
 const ways: Way[] = ['service', 'shed', 'fallback']
@@ -72,7 +75,7 @@ export const WholeCall = Type.Object({
 
 const moment = (description: string) => Type.Optional(Type.String({
   maxLength: 40,
-  description: `${description} ISO 8601 (\`2026-01-31T07:00:00+07:00\`; UTC where it names no zone) or Unix time in ms.`
+  description: `${description} ISO 8601 (\`2026-01-31T07:00:00+07:00\`; the city\'s time where it names no zone) or Unix time in ms.`
 }))
 
 export const ListQuery = Type.Object({
@@ -81,7 +84,7 @@ export const ListQuery = Type.Object({
   agency: Type.Optional(Type.String({ minLength: 1, maxLength: 100, description: 'Only calls whose last agency was this.' })),
   disposition: Type.Optional(words('Only calls that ended so.', ...dispositions)),
   cursor: Type.Optional(Type.String({ maxLength: 2_000, pattern: '^[\\w-]+$', description: '`next` of the page before. Keep the other keys the same.' })),
-  limit: Type.Integer({ minimum: 1, maximum: 200, default: 50, description: 'How many calls at most.' })
+  limit: defaulted(Type.Integer({ minimum: 1, maximum: 200, default: 50, description: 'How many calls at most.' }))
 }, { additionalProperties: false })
 
 export const NoQuery = Type.Object({}, { additionalProperties: false })

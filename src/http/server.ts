@@ -51,7 +51,9 @@ export interface HttpOptions extends CallsOptions, Keys {
 }
 
 /** The app, ready to `listen` or `inject`. It reads no environment and opens no port by itself. */
-export async function httpServer({ records, live, end, token, people, log, ready, version, metrics, audit, refused, changes, directory, switches, messaging, webhooks, followUps, recordings, queues }: HttpOptions) {
+export async function httpServer({ records, live, end, timezone, token, people, log, ready, version, metrics, audit, refused, changes, directory, switches, messaging, webhooks, followUps, recordings, queues }: HttpOptions) {
+  const zone = timezone ?? (followUps ? () => followUps.plan().timezone : undefined)
+  const inZone = zone ? { timezone: zone } : {}
   const app = fastify({
     loggerInstance: quiet(log),
     logController: new LogController({ disableRequestLogging: true }),
@@ -115,7 +117,7 @@ export async function httpServer({ records, live, end, token, people, log, ready
   await app.register(async api => {
     api.addHook('onRequest', bearer({ token, ...people ? { people } : {} }))
     api.addHook('onRoute', sayForWhom)
-    if (audit && refused) await api.register(operationsRoutes, { audit, refused })
+    if (audit && refused) await api.register(operationsRoutes, { audit, refused, ...inZone })
     if (changes) await api.register(planRoutes, { changes })
     if (messaging) await api.register(messageRoutes, messaging)
     if (webhooks) await api.register(webhookRoutes, { webhooks })
@@ -123,19 +125,19 @@ export async function httpServer({ records, live, end, token, people, log, ready
     if (switches) await api.register(switchesRoutes, { switches })
     if (followUps) await api.register(followUpRoutes, followUps)
     if (recordings) await api.register(recordingRoutes, { recordings, records: followUps?.records ?? records })
-    await api.register(callRoutes, { records, ...live ? { live } : {}, ...end ? { end } : {} })
+    await api.register(callRoutes, { records, ...live ? { live } : {}, ...end ? { end } : {}, ...inZone })
   }, { prefix: '/api' })
 
-  const { secret } = messaging ?? {}
-  if (messaging && secret !== undefined) await app.register(gatewayRoutes, { ...messaging, secret, prefix: '/api' })
+  if (messaging) await app.register(gatewayRoutes, { ...messaging, prefix: '/api' })
 
   return app
 }
 
-/** In the document: for whom a route is, and that others are told so. */
+/** In the document: for whom a route is, that others are refused, and that a request can be malformed. */
 function sayForWhom(route: RouteOptions) {
-  const { schema: { description, response } = {}, config } = route
-  route.schema = { ...route.schema, description: [description, config?.desk ? 'For the desk and admins.' : 'For admins.'].filter(Boolean).join(' '), response: { ...response as object, 403: Fault } }
+  const { schema: { description, response, body } = {}, config } = route
+  const refusals = { 400: Fault, 401: Fault, ...body === undefined ? {} : { 413: Fault, 415: Fault } }
+  route.schema = { ...route.schema, description: [description, config?.desk ? 'For the desk and admins.' : 'For admins.'].filter(Boolean).join(' '), response: { ...refusals, ...response as object, 403: Fault } }
 }
 
 /** Whatever is logged of a request by whomever: no token, no query. */

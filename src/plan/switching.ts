@@ -1,6 +1,7 @@
 /** What an admin asks of the switches, and what becomes of them: the command and the API ask the same. */
 import { DateTime } from 'luxon'
 import { didYouMean, quote } from './faults.ts'
+import { momentIn } from './moment.ts'
 import { agencies, type Plan } from './plan.ts'
 import type { Switch, Switches } from './switches.ts'
 
@@ -63,9 +64,9 @@ function agencyOf(plan: Plan | undefined, agency: string) {
 }
 
 function until({ timezone }: Plan, { until, reason, who }: SwitchOrder, now: number): Switch {
-  const end = until !== undefined && /^\d{4}-\d\d-\d\d[ T]\d\d:\d\d/.test(until) ? DateTime.fromISO(until.replace(' ', 'T'), { zone: timezone }) : undefined
-  if (!end?.isValid) throw new NotSwitched('bad-request', `until ${until === undefined ? 'is missing' : `is ${quote(until)}`}: a date and a time of ${timezone}, as in "2027-03-20 18:00"; no switch lasts for ever`)
-  if (end.toMillis() <= now) throw new NotSwitched('bad-request', `until is ${quote(until!)}, which is over`)
+  const end = until !== undefined && /^\d{4}-\d\d-\d\d[ T]\d\d:\d\d/.test(until) ? momentIn(timezone, until) : undefined
+  if (end === undefined) throw new NotSwitched('bad-request', `until ${until === undefined ? 'is missing' : `is ${quote(until)}`}: a date and a time of ${timezone}, as in "2027-03-20 18:00"; no switch lasts for ever`)
+  if (end <= now) throw new NotSwitched('bad-request', `until is ${quote(until!)}, which is over`)
   if (!reason?.trim()) throw new NotSwitched('bad-request', 'reason is missing: it stands in the records of the calls')
-  return { until: end.toMillis(), reason: reason.trim(), who }
+  return { until: end, reason: reason.trim(), who }
 }

@@ -4,6 +4,7 @@ import { DateTime } from 'luxon'
 import { project } from '../../setup/project.mjs'
 import { changes, type Change } from '../plan/calendar.ts'
 import { openingInWords } from '../plan/hours.ts'
+import { momentIn } from '../plan/moment.ts'
 import { agencies, type Plan } from '../plan/plan.ts'
 import { readSwitches } from '../plan/switches.ts'
 import { places, readSettings } from '../settings.ts'
@@ -12,7 +13,7 @@ import { editedPlan } from './plan-file.ts'
 export async function run(args: string[]): Promise<number> {
   const { values } = parseArgs({ args, options: { days: { type: 'string', default: '30' }, from: { type: 'string' }, plan: { type: 'string' }, live: { type: 'boolean', default: false } } })
   const { plan } = await editedPlan(values)
-  const from = values.from === undefined ? DateTime.now().setZone(plan.timezone) : DateTime.fromISO(values.from, { zone: plan.timezone })
+  const from = values.from === undefined ? DateTime.now().setZone(plan.timezone) : DateTime.fromMillis(momentIn(plan.timezone, values.from) ?? NaN, { zone: plan.timezone })
   const days = Number(values.days)
   if (!from.isValid || !Number.isInteger(days) || days < 1 || days > 400) {
     process.stderr.write('--from is a date, as in 2027-03-01; --days are from 1 to 400\n')

@@ -4,8 +4,8 @@ import { DateTime } from 'luxon'
 import { project } from '../../setup/project.mjs'
 import { catalogue, type Catalogue } from '../dialplan/prompts.ts'
 import { formatDuration } from '../plan/duration.ts'
-import { timeIn } from '../plan/expected.ts'
 import { openingInWords } from '../plan/hours.ts'
+import { momentIn } from '../plan/moment.ts'
 import type { Plan } from '../plan/plan.ts'
 import { doubts, simulate, supposedSwitches, type Simulation, type Step, type Supposition } from '../plan/simulate.ts'
 import { readSwitches } from '../plan/switches.ts'
@@ -22,7 +22,7 @@ export async function run(args: string[]): Promise<number> {
     }
   })
   const { plan, prompts: texts } = await editedPlan(values)
-  const at = values.at === undefined ? Date.now() : timeIn(plan.timezone, values.at)
+  const at = values.at === undefined ? Date.now() : momentIn(plan.timezone, values.at)
   const supposition = {
     number: values.number ?? [...plan.numbers.keys()][0]!, press: list(values.press), busy: values.busy.flatMap(list), dead: values.dead.flatMap(list), closed: values.closed.flatMap(list), siaga: values.siaga, withheld: values.withheld
   }

@@ -71,6 +71,20 @@ describe('calls', () => {
     }
   })
 
+  test('a time without a zone is the city\'s, in the list of calls and in the audit', async () => {
+    const asked: number[][] = []
+    await using city = await httpServer({ records, token, log, ready: async () => ({ ready: true, missing: [] }), version: '0', timezone: () => 'Asia/Makassar', refused: () => { throw new Error('nobody asks') }, audit: async (from, to) => {
+      asked.push([from, to])
+      throw new Error('enough')
+    } })
+    const get = (url: string) => city.inject({ url, headers: { authorization: `Bearer ${token}` } })
+    for (const local of ['2026-01-31T08:00:03', '2026-01-31%2008:00:03', '2026-01-31T00:00:03Z', '2026-01-31T07:00:03+07:00', String(start + 3_000)]) {
+      expect([local, (await get(`/api/calls?from=${local}`)).json().calls.map(({ callId }: { callId: string }) => callId)]).toEqual([local, ['4.1', '3.1']])
+    }
+    await get('/api/audit?from=2026-01-31T08:00&to=2026-01-31%2009:00')
+    expect(asked).toEqual([[start, start + 3_600_000]])
+  })
+
   test('those going on', async () => {
     expect(await ids('/api/calls/live')).toEqual(['4.1'])
     expect((await get('/api/calls/live')).body).not.toContain('5550112')
