@@ -73,6 +73,7 @@ export abstract class Call {
   protected readonly confirmed = Promise.withResolvers<void>()
   readonly #ending = Promise.withResolvers<Ending>()
   #leaving: Promise<void> | null = null
+  #cause: number | undefined
 
   // the dialog
   protected local = ''
@@ -141,8 +142,9 @@ export abstract class Call {
     this.media.talkTo(direction === 'sendrecv' ? side : { ...side, direction: 'inactive' })
   }
 
-  /** Cancels, hangs up or declines, as fits. Resolves when the other side has confirmed it, or after `within` ms. */
-  hangUp({ within = CONFIRM } = {}): Promise<void> {
+  /** Cancels, hangs up or declines, as fits. Resolves when the other side has confirmed it, or after `within` ms. `cause`: Q.850, as the Reason of a BYE. */
+  hangUp({ within = CONFIRM, cause }: { within?: number, cause?: number } = {}): Promise<void> {
+    this.#cause ??= cause
     if (!this.ending) this.#leaving ??= this.#leave(within)
     return this.#leaving ?? this.media.close()
   }
@@ -174,7 +176,9 @@ export abstract class Call {
   }
 
   protected hangUpNow(how: { status?: number, reason?: string } = {}) {
-    this.phone.wire.request(this.inDialog('BYE', ++this.cseq), response => {
+    const bye = this.inDialog('BYE', ++this.cseq)
+    if (this.#cause !== undefined) bye.request.headers.push(['reason', `Q.850;cause=${this.#cause}`])
+    this.phone.wire.request(bye, response => {
       if (response.status >= 200) this.confirmed.resolve()
     })
     this.end({ by: 'here', ...how })

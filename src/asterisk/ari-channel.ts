@@ -39,7 +39,10 @@ export class AriChannel implements Channel {
     // A caller who came in through the dialplan says goodbye with StasisEnd; ChannelDestroyed may not come.
     let cause: number | null = null
     this.#listening = [
-      this.#events.on('ChannelHangupRequest', this.callId, event => { cause = event.cause ?? null }),
+      this.#events.on('ChannelHangupRequest', this.callId, event => {
+        cause = event.cause ?? null
+        this.#leaving = true
+      }),
       this.#events.on('StasisEnd', this.callId, () => this.ended(cause)),
       this.#events.on('ChannelDestroyed', this.callId, event => this.ended(event.cause)),
       this.#events.on('ChannelDtmfReceived', this.callId, event => this.#digits(event.digit))
@@ -71,6 +74,8 @@ export class AriChannel implements Channel {
     if (!this.#line.signal.aborted) this.#line.abort(new Hangup(q850))
   }
 
+  /** Asterisk is about to hang up: a prompt that ends now has not been heard to its end. */
+  #leaving = false
   #playing: string | undefined
   #played: number
   async play(prompts: readonly Prompt[], stop: AbortSignal) {
@@ -84,6 +89,7 @@ export class AriChannel implements Channel {
       await this.#ask('play', { playbackId, media: prompts.map(prompt => `sound:${prompt}`).join(',') })
       this.#playing = playbackId
       if (await over === 'stopped' && !this.hungUp.aborted) this.#stop(playbackId)
+      if (this.#leaving) await pause(goodbye, this.hungUp)
     } finally {
       off()
       stop.removeEventListener('abort', stopped)

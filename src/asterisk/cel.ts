@@ -70,7 +70,8 @@ function userStep({ userEvent, extra, channelName }: CelEvent, tell: Tell): Step
     case 'MAILBOX': return tell('mailbox', { mailbox: words[0], agency: words[1] || null })
     case 'LEFT': return tell('left', { mailbox: words[0], ms: Number(words[1]) || 0 })
     case 'NOT_LEFT': return tell('not-left', { mailbox: words[0], why: words[1] === 'ERROR' ? 'not-recorded' : 'silent' })
-    case 'FALLBACK': return tell('menu', { node: words[0], ...words[1] === 'shed' ? { shed: true } : {} })
+    case 'FALLBACK': return tell('menu', { node: words[0], ...words[1] === 'shed' ? { shed: true } : {}, ...words.includes('greeting', 1) ? { greeting: true } : {} })
+    case 'MENU': return tell('menu', { node: words[0] })
     case 'SHED': return tell('shed', {})
     case 'KEY': return tell('key', { node: words[0], digit: words[1], means: words[2] ?? null, ...words[3] ? { language: words[3] } : {} })
     case 'DECIDED': return tell('decided', { disposition: words[0] as Disposition, why: words[1] ?? '' })
@@ -139,7 +140,7 @@ function hangupOf(event: CelEvent): Happenings['hangup'] {
     facts = JSON.parse(event.extra) as typeof facts
   } catch { /* an event without facts: by whom is then not known, and that is us */ }
   const source = facts.hangupsource ?? ''
-  const q850 = facts.hangupcause ?? null
+  const q850 = facts.hangupcause || null          // 0: Asterisk knows none, as of a BYE without a Reason
   const by: Owner = source === '' && q850 === soundStopped ? 'carrier'
     : source === '' || source.startsWith('dialplan') ? 'us' : source === event.channelName ? 'caller' : 'agency'
   return { by, q850 }

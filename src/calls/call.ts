@@ -60,10 +60,16 @@ export class Call {
    * @param until ends it sooner, as silence does
    * @param ahead keys count from the question's first syllable, and those pressed before it: nothing has been chosen before, or the caller
    * has heard it already. Of any other question they must have heard as much as `guardTime`.
+   * @param after what is heard before the question; its keys count. `then` is called when the question itself begins, or a key has cut the rest short
    */
-  async ask(question: readonly Prompt[], { patience, until, ahead = false }: { patience: Duration, until?: AbortSignal, ahead?: boolean }): Promise<string | undefined> {
+  async ask(question: readonly Prompt[], { patience, until, ahead = false, after }: { patience: Duration, until?: AbortSignal, ahead?: boolean, after?: { prompts: readonly Prompt[], then: () => void } }): Promise<string | undefined> {
     if (!ahead) this.#keypad.newQuestion()
     const over = until ? AbortSignal.any([this.hungUp, until]) : this.hungUp
+    if (after) {
+      if (!this.#keypad.unread) await this.#playUntilKey(after.prompts, over)
+      this.hungUp.throwIfAborted()
+      after.then()
+    }
     if (!this.#keypad.unread) await this.#playUntilKey(question, over)
 
     using waiting = deadline(patience, over)

@@ -133,13 +133,19 @@ async function wait(call: Call, plan: Plan, agency: string, room: WaitingRoom, {
   }
 }
 
-/** A menu, until the caller has chosen: a wrong key is said so, silence or too many of them lead to a human. Into the `first` one they may type ahead. */
+/**
+ * A menu, until the caller has chosen: a wrong key is said so, silence or too many of them lead to a human. The `first` one begins when its greeting has been
+ * heard: hanging up before that is most often a pocket call. Into the first one they may type ahead.
+ */
 async function choose(call: Call, menu: MenuNode, first: boolean): Promise<string> {
-  call.note('menu', { node: menu.id })
+  const begins = () => call.note('menu', { node: menu.id })
+  if (!first || !menu.greeting) begins()
 
-  let question = menu.greeting ? [menu.greeting, menu.prompt] : [menu.prompt]
+  let after = menu.greeting ? { prompts: [menu.greeting], then: first ? begins : () => {} } : undefined
+  let question = [menu.prompt]
   for (let wrong = 0; wrong < menu.tries; wrong++) {
-    const digit = await call.ask(question, { patience: menu.patience, ahead: first || wrong > 0 })
+    const digit = await call.ask(question, { patience: menu.patience, ahead: first || wrong > 0, ...after ? { after } : {} })
+    after = undefined
     if (digit === undefined) {
       call.note('silence', { node: menu.id })
       return menu.silence

@@ -42,8 +42,9 @@ export interface Happenings {
   taken: Record<never, never>
   /** The caller's channel was answered by us. */
   picked: Record<never, never>
-  /** A menu was entered (its prompts start). `shed`: by the dialplan, since the service was overloaded when the call came. */
-  menu: { node: string, shed?: true }
+  /** A menu was entered (its prompts start). `shed`: by the dialplan, since the service was overloaded when the call came.
+   * `greeting`: by the dialplan, and its greeting is heard first; another such step follows after it. */
+  menu: { node: string, shed?: true, greeting?: true }
   /** The service was overloaded when the call came: the dialplan led it to an agency or a mailbox, where its number begins. */
   shed: Record<never, never>
   /** A key was pressed in a menu; `means` is the node that it leads to, or null where it means nothing there; `language`, the one that it chose. */

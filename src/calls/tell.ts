@@ -43,7 +43,7 @@ export function tell(steps: readonly Step[]): CallRecord | null {
     agency: chosen,
     line: story.talks.findLast(counts)?.line ?? null,
     endedBy: hangup?.by ?? null,
-    q850: hangup?.q850 ?? null,
+    q850: causeOf(story),
     disposition: ending?.disposition ?? null,
     detail: ending?.detail ?? null,
     way: story.way
@@ -112,6 +112,9 @@ function endedBy({ hangup, goodbye, cut, tries, talks }: Story): Owner {
   return goodbye ? 'us' : 'caller'
 }
 
+/** Where a caller is who has not heard of any choice. */
+const beforeMenus = ['before-answer', 'greeting']
+
 interface Story {
   arrived: Happenings['arrived'] & Pick<Step, 'callId' | 'at' | 'witness'> | null
   /** The plan's number, and the caller's, where they are not what came in. */
@@ -172,8 +175,17 @@ function follow(steps: readonly Step[]): Story {
       case 'caller': story.caller ??= step.facts.cli; break
       case 'repeat': story.repeated = true; break
       case 'refused': story.refused = true; break
-      case 'picked': story.pickedAt ??= at; move('greeting'); break
-      case 'menu': hunt = tries.length; move(`menu:${step.facts.node}`); break
+      case 'picked':
+        story.pickedAt ??= at
+        if (story.place === 'before-answer') move('greeting')          // the dialplan's menu answers, too
+        break
+      case 'menu':
+        hunt = tries.length
+        move(step.facts.greeting && beforeMenus.includes(story.place) ? 'greeting' : `menu:${step.facts.node}`)
+        break
+      case 'key':
+        if (beforeMenus.includes(story.place)) move(`menu:${step.facts.node}`)
+        break
       case 'closed':
         if (step.facts.to !== null) break
         story.chosen = step.facts.agency
@@ -244,7 +256,7 @@ function follow(steps: readonly Step[]): Story {
         story.endedAt ??= at
         part(at)
         break
-      case 'headers': case 'taken': case 'shed': case 'key': case 'key-ignored': case 'silence': case 'overflow': case 'played': break
+      case 'headers': case 'taken': case 'shed': case 'key-ignored': case 'silence': case 'overflow': case 'played': break
       case 'accepted': case 'citizen': case 'citizen-up': case 'citizen-key': case 'citizen-outcome': case 'confirmed': case 'leg-ended': case 'alone': break      // of a callback, which is no call that came in
     }
   }
@@ -272,6 +284,18 @@ function dispositionOf(story: Story): { disposition: Disposition, detail: string
   // A mailbox ends by our hanging up, whether something was said there or not.
   if (by === 'us' && !place.startsWith('mailbox:')) return { disposition: 'failed', detail: 'hung-up-by-us' }
   return { disposition: 'abandoned', detail: place }
+}
+
+/**
+ * Why the caller's channel ended. Asterisk leaves the cause of the last line that was rung on that channel. Of a caller who then hangs up without a cause of their
+ * own, none is known. (17 and 27 are the sum of lines that ring together.)
+ */
+function causeOf(story: Story): number | null {
+  const { hangup, tries } = story
+  if (!hangup || endedBy(story) !== 'caller' || firstTalk(story)) return hangup?.q850 ?? null
+  const rung = tries.filter(({ outcome }) => outcome !== null && outcome !== 'cancelled')
+  const theirs = rung.length === 0 || ![17, 27, ...rung.map(({ q850 }) => q850)].includes(hangup.q850)
+  return theirs ? hangup.q850 : null
 }
 
 const attempt = ({ line, agency }: { line: string, agency: string }, triedAt: number): LineTry =>

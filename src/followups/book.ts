@@ -21,7 +21,7 @@ import { noSwitches, type Switches } from '../plan/switches.ts'
 import type { Attempt, FollowUp, FollowUpEvent } from '../records/follow-up.ts'
 import { anyOf, beginAttempts, claimAttempts, endAttempts, leaveCalling, storeEvents, storeFollowUps, storeLinks, type AttemptKey } from '../records/bulk-followups.ts'
 import type { StoreKind } from '../records/migrations.ts'
-import type { Records } from '../records/records.ts'
+import { served, type Records } from '../records/records.ts'
 import type { SignedBy, Tables } from '../records/tables.ts'
 
 /** A change, once it is committed. */
@@ -368,7 +368,7 @@ export interface Act {
 async function callsOf(db: Db, kind: StoreKind, callIds: string[]): Promise<MissedCall[]> {
   if (callIds.length === 0) return []
   const rows = await db.selectFrom('calls').selectAll()
-    .select(({ exists, selectFrom }) => exists(selectFrom('steps').select('steps.seq').whereRef('steps.callId', '=', 'calls.callId').where('witness', '=', 'service')).as('served'))
+    .select(served.as('served'))
     .where('callId', 'in', anyOf(kind, callIds)).execute()
   const keys = await db.selectFrom('steps').select(['callId', 'facts']).where('callId', 'in', anyOf(kind, callIds)).where('kind', '=', 'key').orderBy('at').execute()
   const chosen = new Map(keys.flatMap(({ callId, facts }) => {

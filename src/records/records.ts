@@ -42,6 +42,13 @@ export const cutOff = ({ disposition, endedBy }: StoredCall) => disposition === 
 /** How long a follow-up may take to be opened, ms: longer than the service takes to be started again. After that somebody is forgotten. */
 const opening = 5 * 60_000
 
+/**
+ * Whether the service was there for a call: it had a hand in it, or the caller left before anybody could have. Asterisk waits for up to half a second for the
+ * caller's sound before it hands the call over. (The dialplan would have taken it, and said so, were the service away.)
+ */
+export const served = sql<boolean | number>`(exists (select seq from steps where steps.call_id = calls.call_id and witness = 'service')
+  or (ended_at - arrived_at < 3000 and not exists (select seq from steps where steps.call_id = calls.call_id and steps.kind in ('menu', 'agency', 'mailbox'))))`
+
 /** Calls and steps that share a transaction's time: one writer after the other, so that none refolds on half the steps. */
 const writersLock = 112
 
@@ -148,7 +155,7 @@ export class Records implements AsyncDisposable {
   /** How the calls that arrived in a period ended, and whether the service had a hand in them. For the audit. */
   async outcomes(from: number, to: number): Promise<{ callId: string, disposition: Disposition | null, served: boolean, way: Way | null }[]> {
     const rows = await this.db.selectFrom('calls').select(['callId', 'disposition', 'way'])
-      .select(({ exists, selectFrom }) => exists(selectFrom('steps').select('steps.seq').whereRef('steps.callId', '=', 'calls.callId').where('witness', '=', 'service')).as('served'))
+      .select(served.as('served'))
       .where('arrivedAt', '>=', from).where('arrivedAt', '<', to).orderBy('arrivedAt').execute()
     return rows.map(row => ({ ...row, served: Boolean(row.served) }))
   }

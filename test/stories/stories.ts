@@ -158,11 +158,11 @@ export function stories(open: () => Promise<Stage>) {
     expect((await stage.record(caller)).cli).toBe('+627215550113')
   })
 
-  test.each([['the greeting', 'sambutan'], ['the menu', 'menu-utama']])('a caller who hangs up during %s has abandoned the menu', async (_, prompt) => {
+  test.each([['greeting', 'sambutan', 'greeting'], ['menu', 'menu-utama', 'menu:utama']])('a caller who hangs up during the %s has abandoned it', async (_, prompt, detail) => {
     const caller = stage.dials()
     await caller.hears(prompt)
     caller.hangsUp()
-    expect(await stage.record(caller)).toMatchObject({ disposition: 'abandoned', detail: 'menu:utama', endedBy: 'caller' })
+    expect(await stage.record(caller)).toMatchObject({ disposition: 'abandoned', detail, endedBy: 'caller' })
     await stage.nothingIsLeft()
   })
 
