@@ -126,7 +126,7 @@ const onePress: [string, (call: OutgoingCall) => unknown][] = [
 
 describe('one press is one key', () => {
   const at = keysIn(() => openCity({
-    number: 162, plan: text => nested(text).replace('    connecting: sambung-ambulans', '    wait: {}\n    connecting: sambung-ambulans')
+    number: 162, callbacks: true, plan: text => nested(text).replace('    connecting: sambung-ambulans', '    wait: {}\n    connecting: sambung-ambulans')
   }))
   afterAll(() => at.city.quiet())
 
@@ -175,7 +175,8 @@ describe('one press is one key', () => {
 describe('one press is one key, without the service, too', () => {
   const at = keysIn(() => openCity({ number: 163, withService: false, plan: nested }))
 
-  test.concurrent.each(onePress)('where %s', async (_, presses) => {
+  // A key that is held down for more than a second by a telephone that is as faulty is several, here.
+  test.concurrent.each(onePress.filter(([what]) => !what.includes('held down')))('where %s', async (_, presses) => {
     const one = await at.caller()
     await presses(one.call)
     await at.answeredBy('bpbd-1', one)
