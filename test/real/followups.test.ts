@@ -38,11 +38,12 @@ const answersWith = (key: string, prompt: string) => async (call: IncomingCall) 
 const accepts = answersWith('1', 'konfirmasi-telepon-balik')
 
 /** Calls 112, presses a key, hears that nobody is there, and hangs up: a missed call of BPBD's, if it is 2. */
-async function misses(number: string, key = '2', hears = 'tawaran-telepon-balik') {
+async function misses(number: string, key = '2', hears = 'tawaran-telepon-balik', before = () => {}) {
   const call = city.dial({ from: number })
   await call.answered
   await call.press(key)
   await city.ear.hears(call, hears)
+  before()
   await call.hangUp()
 }
 const followUp = async (number: string): Promise<FollowUp | undefined> => {
@@ -58,9 +59,8 @@ const becomes = (number: string, facts: Partial<FollowUp>, within = 40_000) => e
 
 test('a missed call is rung back: the agency accepts, the citizen presses a key, they talk, and it is done', async () => {
   let agency: IncomingCall | undefined
-  await misses('+627215550151')
-  city.line('bpbd-1', async call => { agency = call; await accepts(call) })
   does('+627215550151', answersWith('1', 'telepon-balik'))
+  await misses('+627215550151', '2', 'tawaran-telepon-balik', () => city.line('bpbd-1', async call => { agency = call; await accepts(call) }))
   const ringing = await eventually('the citizen is rung', async () => rings.findLast(({ line }) => line === '+627215550151'))
   expect(ringing.from).toBe('112')
   expect(agency!.from).toBe('+627215550151')
