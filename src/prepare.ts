@@ -63,19 +63,22 @@ export async function makeReady({ settings, owner, run, progress = () => {}, war
   await layOut({ config: join(project, 'asterisk-config'), site: siteOf(settings), secrets: await secretsIn(secrets), ...settings.messages.by === 'sip' ? { modules: sipMessageModules, include: ['messages.conf'] } : {}, to: etc, ...owner ? { owner } : {} })
   const tools = run ?? (settings.tools === 'root' ? toolsInRoot : runHere)
   // No call needs these: where they cannot be made, e.g. on a full disk, Asterisk is started all the same.
-  await makeTones(sounds, tools).catch(error => warn(`the ring tone and the hold tone could not be made (${(error as Error).message}): callers hear none`))
+  await makeTones(sounds, tools).catch(error => warn(`the tones could not be made (${(error as Error).message}): callers hear none`))
   await speak({ folder: join(project, 'demo', 'sentences'), out: join(sounds, 'telephones'), language: 'id', run: tools, progress })
     .catch(error => warn(`what the demo's telephones say could not be spoken (${(error as Error).message})`))
   return version
 }
 
 const tones = {
-  /** What a caller hears while a line rings: Indonesia's ring tone, 425 Hz, 1 s on and 4 s off, four times. */
+  /** Indonesia's ring tone: 425 Hz, 1 s on and 4 s off, four times. */
   'ring-tone': ['synth', '1', 'sine', '425', 'vol', '0.15', 'pad', '0', '4', 'repeat', '3'],
+  /** What a caller hears while a line is tried, or while they wait for one: a short soft tone every 2.5 s, for 20 s. It is like no tone of the network. */
+  'connecting-tone': ['synth', '0.25', 'sine', '330', 'fade', '0.05', '0.25', '0.15', 'vol', '0.12', 'pad', '0', '2.25', 'repeat', '7'],
   /** On hold, between two sentences: two short tones that no network has, four times in 20 s. */
   'hold-tone': ['synth', '0.15', 'sine', '350', 'vol', '0.08', 'pad', '0', '0.1', 'repeat', '1', 'pad', '0', '4.5', 'repeat', '3']
 }
 
+/** Makes the tones that are not there yet. */
 async function makeTones(sounds: string, run: Run) {
   for (const [name, effects] of Object.entries(tones)) {
     for (const [extension, type] of [['alaw', 'al'], ['ulaw', 'ul']] as const) {

@@ -98,8 +98,8 @@ export async function cityLine(call: Call, plan: Plan, at: Beginning, { now, swi
 const mostMenus = 30
 const mostReturns = 500
 
-/** What they hear between two announcements; it lasts for 20 s. */
-const ringTone = 'ring-tone'
+/** What they hear between two announcements; it lasts for 20 s. No ring tone: nothing rings. */
+const waitingTone = 'connecting-tone'
 /** So many keys that mean nothing, and none is listened for until the next announcement; an offer at the end of a call is made no more. */
 const wrongKeys = 3
 
@@ -109,7 +109,7 @@ const wrongKeys = 3
  */
 async function wait(call: Call, plan: Plan, agency: string, room: WaitingRoom, { until, tried }: { until: number, tried: boolean }): Promise<'turn' | 'asked' | 'message' | 'over'> {
   const every = agencyOf(plan, agency).wait?.every ?? seconds(5)
-  const tones = Array.from({ length: Math.ceil(every / seconds(20)) }, () => ringTone)
+  const tones = Array.from({ length: Math.ceil(every / seconds(20)) }, () => waitingTone)
   const rungBack = canBeRung(plan, call) && outboundTrunk(plan) !== undefined
   const announcement = offers(plan, [plan.prompts.waiting, ...rungBack ? [plan.prompts.offerWaiting] : []])
   await call.at(`waiting:${agency}`)

@@ -12,7 +12,7 @@
  *               groups[] { priority, order, lines[] }   the same lines, those first that are tried first; a line alone is in turn
  *                                                   opening hours and overflow are not here: the service alone knows them
  *   mailboxes[] name, agency, prompt, longest       agency: null where the messages are for the agency that the caller chose
- *   prompts     wrongKey, nextLine, sorry, hold, accept, callerLeft, callback, speak, acceptCallback, unreached, agencyLeft,
+ *   prompts     wrongKey, nextLine, connecting, sorry, hold, accept, callerLeft, callback, speak, acceptCallback, unreached, agencyLeft,
  *               callbackOver, confirmTalk, noted, offer, promised, closed, offerOpening, promisedOpening, offerMessage, messageLeft, noMessage
  *   spoken      the shortest talk that counts
  *   callbacks   trunk, channels                     null where citizens are not rung

@@ -200,7 +200,7 @@ function* promptReferences(plan: Draft): Generator<[Path, string]> {
   for (const [name, agency] of plan.agencies ?? []) {
     for (const key of ['connecting', 'sorry'] as const) named.push([['agencies', name, key], agency?.[key]])
   }
-  for (const key of ['wrongKey', 'nextLine', 'sorry', 'hold', ...plan.followups?.outbound?.channels ? callbackPrompts : []] as const) named.push([['prompts', key], plan.prompts?.[key]])
+  for (const key of ['wrongKey', 'nextLine', 'connecting', 'sorry', 'hold', ...plan.followups?.outbound?.channels ? callbackPrompts : []] as const) named.push([['prompts', key], plan.prompts?.[key]])
   if ([...plan.agencies?.values() ?? []].some(offersCallback)) for (const key of ['closed', 'offerOpening', 'promisedOpening'] as const) named.push([['prompts', key], plan.prompts?.[key]])
   if ([...plan.agencies?.values() ?? []].some(agency => agency?.wait)) named.push([['prompts', 'waiting'], plan.prompts?.waiting], [['prompts', 'offerWaiting'], plan.prompts?.offerWaiting])
   for (const [name, mailbox] of plan.mailboxes ?? []) named.push([['mailboxes', name, 'prompt'], mailbox?.prompt])

@@ -1,5 +1,5 @@
 /** In which order an agency's lines ring, and what becomes of a call there whose lines are supposed to be busy or dead. */
-import type { AgencyNode, Line, Order } from './plan.ts'
+import type { AgencyNode, Line, Order, Prompts } from './plan.ts'
 
 /** The lines of one priority, as they stand in the plan. */
 export interface Group { priority: number, lines: readonly Line[] }
@@ -33,7 +33,7 @@ export interface Hunted {
 export interface Supposed { busy: readonly string[], dead: readonly string[] }
 
 /** The agency's lines as the dialplan rings them. */
-export function hunt(agency: AgencyNode, nextLine: string, supposed: Supposed): Hunted {
+export function hunt(agency: AgencyNode, { nextLine, connecting }: Pick<Prompts, 'nextLine' | 'connecting'>, supposed: Supposed): Hunted {
   const steps: HuntStep[] = []
   let status: Hunted['status'] = 'CHANUNAVAIL'
   let heard = agency.connecting
@@ -45,7 +45,7 @@ export function hunt(agency: AgencyNode, nextLine: string, supposed: Supposed): 
     for (const [index, line] of lines.entries()) {
       if (order !== 'all-at-once' || index === 0) {
         steps.push({ kind: 'hears', prompt: heard })
-        heard = nextLine
+        heard = connecting
       }
       if (!supposed.dead.includes(line.id)) {
         for (const trunk of line.trunks.slice(0, -1)) {
@@ -56,6 +56,7 @@ export function hunt(agency: AgencyNode, nextLine: string, supposed: Supposed): 
       const outcome = outcomeOf(line, supposed)
       steps.push({ kind: 'line', line: line.id, outcome: outcome === 'answered' && line.id !== able[0] ? 'cancelled' : outcome })
       if (outcome === 'busy') status = 'BUSY'
+      if (outcome === 'busy' && order !== 'all-at-once') heard = nextLine
       if (outcome === 'answered' && order !== 'all-at-once') break
     }
     if (able.length > 0) return { line: able[0]!, or: order === 'in-turn' ? [] : able.slice(1), status, steps }

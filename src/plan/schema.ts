@@ -98,7 +98,7 @@ const Closed = either(reference('The node where its callers go while it is close
 /** The waiting room: only where all lines are in use does anybody come to it, not where nobody picks up. */
 const Wait = Type.Object({
   longest: duration({ default: '10 min', atLeast: '10 s', atMost: '60 min', description: 'After this they go on, as without it; 10 min if left out' }),
-  every: duration({ default: '20 s', atLeast: '5 s', atMost: '2 min', description: 'How long they hear the ring tone until they are told again; who is first then is sent to the lines, whatever is known of them; 20 s if left out' })
+  every: duration({ default: '20 s', atLeast: '5 s', atMost: '2 min', description: 'How long they hear a soft tone until they are told again; who is first then is sent to the lines, whatever is known of them; 20 s if left out' })
 }, { description: 'Where its callers wait while all its lines are in use: who called first is connected first. They go on at once if left out' })
 
 const Agency = Type.Object({
@@ -147,7 +147,11 @@ const Exception = Type.Object({
 
 const Prompts = Type.Object({
   wrongKey: Type.String({ ...prompt, description: 'After a key that means nothing' }),
-  nextLine: Type.String({ ...prompt, description: 'Between two lines of an agency' }),
+  nextLine: Type.String({ ...prompt, description: 'After a line that is busy or full, while the next one is tried' }),
+  connecting: Type.String({
+    ...prompt, default: 'sedang-menghubungkan',
+    description: 'After a line that is dead or was not picked up, while the next one is tried; sedang-menghubungkan if left out'
+  }),
   sorry: Type.String({ ...prompt, description: 'When nobody answered' }),
   hold: Type.String({ ...prompt, default: 'tetap-di-saluran', description: 'What the caller hears, again and again, while the agency holds the call; tetap-di-saluran if left out' }),
   accept: Type.String({

@@ -109,7 +109,7 @@ export function simulate(plan: Plan, { number, at, press = [], busy = [], dead =
       return takeOffer(plan, node, caller)
     }
     steps.push({ kind: 'agency', agency: node.id, opening })
-    const { line, or, status, steps: rung } = hunt(node, plan.prompts.nextLine, { busy, dead })
+    const { line, or, status, steps: rung } = hunt(node, plan.prompts, { busy, dead })
     steps.push(...rung.map(step => step.kind === 'hears' ? { ...step, language: caller.language } : step))
     if (line !== undefined) return { steps, language: caller.language, reaches: { agency: node.id, line, ...or.length > 0 ? { or } : {} } }
     if (waits(node, status)) {

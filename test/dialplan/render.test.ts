@@ -165,14 +165,14 @@ describe('our own templates, for lines', async () => {
     expect(context('agency-bpbd').slice(1, 4)).toEqual([
       'same => n,Set(SN_ORDER=${SORT(bpbd-1:0${SN_TURN_bpbd-1}.101,bpbd-2:0${SN_TURN_bpbd-2}.102)})',
       'same => n,Gosub(one-of-bpbd,s,1(m(agency-bpbd-${CHANNEL(language)}),,${SHIFT(SN_ORDER)}))',
-      'same => n,Gosub(one-of-bpbd,s,1(m(next-line-${CHANNEL(language)}),,${SHIFT(SN_ORDER)}))'
+      'same => n,Gosub(one-of-bpbd,s,1(m(${IF(${REGEX("^(BUSY|FULL)$" ${SN_STATUS})}?next-line:connecting)}-${CHANNEL(language)}),,${SHIFT(SN_ORDER)}))'
     ])
   })
 
   it('ring all of the first priority at once, then the next', () => {
     expect(context('agency-posko').slice(1, 3)).toEqual([
       'same => n,Gosub(at-once,s,1(posko,Local/together@line-posko-1/n&Local/together@line-posko-3/n,m(agency-posko-${CHANNEL(language)})))',
-      'same => n,Gosub(line-posko-2,s,1(m(next-line-${CHANNEL(language)})))'
+      'same => n,Gosub(line-posko-2,s,1(m(connecting-${CHANNEL(language)})))'
     ])
     expect(context('line-posko-2').some(line => line.includes('together'))).toBe(false)
   })

@@ -65,24 +65,24 @@ const way = (order: string, supposed: Partial<Supposition> = {}) => {
 test('in turn: one after the other, those of the second priority last', () => {
   expect(way('in-turn')).toEqual(['hears sambung', 'line bpbd-1 answered', 'reaches bpbd bpbd-1'])
   expect(way('in-turn', { busy: ['bpbd-1'], dead: ['bpbd-2'] })).toEqual(['hears sambung', 'line bpbd-1 busy', 'hears coba-lain', 'line bpbd-2 dead',
-    'order bpbd in-turn 2', 'hears coba-lain', 'line bpbd-3 answered', 'reaches bpbd bpbd-3'])
+    'order bpbd in-turn 2', 'hears sedang-menghubungkan', 'line bpbd-3 answered', 'reaches bpbd bpbd-3'])
 })
 
 test('all at once: all of a priority ring, and any of them may be picked up', () => {
   expect(way('all-at-once')).toEqual(['order bpbd all-at-once 1', 'hears sambung', 'line bpbd-1 answered', 'line bpbd-2 cancelled', 'reaches bpbd bpbd-1 bpbd-2'])
   expect(way('all-at-once', { busy: ['bpbd-1'] })).toEqual(['order bpbd all-at-once 1', 'hears sambung', 'line bpbd-1 busy', 'line bpbd-2 answered', 'reaches bpbd bpbd-2'])
   expect(way('all-at-once', { busy: ['bpbd-1'], dead: ['bpbd-2', 'bpbd-3'] })).toEqual(['order bpbd all-at-once 1', 'hears sambung', 'line bpbd-1 busy', 'line bpbd-2 dead',
-    'order bpbd in-turn 2', 'hears coba-lain', 'line bpbd-3 dead', 'hears maaf'])
+    'order bpbd in-turn 2', 'hears sedang-menghubungkan', 'line bpbd-3 dead', 'hears maaf'])
 })
 
 test('longest idle: which line that is, the plan does not know', () => {
   expect(way('longest-idle')).toEqual(['order bpbd longest-idle 1', 'hears sambung', 'line bpbd-1 answered', 'reaches bpbd bpbd-1 bpbd-2'])
-  expect(way('longest-idle', { dead: ['bpbd-1'] })).toEqual(['order bpbd longest-idle 1', 'hears sambung', 'line bpbd-1 dead', 'hears coba-lain', 'line bpbd-2 answered', 'reaches bpbd bpbd-2'])
+  expect(way('longest-idle', { dead: ['bpbd-1'] })).toEqual(['order bpbd longest-idle 1', 'hears sambung', 'line bpbd-1 dead', 'hears sedang-menghubungkan', 'line bpbd-2 answered', 'reaches bpbd bpbd-2'])
 })
 
 test('a trunk that is out of order is passed over, and a line without another is dead with it', () => {
   expect(way('in-turn', { dead: ['gateway'] })).toEqual(['hears sambung', 'trunk bpbd-1 gateway', 'line bpbd-1 answered', 'reaches bpbd bpbd-1'])
-  expect(way('in-turn', { dead: ['carrier'], busy: ['bpbd-1'] })).toEqual(['hears sambung', 'line bpbd-1 busy', 'hears coba-lain', 'line bpbd-2 dead', 'order bpbd in-turn 2', 'hears coba-lain', 'line bpbd-3 answered', 'reaches bpbd bpbd-3'])
+  expect(way('in-turn', { dead: ['carrier'], busy: ['bpbd-1'] })).toEqual(['hears sambung', 'line bpbd-1 busy', 'hears coba-lain', 'line bpbd-2 dead', 'order bpbd in-turn 2', 'hears sedang-menghubungkan', 'line bpbd-3 answered', 'reaches bpbd bpbd-3'])
   expect(way('in-turn', { dead: ['gateway', 'carrier'] }).at(-1)).toBe('hears maaf')
 })
 

@@ -20,7 +20,7 @@ test('a way has everything that is heard and rung, in order', () => {
       { kind: 'key', node: 'utama', digit: '1', to: 'bpbd' },
       { kind: 'agency', agency: 'bpbd', opening: always },
       { kind: 'hears', prompt: 'sambung', language: 'id' }, { kind: 'line', line: 'bpbd-1', outcome: 'dead' },
-      { kind: 'hears', prompt: 'coba-lain', language: 'id' }, { kind: 'line', line: 'bpbd-2', outcome: 'answered' }
+      { kind: 'hears', prompt: 'sedang-menghubungkan', language: 'id' }, { kind: 'line', line: 'bpbd-2', outcome: 'answered' }
     ],
     language: 'id', reaches: { agency: 'bpbd', line: 'bpbd-2' }
   })

@@ -44,7 +44,7 @@ offerKeys: { callback: 7, message: 8 }
 `
 
 const texts = [
-  'sambutan', 'menu-utama', 'menu-lain', 'salah', 'sambung', 'maaf-posko', 'tidak-valid', 'coba-lain', 'maaf', 'konfirmasi-petugas', 'penelepon-pergi', 'tetap-di-saluran',
+  'sambutan', 'menu-utama', 'menu-lain', 'salah', 'sambung', 'maaf-posko', 'tidak-valid', 'coba-lain', 'sedang-menghubungkan', 'maaf', 'konfirmasi-petugas', 'penelepon-pergi', 'tetap-di-saluran',
   'telepon-balik', 'mohon-bicara', 'konfirmasi-telepon-balik', 'warga-tidak-terhubung', 'petugas-sudah-pergi', 'telepon-balik-selesai', 'sudah-bicara', 'dicatat', 'tawaran-telepon-balik', 'akan-ditelepon'
 ]
 

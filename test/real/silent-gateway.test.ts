@@ -68,6 +68,7 @@ async function deaf(address: string) {
 test('the second trunk of a line is rung when the first says nothing', async () => {
   await using silent = await deaf(at(5))
   const one = await dial('3')
+  await city.ear.hears(one.caller, 'sambung-wali-kota')
   await one.talks('hallo-1')
   expect(one.since()).toBeGreaterThan(5_000)
   expect(one.since()).toBeLessThan(8_000)
@@ -108,11 +109,21 @@ test('a line that never begins to ring is out of order, and where all are, calle
   const one = await dial('2')
   const legs = [await city.rung('bpbd-1', one.from), await city.rung('bpbd-2', one.from)]
   expect((await legs[0]!.ended).by).toBe('there')
+  await city.ear.hears(one.caller, 'sedang-menghubungkan')
   await one.talks('posko-1')
+  expect(city.ear.heardOn(one.caller).map(({ prompt }) => prompt)).not.toContain('sibuk-coba-lain')
   expect(one.since()).toBeGreaterThan(8_500)
   expect(one.since()).toBeLessThan(12_000)
   expect((await legs[1]!.ended).by).toBe('there')
   expect(await one.story()).toMatchObject({ agency: 'posko', line: 'posko-1', lines: { 'bpbd-1': 'unavailable', 'bpbd-2': 'unavailable', 'posko-1': 'answered' } })
+})
+
+test('after a busy line callers hear that another caller is served', async () => {
+  city.line('ambulans-1', leg => leg.refuse(486))
+  city.line('ambulans-2', leg => leg.ring())
+  const one = await dial('1')
+  await city.ear.hears(one.caller, 'sibuk-coba-lain')
+  await one.story()
 })
 
 test('a line that begins to ring in time rings as long as the plan says', async () => {
