@@ -1,9 +1,10 @@
 /**
- * The demo's telephones, a process of its own: the agencies' old lines behind one gateway, and the citizens whom the
+ * The demo's telephones, a process of its own: the agencies' old lines behind two gateways, and the citizens whom the
  * carrier reaches. Both answer by themselves, say who they are and then repeat what they hear, so that a caller hears
- * themself; they press 1 as a callback asks for, and a citizen who was rung hangs up by and by. One JSON line on stdout for each thing that happens; SIGTERM or SIGINT hangs up and ends it.
+ * themself; they press 1 as a callback, or the plan's acceptKey, asks for, and a citizen who was rung hangs up by and by. One JSON line on stdout for each thing that happens; SIGTERM or SIGINT hangs up and ends it.
  *
- *     node demo/telephones.ts [--carrier 127.0.0.2:5060] [--gateway 127.0.0.3:5060] [--sounds var/sounds]
+ *     node demo/telephones.ts [--carrier 127.0.0.2:5060] [--gateway 127.0.0.3:5060]
+ *                             [--gateway-2 127.0.0.4:5060] [--sounds var/sounds]
  */
 import { readdir } from 'node:fs/promises'
 import { join } from 'node:path'
@@ -17,6 +18,8 @@ import { Softphone, type IncomingCall } from './softphone.ts'
 const RINGS = { gateway: 1_000, carrier: 2_000 }
 /** After so long, in ms, whoever picked up presses 1 (a callback asks for it, other calls take no notice) … */
 const PRESSES = 3_000
+/** The mobiles among the lines: the plan asks them to accept a call by key 1. They listen first, press it, and speak then. */
+const MOBILES = new Set(['ambulans-2', 'bpbd-2'])
 /** … and a citizen hangs up. */
 const LEAVES = 20_000
 /** An echo that has fallen this many frames behind drops some, so that it stays an echo. */
@@ -39,8 +42,8 @@ export interface Happening {
 export interface Telephones extends AsyncDisposable { carrier: Softphone, gateway: Softphone, lines: string[] }
 
 /** Opens both. Throws, with what to do about it, where an address is taken. `rings` is in ms. */
-export async function openTelephones({ carrier, gateway, sounds, tell = () => {}, rings = RINGS }: {
-  carrier: Address, gateway: Address, sounds: string, tell?: (happening: Happening) => void, rings?: typeof RINGS
+export async function openTelephones({ carrier, gateway, gateway2, sounds, tell = () => {}, rings = RINGS }: {
+  carrier: Address, gateway: Address, gateway2?: Address, sounds: string, tell?: (happening: Happening) => void, rings?: typeof RINGS
 }): Promise<Telephones> {
   const spoken = await loadPrompts(join(sounds, 'telephones'))
   const written = await readdir(join(import.meta.dirname, 'sentences'))
@@ -50,9 +53,12 @@ export async function openTelephones({ carrier, gateway, sounds, tell = () => {}
   await using opened = new AsyncDisposableStack()
   const citizens = opened.use(await openAt('carrier', carrier))
   const agencies = opened.use(await openAt('gateway', gateway))
-  agencies.onCall(call => known.has(call.line)
-    ? pickUp(call, 'gateway', spoken.get(call.line) ?? tone(call.line), rings.gateway, tell)
-    : refuse(call, tell))
+  const second = gateway2 ? opened.use(await openAt('gateway-2', gateway2)) : undefined
+  for (const phone of [agencies, second]) {
+    phone?.onCall(call => known.has(call.line)
+      ? pickUp(call, 'gateway', spoken.get(call.line) ?? tone(call.line), rings.gateway, tell)
+      : refuse(call, tell))
+  }
   citizens.onCall(call => pickUp(call, 'carrier', spoken.get(CITIZEN) ?? tone(CITIZEN), rings.carrier, tell))
 
   const all = opened.move()
@@ -84,14 +90,19 @@ async function pickUp(call: IncomingCall, telephone: 'carrier' | 'gateway', sent
   if (call.ending || !await call.answer()) return
   tell({ event: 'answered', telephone, line, from })
 
-  const timers = [setTimeout(() => { void call.press('1') }, PRESSES), ...telephone === 'carrier' ? [setTimeout(() => { void call.hangUp() }, LEAVES)] : []]
-  void call.ended.then(() => timers.forEach(clearTimeout))
+  const pressed = Promise.withResolvers<void>()
+  const timers = [setTimeout(() => { void call.press('1').then(() => pressed.resolve()) }, PRESSES), ...telephone === 'carrier' ? [setTimeout(() => { void call.hangUp() }, LEAVES)] : []]
+  void call.ended.then(() => {
+    timers.forEach(clearTimeout)
+    pressed.resolve()
+  })
 
   let keys = 0
   call.onFrame(() => {
     for (const { digit } of call.keys.slice(keys)) tell({ event: 'key', telephone, line, from, digit })
     keys = call.keys.length
   })
+  if (MOBILES.has(line)) await pressed.promise
   if (await call.say(sentence)) call.onFrame(({ alaw }) => { if (call.media.toSay < ECHO_DEPTH) void call.say(alaw) })
 }
 
@@ -121,11 +132,12 @@ export function readAddress(text: string): Address {
 const redacted = (number: string) => number.replace(/\d(?=\d{3})/g, '…').replace(/…+/g, '…')
 
 async function main() {
-  const { SATUNOMOR_CARRIER = '127.0.0.2:5060', SATUNOMOR_GATEWAY = '127.0.0.3:5060', SATUNOMOR_SOUNDS } = process.env
+  const { SATUNOMOR_CARRIER = '127.0.0.2:5060', SATUNOMOR_GATEWAY = '127.0.0.3:5060', SATUNOMOR_GATEWAY_2 = '127.0.0.4:5060', SATUNOMOR_SOUNDS } = process.env
   const { values } = parseArgs({
     options: {
       carrier: { type: 'string', default: SATUNOMOR_CARRIER },
       gateway: { type: 'string', default: SATUNOMOR_GATEWAY },
+      'gateway-2': { type: 'string', default: SATUNOMOR_GATEWAY_2 },
       sounds: { type: 'string', default: SATUNOMOR_SOUNDS ?? join(import.meta.dirname, '../var/sounds') }
     }
   })
@@ -136,10 +148,10 @@ async function main() {
   process.on('SIGINT', resolve)
 
   await using phones = await openTelephones({
-    carrier: readAddress(values.carrier), gateway: readAddress(values.gateway), sounds: values.sounds,
+    carrier: readAddress(values.carrier), gateway: readAddress(values.gateway), gateway2: readAddress(values['gateway-2']), sounds: values.sounds,
     tell: ({ line, from, ...happening }) => print({ ...happening, line: redacted(line), from: redacted(from) })
   })
-  print({ event: 'ready', carrier: values.carrier, gateway: values.gateway, lines: phones.lines })
+  print({ event: 'ready', carrier: values.carrier, gateway: values.gateway, 'gateway-2': values['gateway-2'], lines: phones.lines })
   print({ event: 'stopping', signal: await signal })
 }
 

@@ -201,7 +201,7 @@ function welcome() {
 ${served}${without}. Dial it:   npm run call -- --press 2        (another terminal)
                 or with a softphone: README.md, "Dial in yourself"
 The API:                  http://${http.host}:${http.port}/docs
-The agencies' telephones: ${phones ? 'answer by themselves (SATUNOMOR_PHONES=off leaves them off)' : 'are off: stand at 127.0.0.2 and 127.0.0.3 yourself'}
+The agencies' telephones: ${phones ? 'answer by themselves (SATUNOMOR_PHONES=off leaves them off)' : 'are off: stand at 127.0.0.2, 127.0.0.3 and 127.0.0.4 yourself'}
 Logs:                     ${join(state, 'log')}
 Ctrl-C stops everything.
 `)

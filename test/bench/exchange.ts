@@ -12,6 +12,7 @@ import { inRoot } from '../../setup/root.mjs'
 import { makeReady } from '../../src/prepare.ts'
 import { secretsIn } from '../../src/secrets.ts'
 import { places, readSettings } from '../../src/settings.ts'
+import { plainPlan } from '../parts/plain-plan.ts'
 import { addresses, variants } from './places.ts'
 
 export interface LoopDelay { p50: number, p99: number, max: number }
@@ -67,7 +68,7 @@ export async function openExchange({ cel = true }: { cel?: boolean } = {}): Prom
   const folder = join(state, 'bench')
   await mkdir(folder)
   const planFile = join(state, 'plan.yaml')
-  const plan = await readFile(join(project, 'dialplan', 'plan.yaml'), 'utf8')
+  const plan = plainPlan(await readFile(join(project, 'dialplan', 'plan.yaml'), 'utf8'))
   await writeFile(planFile, `spoken: 0 s\n${plan}`.replaceAll('127.0.0.2', addresses.carrier).replaceAll('127.0.0.3', addresses.gateway).replace(/capacity: \d+/g, 'capacity: 1000'))
   await cp(join(project, 'dialplan', 'directory'), join(state, 'directory'), { recursive: true })
   const sounds = join(project, 'var', 'test-sounds')

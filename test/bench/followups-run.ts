@@ -20,6 +20,7 @@ import { readPlan } from '../../src/plan/read.ts'
 import { Records } from '../../src/records/records.ts'
 import { rss } from './machine.ts'
 import { quantiles } from './measure.ts'
+import { plainPlan } from '../parts/plain-plan.ts'
 
 const [part, folder, redis] = process.argv.slice(2) as [string, string, string]
 const count = 100_000
@@ -30,7 +31,7 @@ const atOnce = 1_000
 const wide = part === 'wide'
 const free = new Map(['bpbd', 'ambulans', 'wali-kota'].map(agency => [agency, Math.ceil(atOnce / 3)]))
 
-const text = await readFile(join(project, 'dialplan', 'plan.yaml'), 'utf8')
+const text = plainPlan(await readFile(join(project, 'dialplan', 'plan.yaml'), 'utf8'))
 const { plan: read } = readPlan(`${text.replace(/^followups:\n(?: .*\n|\n)*/m, '').replaceAll(/capacity: \d+/g, 'capacity: 500')}
 followups: { stale: 10080 min, policy: { delay: 600 min, deadline: 10080 min }, outbound: { channels: ${atOnce}, hourly: 60, cityHourly: 100000 } }\n`, { file: 'plan.yaml' })
 const plan: Plan = wide ? {

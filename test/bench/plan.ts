@@ -8,6 +8,7 @@ import { dialledBy } from '../../src/dialplan/prepare.ts'
 import { catalogue } from '../../src/dialplan/prompts.ts'
 import { render } from '../../src/dialplan/render.ts'
 import { loadPlan } from '../../src/plan/load.ts'
+import { plainPlan } from '../parts/plain-plan.ts'
 
 /** ms of each round. */
 export interface PlanTimes { check: number, render: number, lint: number }
@@ -19,7 +20,7 @@ export async function planTimes(rounds: number): Promise<PlanTimes[]> {
   const folder = await mkdtemp(join(tmpdir(), 'satunomor-bench-plan-'))
   try {
     const file = join(folder, 'plan.yaml')
-    await writeFile(file, bigPlan(await readFile(join(project, 'dialplan', 'plan.yaml'), 'utf8')))
+    await writeFile(file, bigPlan(plainPlan(await readFile(join(project, 'dialplan', 'plan.yaml'), 'utf8'))))
     await cp(join(project, 'dialplan', 'directory'), join(folder, 'directory'), { recursive: true })
     const times: PlanTimes[] = []
     for (let round = 0; round < rounds; round++) times.push(await once(file))

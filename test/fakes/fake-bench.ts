@@ -6,10 +6,11 @@ import type { Returned } from '../../src/calls/channel.ts'
 import { readPlan } from '../../src/plan/read.ts'
 import type { Bench } from '../stories/contract.ts'
 import { FakeExchange } from './fake-exchange.ts'
+import { plainPlan } from '../parts/plain-plan.ts'
 
 /** The contract's bench on the fake exchange. */
 export async function fakeBench(): Promise<Bench> {
-  const { plan } = readPlan(await readFile(join(project, 'dialplan', 'plan.yaml')), { file: 'plan.yaml' })
+  const { plan } = readPlan(plainPlan(await readFile(join(project, 'dialplan', 'plan.yaml'), 'utf8')), { file: 'plan.yaml' })
   const exchange = new FakeExchange(plan)
   const waiting = new Map<string, (from: Returned) => void>()
   exchange.onReturned = (callId, agency, status) => waiting.get(callId)?.({ agency, status })

@@ -12,12 +12,13 @@ import { Switchboard } from '../../src/calls/switchboard.ts'
 import { tell } from '../../src/calls/tell.ts'
 import { WaitingRoom } from '../../src/calls/waiting-room.ts'
 import { readPlan } from '../../src/plan/read.ts'
+import { plainPlan } from '../parts/plain-plan.ts'
 import type { Caller, Line, Stage } from '../stories/stage.ts'
 import { FakeExchange, guard, heardEnough, type FakeChannel } from './fake-exchange.ts'
 
 /** @param edit rewrites the plan's text */
 export async function fakeStage(edit = (text: string) => text): Promise<Stage> {
-  const text = await readFile(join(project, 'dialplan', 'plan.yaml'), 'utf8')
+  const text = plainPlan(await readFile(join(project, 'dialplan', 'plan.yaml'), 'utf8'))
   const { plan } = readPlan(edit(text.replaceAll('patience: 3 s', 'patience: 500 ms').replaceAll('ringTime: 20 s', 'ringTime: 5 s')), { file: 'plan.yaml' })
   const exchange = new FakeExchange(plan)
   const channels = new Map<Caller, FakeChannel>()

@@ -6,12 +6,13 @@ import { Book } from '../../src/followups/book.ts'
 import { httpServer } from '../../src/http/server.ts'
 import { readPlan } from '../../src/plan/read.ts'
 import { Records } from '../../src/records/records.ts'
+import { plainPlan } from '../parts/plain-plan.ts'
 import { aCall, aLog, start, tempFolder } from '../records/stories.ts'
 
 const token = 'a'.repeat(43)
 const { log } = aLog()
 const open = new AsyncDisposableStack()
-const { plan } = readPlan(readFileSync('dialplan/plan.yaml'), { file: 'plan.yaml' })
+const { plan } = readPlan(plainPlan(readFileSync('dialplan/plan.yaml', 'utf8')), { file: 'plan.yaml' })
 let records: Records
 let book: Book
 let app: Awaited<ReturnType<typeof httpServer>>

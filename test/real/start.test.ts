@@ -22,11 +22,11 @@ const started: ChildProcess[] = []
 beforeAll(async () => {
   state = await mkdtemp(join(tmpdir(), 'satunomor-start-'))
   const plan = await readFile(join(project, 'dialplan', 'plan.yaml'), 'utf8')
-  await writeFile(join(state, 'plan.yaml'), plan.replaceAll('127.0.0.2', at(2)).replaceAll('127.0.0.3', at(3)))
+  await writeFile(join(state, 'plan.yaml'), plan.replaceAll('127.0.0.2', at(2)).replaceAll('127.0.0.3', at(3)).replaceAll('127.0.0.4', at(4)))
   await cp(join(project, 'dialplan', 'directory'), join(state, 'directory'), { recursive: true })
   env = {
     ...process.env, NODE_ENV: undefined, SATUNOMOR_STATE: state, SATUNOMOR_PLAN: join(state, 'plan.yaml'), SATUNOMOR_SIP_ADDRESS: at(1),
-    SATUNOMOR_HTTP_ADDRESS: at(1), SATUNOMOR_REDIS_PORT: '6390', SATUNOMOR_CARRIER: `${at(2)}:5060`, SATUNOMOR_GATEWAY: `${at(3)}:5060`
+    SATUNOMOR_HTTP_ADDRESS: at(1), SATUNOMOR_REDIS_PORT: '6390', SATUNOMOR_CARRIER: `${at(2)}:5060`, SATUNOMOR_GATEWAY: `${at(3)}:5060`, SATUNOMOR_GATEWAY_2: `${at(4)}:5060`
   }
 })
 afterEach(async () => {

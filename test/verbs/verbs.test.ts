@@ -7,6 +7,7 @@ import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { afterAll, beforeAll, expect, test, vi } from 'vitest'
 import { Versions } from '../../src/dialplan/versions.ts'
+import { plainPlan } from '../parts/plain-plan.ts'
 
 // Each verb is a process of its own.
 vi.setConfig({ testTimeout: 60_000 })
@@ -15,7 +16,7 @@ vi.setConfig({ testTimeout: 60_000 })
 let folder: string
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'satunomor-verbs-'))
-  const text = await readFile('dialplan/plan.yaml', 'utf8')
+  const text = plainPlan(await readFile('dialplan/plan.yaml', 'utf8'))
   await writeFile(join(folder, 'plan.yaml'), text
     .replace('    connecting: sambung-wali-kota\n', '    connecting: sambung-wali-kota\n    hours: kantor\n    closed: posko\n')
     .replace('prompts:\n', 'hours:\n  kantor: [{ days: [mon, tue, wed, thu, fri], from: 07:30, to: 16:00 }]\n\nprompts:\n'))
@@ -71,7 +72,7 @@ test('simulate tells what a closed agency offers, and for when', async () => {
 })
 
 test('simulate ends with 1 where the caller hears an apology, and with 2 where the question makes no sense', async () => {
-  const apology = await satunomor('simulate', '--number', '112', '--at', '2027-03-20 02:30', '--press', '2', '--busy', 'bpbd-1,bpbd-2')
+  const apology = await satunomor('simulate', '--number', '112', '--at', '2027-03-20 02:30', '--press', '2', '--busy', 'bpbd-1,bpbd-2,posko-1')
   expect(apology.code).toBe(1)
   expect(apology.stdout).toContain('NOBODY picks up')
   const nonsense = await satunomor('simulate', '--number', '911', '--at', '2027-02-30 02:30', '--dead', 'ambulans-7')
