@@ -6,13 +6,14 @@ import { once } from 'node:events'
 export class Child {
   /**
    * @param {string} name @param {[string, string[]]} commandLine
-   * @param {{ env?: NodeJS.ProcessEnv, cwd?: string, output?: 'inherit' | 'ignore' | number, errors?: 'inherit' | 'ignore' | number }} [options] `output` and `errors`: a file descriptor, or ours
+   * @param {{ env?: NodeJS.ProcessEnv, cwd?: string, output?: 'inherit' | 'ignore' | number, errors?: 'inherit' | 'ignore' | number, only?: boolean }} [options]
+   *   `output` and `errors`: a file descriptor, or ours; `only`: it gets `env` and nothing of our own environment
    */
-  constructor(name, [command, args], { env, cwd, output = 'inherit', errors = output } = {}) {
+  constructor(name, [command, args], { env, cwd, output = 'inherit', errors = output, only = false } = {}) {
     this.name = name
     /** @type {{ code: number | null, signal: NodeJS.Signals | null } | undefined} */
     this.exit = undefined
-    this.process = spawn(command, args, { env: { ...process.env, ...env }, cwd, stdio: ['ignore', output, errors], detached: true })
+    this.process = spawn(command, args, { env: only ? env : { ...process.env, ...env }, cwd, stdio: ['ignore', output, errors], detached: true })
     this.ended = Promise.race([
       once(this.process, 'exit').then(([code, signal]) => { this.exit = { code, signal } }),
       once(this.process, 'error').then(([error]) => { this.exit = { code: null, signal: null }; this.error = error })
@@ -31,6 +32,15 @@ export class Child {
 
 /** A command line that is sent SIGTERM when its parent dies. @param {[string, string[]]} commandLine @returns {[string, string[]]} */
 export const dyingWithUs = ([command, args]) => ['setpriv', ['--pdeathsig', 'TERM', '--', command, ...args]]
+
+/**
+ * A command line of the set-up whose processes, also those that it starts itself, end at once when we are gone, even by SIGKILL: they are in
+ * a process namespace that ends with its first process. Elsewhere than as root there are no such namespaces, and it runs as it is.
+ * @param {[string, string[]]} commandLine @returns {[string, string[]]}
+ */
+export const endingWithUs = ([command, args]) => process.platform === 'linux' && process.getuid?.() === 0
+  ? ['setpriv', ['--pdeathsig', 'KILL', '--', 'unshare', '--pid', '--fork', '--kill-child', '--mount-proc', '--', command, ...args]]
+  : [command, args]
 
 /**
  * Asks until `ready` says yes; throws when the child ends first or `patience` ms are over.

@@ -13,6 +13,8 @@ import { installPackages, node, nodeEnv, program } from './packages.mjs'
 import { asterisk, asteriskFolders, redis } from './parts.mjs'
 import { project, state } from './project.mjs'
 import { inRoot, makeRoot } from './root.mjs'
+import { holdFolder } from './hold-folder.mjs'
+import { addresses, environment, telephones } from './environment.mjs'
 import { run, step, StepFailed, steps } from './steps.mjs'
 
 const env = process.env
@@ -34,12 +36,26 @@ const amiss = new Set()
 let toSay = []
 const stopping = new AbortController()
 const stopped = new Promise(resolve => stopping.signal.addEventListener('abort', () => resolve(undefined), { once: true }))
-process.on('SIGINT', () => stopping.abort())
-process.on('SIGTERM', () => stopping.abort())
-process.on('SIGHUP', () => stopping.abort())
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, () => stopping.abort())
+// The reader of our output may go (`npm start | tee log`), and a fault in one part must not end the others: 112 goes on.
+for (const output of [process.stdout, process.stderr]) output.on('error', () => {})
+process.on('uncaughtException', error => say(`npm start had a fault of its own and goes on: ${error.stack}`))
+if (env['npm_lifecycle_event'] === 'start') stopWithParent()
+
+/** A process manager sends SIGTERM to npm, and npm ends without passing it on. When our parent has gone, we stop as on SIGTERM. */
+function stopWithParent() {
+  const parent = process.ppid
+  const look = setInterval(() => {
+    if (process.ppid === parent) return
+    clearInterval(look)
+    stopping.abort()
+  }, 250)
+  look.unref()
+}
 
 async function setUp() {
   mkdirSync(join(state, 'log'), { recursive: true })
+  await holdFolder(state, stopping.signal)
   await installPackages()
   await makeRoot()
   const owner = asteriskFolders(asteriskFolder)
@@ -90,9 +106,9 @@ async function start() {
 }
 
 /**
- * `free` throws where somebody else has its address. `alive`: whether it answers, which is not whether it is ready; after
+ * `reads`: the variables of our environment that it gets. `free` throws where somebody else has its address. `alive`: whether it answers, which is not whether it is ready; after
  * `patience` ms without it is killed and started again.
- * @typedef {{ name: string, command: () => [string, string[]], log: string, env?: NodeJS.ProcessEnv, free?: () => Promise<unknown>,
+ * @typedef {{ name: string, command: () => [string, string[]], log: string, reads?: string[] | 'all', env?: NodeJS.ProcessEnv, free?: () => Promise<unknown>,
  *   ready: () => Promise<boolean>, alive?: () => Promise<boolean>, patience?: number }} Part
  */
 
@@ -115,14 +131,14 @@ const asteriskPart = {
 const phonesPart = {
   name: 'the demo\'s telephones', log: 'telephones.log',
   command: () => dyingWithUs([node, [join(project, 'demo', 'telephones.ts')]]),
-  env: { ...nodeEnv, SATUNOMOR_SOUNDS: sounds },
+  reads: telephones, env: { ...nodeEnv, SATUNOMOR_SOUNDS: sounds },
   ready: async () => true
 }
 /** @type {Part} */
 const watchdogPart = {
   name: 'the watchdog', log: 'watchdog.log',
   command: () => dyingWithUs(program('src/watchdog.ts')),
-  env: { ...nodeEnv, NODE_ENV: 'production', SATUNOMOR_WATCHDOG_SOCKET: watchdogSocket },
+  reads: addresses, env: { ...nodeEnv, NODE_ENV: 'production', SATUNOMOR_WATCHDOG_SOCKET: watchdogSocket },
   ready: async () => true,
   alive: async () => !existsSync(watchdogSocket) || await stirs({ path: watchdogSocket }), patience: 15_000          // none: it could not be made
 }
@@ -130,7 +146,7 @@ const watchdogPart = {
 const servicePart = {
   name: 'the service', log: 'service.log',
   command: () => dyingWithUs(program('src/main.ts')),
-  env: { ...nodeEnv, REDIS_URL: env['REDIS_URL'] ?? `redis://127.0.0.1:${redisPort}`, NODE_ENV: 'production', SATUNOMOR_TOOLS: 'root' },
+  reads: 'all', env: { ...nodeEnv, REDIS_URL: env['REDIS_URL'] ?? `redis://127.0.0.1:${redisPort}`, NODE_ENV: 'production', SATUNOMOR_TOOLS: 'root' },
   free: () => freeTcp(http, 'the API', 'SATUNOMOR_HTTP_PORT'),
   ready: () => says200('/readyz'),
   alive: () => says200('/healthz'), patience: 15_000
@@ -166,7 +182,7 @@ function spawned(part) {
   const output = logOf(part)
   const errors = part === servicePart ? 'inherit' : output        // it shows the token that it made, once
   try {
-    return new Child(part.name, part.command(), { output, errors, cwd: project, ...part.env ? { env: part.env } : {} })
+    return new Child(part.name, part.command(), { output, errors, cwd: project, only: true, env: { ...environment(part.reads), ...part.env } })
   } finally {
     if (output !== 'ignore') closeSync(output)
   }

@@ -1,6 +1,7 @@
 // The set-up as a person sees it: one line a step, what takes long, and what to do when one fails.
 // Runs on the machine's own Node (18 or later) before any package is there: it imports nothing but Node.
 import { spawn } from 'node:child_process'
+import { endingWithUs } from './children.mjs'
 
 /** A step that failed. `what` went wrong, `advice` is what the reader can do. */
 export class StepFailed extends Error {
@@ -46,7 +47,7 @@ export async function step(title, length, work) {
  */
 export function run(command, args, { advice, env, cwd }) {
   return new Promise((resolve, reject) => {
-    const child = spawn(command, args, { env: { ...process.env, ...env }, cwd, stdio: ['ignore', 'pipe', 'pipe'] })
+    const child = spawn(...endingWithUs([command, args]), { env: { ...process.env, ...env }, cwd, stdio: ['ignore', 'pipe', 'pipe'] })
     let output = ''
     const keep = (/** @type {Buffer} */ chunk) => { output = (output + chunk).slice(-200_000) }
     child.stdout.on('data', keep)

@@ -1,4 +1,5 @@
 /** Texts and recordings become what Asterisk plays: headerless A-law and µ-law, 8 kHz, one byte a sample. */
+import { randomBytes } from 'node:crypto'
 import { createHash } from 'node:crypto'
 import { mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
@@ -147,7 +148,7 @@ async function manifest(out: string): Promise<Record<string, unknown>> {
 
 /** Readers see the old file or the new one, never half of it. */
 export async function writeWhole(path: string, data: Buffer | string) {
-  const fresh = `${path}.${process.pid}.new`
+  const fresh = `${path}.${randomBytes(4).toString('hex')}.new`
   await writeFile(fresh, data)
   await rename(fresh, path)
 }

@@ -2,6 +2,7 @@
  * What an admin has set by hand, beside the plan: agencies that are closed until a time, and the city's surge mode
  * ("siaga"), in which all calls begin at a node of its own. It is state, not plan, and each switch ends by itself.
  */
+import { randomBytes } from 'node:crypto'
 import { mkdir, readFile, rename, writeFile } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import type { Logger } from 'pino'
@@ -48,7 +49,7 @@ export async function readSwitches(file: string): Promise<Switches> {
 /** Replaces the file whole. */
 export async function writeSwitches(file: string, { closed, siaga }: Switches) {
   await mkdir(dirname(file), { recursive: true })
-  const fresh = `${file}.${process.pid}.new`
+  const fresh = `${file}.${randomBytes(4).toString('hex')}.new`
   await writeFile(fresh, `${JSON.stringify({ closed: Object.fromEntries(closed), ...siaga ? { siaga } : {} }, null, 2)}\n`)
   await rename(fresh, file)
 }

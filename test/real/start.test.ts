@@ -271,3 +271,39 @@ test.skipIf(withContainers)('on a new machine, out of a night\'s backup with a w
   expect(await city.ended).toBe(0)
   expect(await ours()).toEqual([])
 })
+
+test.skipIf(withContainers)('SIGTERM to npm itself stops everything, and a second start in the folder changes nothing', { timeout: 180_000 }, async () => {
+  const npm = spawn('npm', ['start'], { cwd: project, env: { ...env, SATUNOMOR_PHONES: 'off', SATUNOMOR_TOKEN: 'a-token-that-asterisk-must-not-hold' }, stdio: ['ignore', 'ignore', 'pipe'] })
+  started.push(npm)
+  let said = ''
+  npm.stderr.on('data', chunk => { said += chunk })
+  await eventually('it serves', async () => said.includes('112 is served'), 90_000)
+
+  // The token is the service's alone.
+  for (const part of ['asterisk -f', 'src/watchdog.ts']) expect(await readFile(`/proc/${await processOf(part)}/environ`, 'utf8')).not.toContain('must-not-hold')
+
+  const transport = join(state, 'asterisk', 'etc', 'satunomor', 'transport.conf')
+  const before = await readFile(transport, 'utf8')
+  const second = start({ SATUNOMOR_SIP_ADDRESS: at(5), SATUNOMOR_HTTP_ADDRESS: at(5) })
+  expect(await second.ended).toBe(1)
+  expect(second.said()).toContain(`another npm start runs in ${state}`)
+  expect(await readFile(transport, 'utf8')).toBe(before)
+
+  npm.kill('SIGTERM')
+  await eventually('nothing of it runs', async () => (await ours()).length === 0, 40_000)
+  const log = await readFile(join(state, 'log', 'service.log'), 'utf8')
+  expect(log.slice(log.lastIndexOf('"draining: '))).toContain('"the service has stopped"')
+})
+
+test.skipIf(withContainers)('when the reader of its output has gone, everything runs on, and what falls is started again', { timeout: 180_000 }, async () => {
+  const city = start({ SATUNOMOR_PHONES: 'off' })
+  await city.serving
+  city.child.stderr!.destroy()
+  const watchdog = await processOf('src/watchdog.ts')
+  process.kill(watchdog, 'SIGKILL')                         // now it has something to say, to nobody
+  await eventually('another watchdog runs', async () => (await processOf('src/watchdog.ts').catch(() => watchdog)) !== watchdog, 30_000)
+  expect((await fetch(`http://${at(1)}:8080/readyz`)).status).toBe(200)
+  city.child.kill('SIGTERM')
+  expect(await city.ended).toBe(0)
+  expect(await ours()).toEqual([])
+})
