@@ -243,7 +243,7 @@ export async function serve(settings: Settings, log: Logger): Promise<Service> {
   const url = await http.listen(settings.http)
   await card.show(url)
   const looking = setInterval(() => void changes.versions.look().then(seen => { if (seen && seen.version !== live) { live = seen.version; catchUp() } }), seconds(5))
-  overload.start()
+  if (settings.shed) overload.start()
   log.info({ url, version: version.version, plan: plan.now.version, numbers: [...plan.now.numbers.keys()] }, 'the service is up')
 
   const held = started.move()

@@ -27,6 +27,8 @@ export interface Settings {
   /** Where espeak-ng, sox and Asterisk's program are: on this machine (or in this container), or in the root that `npm start` makes. */
   tools: 'here' | 'root'
   logLevel: string
+  /** Whether an overloaded service leaves new calls to the dialplan's menu. */
+  shed: boolean
   /** Where the watchdog shows whoever asks that it lives (a Unix socket); nowhere if undefined. */
   watchdogSocket: string | undefined
 }
@@ -83,9 +85,11 @@ export function readSettings(env: Record<string, string | undefined>, project: s
     messages: messages(),
     tools: env['SATUNOMOR_TOOLS'] === 'root' ? 'root' : 'here',
     logLevel: text('SATUNOMOR_LOG', 'info'),
+    shed: text('SATUNOMOR_SHED', 'on') === 'on',
     watchdogSocket: env['SATUNOMOR_WATCHDOG_SOCKET'] || undefined
   }
   if (settings.asterisk.rtp[0] >= settings.asterisk.rtp[1]) faults.push('SATUNOMOR_RTP_LAST is not above SATUNOMOR_RTP_FIRST')
+  if (!['on', 'off'].includes(text('SATUNOMOR_SHED', 'on'))) faults.push(`SATUNOMOR_SHED is "${env['SATUNOMOR_SHED']}": it may be on or off`)
   if (!levels.includes(settings.logLevel)) faults.push(`SATUNOMOR_LOG is "${settings.logLevel}": it may be ${levels.join(', ')}`)
   if (settings.token !== undefined && settings.token.length < 16) faults.push('SATUNOMOR_TOKEN is shorter than 16 characters: make one with `openssl rand -hex 32`')
   if (faults.length > 0) throw new BadSettings(faults.join('\n'))

@@ -110,6 +110,7 @@ export async function openCity(
   const everyone = {
     SATUNOMOR_STATE: state, SATUNOMOR_PLAN: planFile, SATUNOMOR_SIP_ADDRESS: at(1),
     SATUNOMOR_HTTP_ADDRESS: at(1), REDIS_URL: `redis://${at(1)}:6389`, SATUNOMOR_LOG: process.env['SATUNOMOR_LOG'] ?? 'silent',
+    SATUNOMOR_SHED: 'off',                 // the telephones and ears of a test share the service's loop: it would shed by chance. test/real/overload.test.ts has it on
     SATUNOMOR_TOOLS: 'root', SATUNOMOR_SOUNDS: sounds, ...env
   }
   const settings = readSettings(everyone, project)

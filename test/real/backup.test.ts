@@ -46,7 +46,7 @@ test('the records before a backup are there after a restore, those after it come
   await city.ear.hears(abandoned, 'sambutan')
   await abandoned.hangUp()
   const early = await city.record('+627215550102')
-  expect(early).toMatchObject({ disposition: 'abandoned', detail: 'menu:utama' })
+  expect(early).toMatchObject({ disposition: 'abandoned', detail: 'greeting' })
 
   const live = await talk('+627215550103')
   expect(await program('backup/backup', backup())).toMatchObject({ code: 0 })

@@ -13,7 +13,7 @@ import { hearsBytes, voice } from './stage.ts'
 let city: City, service: Child, records: Records
 const since = Date.now()
 beforeAll(async () => {
-  city = await openCity({ number: 171, withService: false, env: { SATUNOMOR_TOKEN: 'kota-kota-kota-kota' } })
+  city = await openCity({ number: 171, withService: false, env: { SATUNOMOR_TOKEN: 'kota-kota-kota-kota', SATUNOMOR_SHED: 'on' } })
   service = await city.run('src/main.ts')
   await city.run('src/watchdog.ts')
   records = Records.at({ file: places(city.state).records }, pino({ level: 'silent' }))
@@ -91,7 +91,7 @@ test('an overloaded service sheds new calls to the dialplan and keeps those that
   expect((await story(back)).call).toMatchObject({ way: 'shed' })
   expect((await story(back)).steps.find(({ kind }) => kind === 'returned')).toMatchObject({ witness: 'service', facts: { agency: 'wali-kota' } })
   const abandoned = (await story(gone)).call
-  expect(abandoned).toMatchObject({ way: 'shed', disposition: 'abandoned', detail: 'menu:utama' })
+  expect(abandoned).toMatchObject({ way: 'shed', disposition: 'abandoned', detail: 'greeting' })
 
   // Nobody takes it for a call that came while no service was there.
   const owed = await eventually('a follow-up', async () =>
