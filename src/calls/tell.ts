@@ -267,7 +267,8 @@ function follow(steps: readonly Step[]): Story {
 function wayOf(step: Step): Way | null {
   if (step.witness === 'service') return step.kind === 'taken' ? 'service' : null
   if (isShed(step)) return 'shed'
-  return step.kind === 'menu' || step.kind === 'agency' || step.kind === 'mailbox' ? 'fallback' : null
+  // The ledger tells of agencies and mailboxes whoever led there: of those alone it is not known.
+  return step.kind === 'menu' ? 'fallback' : null
 }
 
 /** Exactly one, for every call that has ended (design.md, section 3). */

@@ -32,7 +32,7 @@ const call = {
   q850: orNull(Type.Integer({ description: 'The hang-up cause (ITU-T Q.850).' })),
   disposition: orNull(words('How it ended; null while it goes on.', ...dispositions)),
   detail: name('Where or why, in a word or two.'),
-  way: orNull(words('Which way it went at first. service: the service led it. shed: the dialplan\'s own menu did, since the service was overloaded. fallback: the same, since no service was there. null: not known yet, or an older record.', ...ways)),
+  way: orNull(words('Which way it went at first. service: the service led it. shed: the dialplan\'s own menu did, since the service was overloaded. fallback: the same, since no service was there. null: not known yet, or the ledger alone does not tell.', ...ways)),
   plan: name('The version of the service plan that it ran under.')
 }
 

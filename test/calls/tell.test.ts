@@ -57,7 +57,7 @@ test('the first who leads a call says which way it goes', () => {
   expect(of(menu({ node: 'utama' }), taken)).toBe('fallback')
   expect(of(menu({ node: 'utama', shed: true }), { kind: 'agency', facts: { agency: 'bpbd' } }, taken)).toBe('shed')
   expect(of(taken, menu({ node: 'utama', shed: true }))).toBe('service')
-  expect(of({ kind: 'agency', facts: { agency: 'bpbd' } })).toBe('fallback')
+  expect(of({ kind: 'agency', facts: { agency: 'bpbd' } })).toBeNull()          // the ledger tells of it whoever led there
   expect(of({ kind: 'shed' }, { kind: 'agency', facts: { agency: 'bpbd' } })).toBe('shed')
 })
 

@@ -104,7 +104,7 @@ describe('calls', () => {
     ['/api/calls?limit=201', "The query key 'limit' must be <= 200."],
     ['/api/calls?limit=x', "The query key 'limit' must be integer."],
     ['/api/calls?limit=1&limit=2', "The query key 'limit' must be integer."],
-    ['/api/calls?disposition=gone', "The query key 'disposition' must be one of: answered, callback, abandoned, unanswered, blocked-challenge, failed."],
+    ['/api/calls?disposition=gone', "The query key 'disposition' must be one of: answered, callback, abandoned, unanswered, blocked-challenge, failed, refused."],
     ['/api/calls?from=yesterday', "The query key 'from' is neither ISO 8601 nor Unix time in ms."],
     ['/api/calls?cursor=eyJ9', 'This cursor was not made by this service: start again without one.'],
     ['/api/calls?cursor=%00', "The query key 'cursor' is not well formed."],

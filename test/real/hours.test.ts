@@ -98,6 +98,6 @@ test('what an admin sets by hand holds for the next call, without a restart: sia
   const caller = stage.dials('+627215550187')
   await caller.hears('sambutan')
   caller.hangsUp()
-  expect(await stage.record(caller)).toMatchObject({ disposition: 'abandoned', detail: 'menu:utama' })
+  expect(await stage.record(caller)).toMatchObject({ disposition: 'abandoned', detail: 'greeting' })
   await stage.nothingIsLeft()
 })
