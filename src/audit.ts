@@ -36,6 +36,8 @@ export interface AuditReport {
   shed: number
   /** Calls that ran without the service, and were written down from the ledger. */
   backfilled: string[]
+  /** Calls that Asterisk refused before they had a channel: the service saw it, and no ledger tells of them. */
+  turnedAway: number
   /** Calls whose arrival the service alone has seen: the ledger could not be written (its disk was full). */
   untold: string[]
   /** Calls in the ledger without a record; ended there without a disposition here; records without a call in the ledger. */
@@ -49,7 +51,7 @@ export interface AuditReport {
   followUps: Record<string, number>
   /** Pieces of the ledger that are no line of it. */
   unreadable: number
-  /** arrived + untold = sum of the dispositions + live, and nothing is in the five lists. */
+  /** arrived + turnedAway + untold = sum of the dispositions + live, and nothing is in the five lists. */
   balanced: boolean
 }
 
@@ -68,7 +70,8 @@ export async function audit({ file, records, from, to }: AuditOptions): Promise<
   const dispositions: Record<string, number> = {}
   for (const { disposition } of rows) if (disposition) dispositions[disposition] = (dispositions[disposition] ?? 0) + 1
   const missing = [...arrived].filter(callId => !known.has(callId))
-  const strange = [...known.keys()].filter(callId => !arrived.has(callId))
+  const away = new Set(rows.filter(({ callId, disposition }) => disposition === 'refused' && !arrived.has(callId)).map(({ callId }) => callId))
+  const strange = [...known.keys()].filter(callId => !arrived.has(callId) && !away.has(callId))
   const witnesses = Map.groupBy((strange.length === 0 ? [] : await records.stepsOf(strange)).filter(({ kind }) => kind === 'arrived'), ({ callId }) => callId)
   // One that the ledger has told of once, and tells of no more, is not such a call: a file of the ledger is gone.
   const untold = strange.filter(callId => witnesses.get(callId)?.every(({ witness }) => witness === 'service'))
@@ -78,10 +81,10 @@ export async function audit({ file, records, from, to }: AuditOptions): Promise<
   const sum = Object.values(dispositions).reduce((total, count) => total + count, 0)
   const { forgotten, unsigned, states: followUps } = await records.followedUp(from, to)
   return {
-    from, to, forgotten, unsigned, followUps, arrived: arrived.size, dispositions, live, untold, missing, unfinished, orphans, unreadable,
+    from, to, forgotten, unsigned, followUps, arrived: arrived.size, dispositions, live, turnedAway: away.size, untold, missing, unfinished, orphans, unreadable,
     shed: rows.filter(({ way }) => way === 'shed').length,
-    backfilled: rows.filter(row => row.disposition !== null && !row.served && row.way !== 'shed').map(({ callId }) => callId),
-    balanced: missing.length + unfinished.length + orphans.length + forgotten.length + unsigned.length === 0 && arrived.size + untold.length === sum + live
+    backfilled: rows.filter(row => row.disposition !== null && row.disposition !== 'refused' && !row.served && row.way !== 'shed').map(({ callId }) => callId),
+    balanced: missing.length + unfinished.length + orphans.length + forgotten.length + unsigned.length === 0 && arrived.size + away.size + untold.length === sum + live
   }
 }
 
@@ -110,7 +113,7 @@ async function readLedger(file: string, from: number, to: number) {
 }
 
 /** The report in words, for a terminal. */
-export function inWords({ from, to, arrived, dispositions, live, shed, backfilled, untold, missing, unfinished, orphans, forgotten, unsigned, followUps, unreadable, balanced }: AuditReport, zone = 'Asia/Jakarta'): string {
+export function inWords({ from, to, arrived, dispositions, live, turnedAway, shed, backfilled, untold, missing, unfinished, orphans, forgotten, unsigned, followUps, unreadable, balanced }: AuditReport, zone = 'Asia/Jakarta'): string {
   const time = (ms: number) => DateTime.fromMillis(ms, { zone }).toFormat('yyyy-MM-dd HH:mm ZZZZ')
   const list = (what: string, ids: string[]) => ids.length === 0 ? [] : [`${what}: ${ids.length}`, ...ids.slice(0, 20).map(id => `  ${id}`), ...ids.length > 20 ? ['  …'] : []]
   return [
@@ -118,6 +121,7 @@ export function inWords({ from, to, arrived, dispositions, live, shed, backfille
     `came in on a trunk: ${arrived}`,
     ...Object.entries(dispositions).sort().map(([name, count]) => `  ${name}: ${count}`),
     `  going on: ${live}`,
+    ...turnedAway > 0 ? [`refused by Asterisk before there was a channel: ${turnedAway}`] : [],
     ...shed > 0 ? [`taken by the dialplan's own menu (the service was overloaded): ${shed}`] : [],
     `written down from the ledger alone (no service was there): ${backfilled.length}`,
     ...list('came in, and the ledger does not tell of it (could Asterisk not write it?)', untold),

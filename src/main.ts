@@ -21,6 +21,7 @@ import { PlanLoader } from './asterisk/plan-loader.ts'
 import { RefusalLog } from './asterisk/refusal-log.ts'
 import { Refusals } from './asterisk/refusals.ts'
 import { Seen } from './asterisk/seen.ts'
+import { copiesPassword, SipCopies, turnedAway } from './asterisk/sip-copies.ts'
 import { SipMessages } from './asterisk/sip-messages.ts'
 import { SipReplies } from './asterisk/sip-replies.ts'
 import { SilentTalks } from './asterisk/silent-talks.ts'
@@ -52,6 +53,7 @@ import { loadToken } from './http/token.ts'
 import { openLog } from './log.ts'
 import { seconds } from './plan/duration.ts'
 import { agencies } from './plan/plan.ts'
+import { numberOf } from './plan/spellings.ts'
 import { SwitchFile } from './plan/switches.ts'
 import type { SwitchOrder } from './plan/switching.ts'
 import { changesOf } from './prepare.ts'
@@ -134,7 +136,16 @@ export async function serve(settings: Settings, log: Logger): Promise<Service> {
   const refusedOf = (step: Step) => {
     if (step.kind === 'refused') refusals.add({ address: addressOf(step.facts.trunk) ?? 'unknown', why: 'no-such-number', at: step.at })
   }
-  const refusalLog = new RefusalLog({ file: asterisk.messages, addressOf, take: refusal => refusals.add({ ...refusal, at: Date.now() }), log })
+  const refusalLog = new RefusalLog({ file: asterisk.messages, take: refusal => refusals.add({ ...refusal, at: Date.now() }), log })
+  const sipCopies = new SipCopies({
+    address: asterisk.control, port: asterisk.amiPort, password: copiesPassword(secrets), log,
+    trunkAt: address => [...plan.now.trunks].find(([, trunk]) => trunk.address === address)?.[0],
+    take: refused => {
+      const at = Date.now()
+      refusals.add({ address: refused.address, why: refused.why, at })
+      if (plan.now.trunks.get(refused.trunk)?.role === 'carrier') for (const step of turnedAway(refused, at, did => numberOf(plan.now, did))) scribe.note(step)
+    }
+  })
   const metrics: Metrics = new Metrics({
     figures: async () => ({
       ...await local.totals(), followUps: await book.figures(Date.now()), deliveries: [...await messages.figures(), ...await webhooks.figures()],
@@ -230,6 +241,7 @@ export async function serve(settings: Settings, log: Logger): Promise<Service> {
   ami.open()
   heartbeat.start()
   refusalLog.start()
+  sipCopies.start()
   trunkLine.start()
   silentTalks.start()
   jobs.start()
@@ -267,6 +279,7 @@ export async function serve(settings: Settings, log: Logger): Promise<Service> {
     await pacer.close()
     await jobs.close()
     await settler.close()
+    await sipCopies.close()
     await refusalLog.close()
     await trunkLine.close()
     await silentTalks.close()

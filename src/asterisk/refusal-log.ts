@@ -1,6 +1,5 @@
 /**
- * What Asterisk refuses before there is a channel, out of its messages.log: a call of a trunk to what is no number (404), with a kind of
- * sound that we do not take (488), and what cannot be read at all. Of other refusals (420, 415, 422, 488 for a codec) Asterisk writes nothing.
+ * What Asterisk cannot read and drops, out of its messages.log. What it refuses, sip-copies.ts hears.
  */
 import { open, stat } from 'node:fs/promises'
 import type { Logger } from 'pino'
@@ -10,8 +9,6 @@ import type { Refusal } from './refusals.ts'
 
 export interface RefusalLogOptions {
   file: string
-  /** The address of a trunk, by name; undefined where there is no such trunk. */
-  addressOf: (trunk: string) => string | undefined
   take: (refusal: Omit<Refusal, 'at'>) => void
   log: Logger
 }
@@ -40,7 +37,7 @@ export class RefusalLog {
 
   /** Reads what was written since the last look; at the first look, nothing. A file that was cut or replaced is read from its beginning. */
   async look(): Promise<void> {
-    const { file, addressOf, take } = this.#options
+    const { file, take } = this.#options
     const seen = await stat(file).catch(() => undefined)
     if (!seen) return
     const known = this.#at
@@ -54,17 +51,14 @@ export class RefusalLog {
     const lines = `${goesOn ? this.#rest : ''}${buffer.toString('latin1', 0, bytesRead)}`.split('\n')
     this.#rest = lines.pop()!.slice(-4_000)
     for (const line of lines) {
-      const refusal = refusalIn(line, addressOf)
+      const refusal = refusalIn(line)
       if (refusal) take(refusal)
     }
   }
 }
 
 /** What a line tells of, if anything. */
-export function refusalIn(line: string, addressOf: RefusalLogOptions['addressOf']): Omit<Refusal, 'at'> | undefined {
-  const [, trunk = ''] = /^\[[^\]]*\] (?:NOTICE|ERROR)\[\d+\](?:\[C-[0-9a-f]+\])? res_pjsip_session\.c: +([a-z0-9-]+): (?:Call \(.* rejected because extension not found|Couldn't negotiate stream)/.exec(line) ?? []
-  const address = addressOf(trunk)
-  if (address !== undefined) return { address, why: line.includes('negotiate stream') ? 'no-common-media' : 'no-such-number' }
+export function refusalIn(line: string): Omit<Refusal, 'at'> | undefined {
   const [, sender] = /^\[[^\]]*\] WARNING\[\d+\] pjproject:\s+sip_transport\.c Dropping \d+ bytes packet from \w+ (\S+):\d+ : PJSIP syntax error/.exec(line) ?? []
   return sender === undefined ? undefined : { address: sender, why: 'unreadable' }
 }

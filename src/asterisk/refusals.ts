@@ -1,5 +1,5 @@
 /**
- * Who was refused, and why: counted out of Asterisk's security events (AMI, class `security`), its ledger and its log (refusal-log.ts); facts
+ * Who was refused, and why: counted out of Asterisk's security events (AMI, class `security`), its ledger, its answers (sip-copies.ts) and its log (refusal-log.ts); facts
  * by address and minute, for an hour. A SIP request of a stranger brings one security event: challenged (401), or its answer to a challenge was wrong.
  */
 import { refusalEvents } from '../dialplan/lay-out.ts'
@@ -8,10 +8,12 @@ import type { AmiMessage } from './ami-link.ts'
 /**
  * unknown-address: SIP of an address that is in no trunk · wrong-password: the same, guessing a password (nobody has one) ·
  * acl: an address that may not speak to this part · login: somebody tried Asterisk's manager interface · other
- * Of trunks: no-such-number: a call to none of the plan's numbers (404) · no-common-media: a call whose kind of sound we cannot take, as SRTP (488; of codecs Asterisk writes nothing).
+ * Calls of trunks: no-such-number: to none of the plan's numbers (404) · no-common-codec: no codec of the trunk's is offered (488) · no-common-media: a kind of
+ * sound that we cannot take, as SRTP (488, 415) · unsupported-extension: it requires what Asterisk does not know (420) · session-timer: its session timer is too
+ * short (422) · not-taken: any other refusal before there is a channel
  * unreadable: no SIP that Asterisk can read, as `INVITE urn:service:sos`; it gets no answer
  */
-export const whys = ['unknown-address', 'wrong-password', 'acl', 'login', 'other', 'no-such-number', 'no-common-media', 'unreadable'] as const
+export const whys = ['unknown-address', 'wrong-password', 'acl', 'login', 'other', 'no-such-number', 'no-common-codec', 'no-common-media', 'unsupported-extension', 'session-timer', 'not-taken', 'unreadable'] as const
 export type Why = (typeof whys)[number]
 
 /** One request that was refused; `at` is Unix ms. */

@@ -36,8 +36,8 @@ export interface Happenings {
   headers: { headers: Record<string, string> }
   /** It is a call that is with us already: the same INVITE by another way (`twin`), or a line of ours that is forwarded to us (`loop`). */
   repeat: { why: 'twin' | 'loop' }
-  /** The dialplan refused it: the number that was dialled is none of the plan's. */
-  refused: { status: number, trunk: string }
+  /** It was refused: by the dialplan, since the number is none of the plan's, or by Asterisk before there was a channel, for `why`. */
+  refused: { status: number, trunk: string, why?: string }
   /** The service took the call in hand: a call without this step ran without us. */
   taken: Record<never, never>
   /** The caller's channel was answered by us. */

@@ -121,7 +121,8 @@ interface Story {
   number: string | null
   caller: string | null
   repeated: boolean
-  refused: boolean
+  /** Why it was. */
+  refused: string | null
   pickedAt: number | null
   endedAt: number | null
   hangup: Happenings['hangup'] | null
@@ -142,7 +143,7 @@ interface Story {
 }
 
 function follow(steps: readonly Step[]): Story {
-  const story: Story = { arrived: null, number: null, caller: null, repeated: false, refused: false, pickedAt: null, endedAt: null, hangup: null, goodbye: false, chosen: null,
+  const story: Story = { arrived: null, number: null, caller: null, repeated: false, refused: null, pickedAt: null, endedAt: null, hangup: null, goodbye: false, chosen: null,
     decided: null, fault: null, cut: null, message: null, place: 'before-answer', tries: [], talks: [], way: null }
   const { tries, talks } = story
   /** The bridge that the caller is in. */
@@ -174,7 +175,7 @@ function follow(steps: readonly Step[]): Story {
       case 'number': story.number ??= step.facts.did; break
       case 'caller': story.caller ??= step.facts.cli; break
       case 'repeat': story.repeated = true; break
-      case 'refused': story.refused = true; break
+      case 'refused': story.refused ??= step.facts.why ?? 'no-such-number'; break
       case 'picked':
         story.pickedAt ??= at
         if (story.place === 'before-answer') move('greeting')          // the dialplan's menu answers, too
@@ -276,7 +277,7 @@ function dispositionOf(story: Story): { disposition: Disposition, detail: string
   const { decided, fault, cut, message, place } = story
   const by = story.hangup && endedBy(story)
   if (firstTalk(story)) return { disposition: 'answered', detail: null }
-  if (story.refused) return { disposition: 'refused', detail: 'no-such-number' }
+  if (story.refused !== null) return { disposition: 'refused', detail: story.refused }
   if (message === 'left') return { disposition: 'callback', detail: 'message-left' }
   if (decided) return { disposition: decided.disposition, detail: decided.why }
   if (fault !== null) return { disposition: 'failed', detail: fault }

@@ -1,8 +1,9 @@
 /** Lays out Asterisk's /etc/asterisk: the static files as they lie, and in satunomor/ what this machine adds. What the plan renders is in plan/ (place.ts). */
 import { chmod, chown, mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { copiesPassword } from '../asterisk/sip-copies.ts'
 
-/** Where Asterisk listens. Ports are UDP for SIP and RTP, TCP for ARI and AMI. */
+/** Where Asterisk listens. Ports are UDP for SIP and RTP, TCP for ARI and AMI. By UDP, AMI's port is the service's, for copies of SIP messages. */
 export interface Site {
   address: string
   port: number
@@ -65,6 +66,7 @@ const local = (site: Site, secrets: Secrets, modules: readonly string[], include
   'http.conf': `bindaddr = ${site.control}\nbindport = ${site.ariPort}\n`,
   'rtp.conf': `rtpstart = ${site.rtp[0]}\nrtpend = ${site.rtp[1]}\n`,
   'ari.conf': `[satunomor]\ntype = user\nread_only = no\npassword_format = plain\npassword = ${secrets.ari}\n`,
+  'hep.conf': `enabled = yes\ncapture_address = ${site.control}:${site.amiPort}\ncapture_password = ${copiesPassword(secrets)}\n`,
   'manager.conf': [
     `bindaddr = ${site.control}`, `port = ${site.amiPort}`, '',
     '; The service: health, contacts, reload, and who was refused. No originate, no command, no config.',

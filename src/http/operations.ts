@@ -25,6 +25,7 @@ const Report = Type.Object({
   arrived: Type.Integer({ description: 'Calls that came in on a trunk, as Asterisk\'s ledger has them.' }),
   dispositions: Type.Record(Type.String(), Type.Integer(), { description: 'How many records ended how.' }),
   live: Type.Integer({ description: 'Calls that have not ended.' }),
+  turnedAway: Type.Integer({ description: 'Calls that Asterisk refused before they had a channel: the service saw it, and no ledger tells of them.' }),
   backfilled: ids('Calls that ran without the service and were written down from the ledger.'),
   untold: ids('Calls whose arrival the service alone has seen: the ledger could not be written.'),
   missing: ids('Calls in the ledger without a record.'),
@@ -44,7 +45,7 @@ const Refused = Type.Object({
   sources: Type.Array(Type.Object({
     address: Type.String({ description: 'The IP address that the request came from; that of a UDP packet can be forged.' }),
     count: figure('How many.'),
-    why: Type.Record(Type.String(), Type.Integer(), { description: 'How many for which reason: `unknown-address` (SIP of an address in no trunk), `wrong-password` (the same, guessing one), `acl`, `login` (Asterisk\'s manager interface), `other`; of a trunk, `no-such-number` (a call to none of the plan\'s numbers, 404) and `no-common-media` (488); `unreadable` (no SIP that can be read).' }),
+    why: Type.Record(Type.String(), Type.Integer(), { description: 'How many for which reason: `unknown-address` (SIP of an address in no trunk), `wrong-password` (the same, guessing one), `acl`, `login` (Asterisk\'s manager interface), `other`; of a trunk, `no-such-number` (a call to none of the plan\'s numbers, 404), `no-common-codec` (488), `no-common-media` (SRTP or no sound, 488, 415), `unsupported-extension` (420), `session-timer` (422), `not-taken` (any other refusal before there was a channel); `unreadable` (no SIP that can be read).' }),
     first: figure('The first of them, Unix ms.'), last: figure('The last of them, Unix ms.')
   }), { description: 'Most refused first, at most 100.' }),
   elsewhere: figure('Refusals whose address was not kept: more than 1,000 others came in the same minute.')
