@@ -92,10 +92,10 @@ interface Meeting {
   of: number
 }
 
-/** A talk that goes on may count. */
+/** A talk that goes on may count. Where the clock was put back meanwhile, nobody knows how long it was: it counts. */
 function counts({ since, until, told, spoken }: Meeting): boolean {
   if (since === null) return false
-  return told === null ? until === null || until - since >= spoken : told === 'answered'
+  return told === null ? until === null || until < since || until - since >= spoken : told === 'answered'
 }
 
 const firstTalk = ({ talks }: Story) => talks.find(counts)
@@ -303,11 +303,17 @@ function causeOf(story: Story): number | null {
 const attempt = ({ line, agency }: { line: string, agency: string }, triedAt: number): LineTry =>
   ({ line, agency, triedAt, outcome: null, q850: null, answeredAt: null })
 
-/** A total order, so that the result does not depend on who delivered first; of steps with one key, the first. */
+/**
+ * A total order, so that the result does not depend on who delivered first; of steps with one key, the first. A call begins with its arrival: where
+ * the ledger has an earlier time as well, Asterisk's clock was put back while the call went on, and what is earlier came after the rest.
+ */
 function inOrder(steps: readonly Step[]): Step[] {
   const heard = new Set<string>()
-  return steps.toSorted((a, b) => a.at - b.at || rank[a.kind] - rank[b.kind] || compare(a.key, b.key) || compare(text(a), text(b)))
+  const sorted = steps.toSorted((a, b) => a.at - b.at || rank[a.kind] - rank[b.kind] || compare(a.key, b.key) || compare(text(a), text(b)))
     .filter(({ key }) => !heard.has(key) && heard.add(key))
+  const arrived = sorted.find(({ kind, witness }) => kind === 'arrived' && witness === 'ledger')
+  if (!arrived || !sorted.some(({ at, witness }) => witness === 'ledger' && at < arrived.at)) return sorted
+  return [...sorted.filter(({ at }) => at >= arrived.at), ...sorted.filter(({ at }) => at < arrived.at)]
 }
 
 const compare = (a: string, b: string) => a < b ? -1 : a > b ? 1 : 0

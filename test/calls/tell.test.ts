@@ -136,6 +136,21 @@ describe('a talk counts where both were in one bridge for as long as the plan sa
     expect(tell(story(arrived, rung, ...meets, wait, wait, wait, parts, ends('too-short'), byCaller, ['ended']))).toMatchObject({ disposition: 'abandoned', detail: 'agency:bpbd' })
   })
 
+  test('where the clock was put back while they talked nobody knows how long it was: it counts; before that, and after, it is measured', () => {
+    const back = (from: Kind, ...happenings: Happening[]) => {
+      const steps = story(...happenings)
+      const first = steps.findIndex(({ kind }) => kind === from)
+      return steps.map((step, at) => at < first ? step : { ...step, at: step.at - 3_600_000 })
+    }
+    const brief = [arrived, rung, ...meets, parts, byCaller, ['ended']] satisfies Happening[]
+    const talk = back('parted', ...brief)
+    expect(tell(talk)).toMatchObject({ disposition: 'answered', connectedAt: 3, line: 'bpbd-1', endedBy: 'caller' })
+    expect(outcomes(talk)).toEqual(['answered'])
+    expect(tell(back('line', ...brief))).toMatchObject({ disposition: 'abandoned', detail: 'too-short:bpbd-1', endedBy: 'caller' })
+    expect(tell(back('hangup', ...brief))).toMatchObject({ disposition: 'abandoned', detail: 'too-short:bpbd-1', endedBy: 'caller' })
+    expect(tell(back('line', arrived, rung, ...meets, wait, wait, wait, parts, byCaller, ['ended']))).toMatchObject({ disposition: 'answered', line: 'bpbd-1' })
+  })
+
   test('the next line answers: the talk begins there', () => {
     const steps = story(arrived, rung, ...meets, parts, ends('too-short'), ['line', { ...next, spoken }], ['connected', { ...next, bridge: 'c' }], ['joined', { bridge: 'c' }], wait, wait, wait, ['parted', { bridge: 'c' }],
       ['line-outcome', { ...next, outcome: 'answered', q850: 16 }], byAgency, ['ended'])
