@@ -61,7 +61,7 @@ export async function runCell(ground: Ground, fault: Fault, moment: Moment, numb
   return { fault: fault.name, moment: moment.name, ...went, experience, ...written, complaints }
 }
 
-function courseOf({ name, follows, soon }: Moment, { heard, talkedWith, agencies }: Experience) {
+function courseOf({ name, follows, soon, agency = 'bpbd' }: Moment, { heard, talkedWith, agencies }: Experience) {
   const after = heard.filter(({ begun }) => begun > 0)
   const begin = (...what: string[]) => after.find(it => what.includes(it.what))?.begun
   const human = talkedWith === null ? undefined : begin(voiceOf(talkedWith))
@@ -73,7 +73,7 @@ function courseOf({ name, follows, soon }: Moment, { heard, talkedWith, agencies
   if (follows.length === 0) return went('as ever', undefined)
   if (human === undefined && !(follows.includes('the apology') && apology !== undefined)) return went('lost', undefined)
   if (greeting !== undefined && name !== 'ringing in') return went('menu again', greeting)
-  if (human !== undefined && (follows.includes('the apology') || !agencies.some(({ line }) => line === talkedWith && line.startsWith('bpbd')))) return went('another human', human)
+  if (human !== undefined && (follows.includes('the apology') || !agencies.some(({ line }) => line === talkedWith && line.startsWith(agency)))) return went('another human', human)
   const on = follows.includes('the apology') ? apology : follows.includes('menu') ? begin('sambutan', 'menu-utama') : human
   return went((on ?? 0) > soon * 1000 ? 'later' : 'as ever', on)
 }

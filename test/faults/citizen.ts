@@ -2,7 +2,7 @@
 import type { IncomingCall, OutgoingCall } from '../../demo/softphone.ts'
 import { eventually } from '../parts/city.ts'
 import { voice } from '../real/stage.ts'
-import { citizensVoice, voiceOf, type Ground } from './ground.ts'
+import { citizensVoice, countsFrom, voiceOf, type Ground } from './ground.ts'
 
 const menu = 'menu-utama'
 /** A citizen who hears nothing at all, not even a ring tone, hangs up after this many ms. */
@@ -71,20 +71,23 @@ export class Citizen {
     return this.legs.find(leg => hears(this.call, voiceOf(leg.line)) && hears(leg, citizensVoice))?.line
   }
 
-  /** Talks with whoever answers. */
+  /** Talks with whoever answers, for long enough that it counts. */
   async talks(): Promise<string> {
     this.speak()
-    return eventually('citizen and agency hear each other', async () => this.talksWith(-Infinity))
+    const line = await eventually('citizen and agency hear each other', async () => this.talksWith(-Infinity))
+    await new Promise(counts => { setTimeout(counts, countsFrom(line)) })
+    return line
   }
 
   /**
    * Lives on from the strike (monotonic ms): presses the key when a menu begins, talks with whoever answers, for `talksOn` ms
-   * at least, and then hangs up; gives up where nothing comes any more. Resolves when the call is over.
+   * and as long as a talk must last to count, and then hangs up; gives up where nothing comes any more. Resolves when the call is over.
    */
   async livesOn(struck: number, talksOn: number): Promise<Experience> {
     const { ear } = this.#ground
     const { call } = this
     let talkedWith: string | undefined
+    let since = Infinity
     let how: Experience['ended']['how'] = 'was hung up'
     let looked = struck
     let stall = 0
@@ -95,10 +98,11 @@ export class Citizen {
       const heard = ear.heardOn(call)
       if (this.#asked(heard.findLast(({ prompt }) => prompt === menu)?.startedAt)) void this.press()
       if (this.legs.some(leg => heard.some(({ prompt }) => prompt === voiceOf(leg.line)))) this.speak()
-      talkedWith = this.talksWith(struck + talksOn)
+      if (talkedWith ??= this.talksWith(struck + talksOn)) since = Math.min(since, performance.now())
+      const talked = talkedWith !== undefined && performance.now() - since > countsFrom(talkedWith)
       const silentSince = Math.max(call.heard.at(-1)?.at ?? 0, call.startedAt, struck)
-      if (talkedWith || performance.now() - silentSince > patience) {
-        how = talkedWith ? 'hung up' : 'gave up'
+      if (talked || performance.now() - silentSince > patience) {
+        how = talked ? 'hung up' : 'gave up'
         await call.hangUp()
       } else await new Promise(resolve => setTimeout(resolve, 20))
     }

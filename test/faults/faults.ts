@@ -56,12 +56,13 @@ const serviceAway: Fault['notices'] = {
   returned: within(untilTheFallback, 'another human')
 }
 const lost = within(0, 'lost')
+const inACall = ['ringing in', 'greeting', 'menu', 'choice', 'silent gateway', 'line rings', 'short answer', 'accept question', 'answer', 'talking', 'hold', 'returned'] as const
 /**
  * Asterisk counts how long no sound has come (`rtp_timeout`, 300 s) by the time of day. Stepped forward by more, it ends every call for
  * which it happens to ask before their next sound is in, 20 ms later: it asks when another call begins or is answered just then.
  */
 const soundSeemsLongGone: Fault['notices'] = Object.fromEntries(
-  (['ringing in', 'greeting', 'menu', 'choice', 'line rings', 'answer', 'talking', 'returned'] as const).map(name => [name, within(Infinity, 'as ever', 'lost')])
+  inACall.map(name => [name, within(Infinity, 'as ever', 'lost')])
 )
 /** Where the clocks differ, the dialplan takes the service for frozen: who comes back from an agency's lines gets whoever can be had. */
 const beatLooksOld = (courses: Course[]) => within(Infinity, ...courses, 'another human')
@@ -98,7 +99,7 @@ export function faults(): Fault[] {
   return [
     { name: control, strike: async () => {}, short: [] },
     {
-      name: 'the service is killed, and stays away', short: ['menu', 'returned'],
+      name: 'the service is killed, and stays away', short: ['menu', 'hold', 'returned'],
       strike: ground => ground.killService(), heal: ground => ground.startService(),
       bites: async ground => await readyz(ground) === undefined, notices: serviceAway
     },
@@ -120,10 +121,10 @@ export function faults(): Fault[] {
     {
       name: 'Asterisk is killed, and started again', short: ['talking', 'menu'],
       strike: ground => ground.city.restartAsterisk(),
-      notices: { 'ringing in': { ...lost, untraced: true }, greeting: lost, menu: lost, choice: lost, 'line rings': lost, answer: lost, talking: lost, returned: lost }
+      notices: { ...Object.fromEntries(inACall.map(name => [name, lost])), 'ringing in': { ...lost, untraced: true } }
     },
     {
-      name: 'the ARI link is cut', short: ['line rings'],
+      name: 'the ARI link is cut', short: ['line rings', 'accept question'],
       strike: ({ wires }) => wires.ari.refuse(), heal: ({ wires }) => wires.ari.pass(),
       bites: async ground => await readyz(ground) === 503, notices: serviceAway
     },
@@ -151,7 +152,7 @@ export function faults(): Fault[] {
       name: 'Redis is flushed', short: ['hanging up'], strike: ground => ground.redisSays('FLUSHALL'),
       heal: ground => eventually('the nightly audit is planned again', async () => await ground.redisSays('ZSCORE', 'bull:followups:repeat', 'nightly-audit') !== null)
     },
-    { name: 'Redis is frozen', short: ['returned'], strike: ({ city }) => city.redis!.freeze(), heal: ({ city }) => city.redis!.thaw() },
+    { name: 'Redis is frozen', short: ['silent gateway'], strike: ({ city }) => city.redis!.freeze(), heal: ({ city }) => city.redis!.thaw() },
     {
       name: 'Redis is out of memory', short: ['returned'],
       strike: ground => ground.redisSays('CONFIG', 'SET', 'maxmemory', '1'), heal: ground => ground.redisSays('CONFIG', 'SET', 'maxmemory', '0'),
@@ -163,7 +164,7 @@ export function faults(): Fault[] {
       heal: async ground => { locks.get(ground)?.close() }, bites: stepsWait
     },
     {
-      name: 'the store is slow (locked nine tenths of the time)', short: ['answer'],
+      name: 'the store is slow (locked nine tenths of the time)', short: ['short answer'],
       strike: async ground => {
         const stop = new AbortController()
         slowing.set(ground, { stop, done: slowDown(ground, stop.signal) })
@@ -186,7 +187,7 @@ export function faults(): Fault[] {
     },
     {
       // And the service is frozen, so that the watchdog must act, and would say so in its log.
-      name: 'the logs\' disk is full, and the service is frozen', short: ['menu', 'returned'],
+      name: 'the logs\' disk is full, and the service is frozen', short: ['hold', 'returned'],
       strike: async ({ logDisk, service }) => { await logDisk.fill(); service.process.kill('SIGSTOP') },
       heal: async ({ logDisk, service }) => { service.process.kill('SIGCONT'); await logDisk.free() },
       bites: async ({ logDisk }) => (await statfs(logDisk.folder)).bavail === 0, notices: serviceAway
@@ -198,14 +199,14 @@ export function faults(): Fault[] {
       heal: ({ storeDisk, logDisk }) => Promise.all([storeDisk.free(), logDisk.free()]), bites: stepsWait
     },
     {
-      name: 'PostgreSQL is killed', short: ['line rings'],
+      name: 'PostgreSQL is killed', short: ['accept question'],
       strike: ({ database }) => database.kill(), 
       // Until the last process of the one that was killed has seen that it is alone, a new one refuses to start.
       heal: ({ database }) => eventually('PostgreSQL starts again', async () => { await database.start(); return true })
     },
     ...clocks('the service\'s clock is', ['greeting'], ['returned'], { step: (ground, ms) => ground.step(ms) }),
-    ...clocks('Asterisk\'s clock is', ['talking'], ['menu'], { ofAsterisk: true, step: (ground, ms) => ground.stepAsterisk(ms) }),
-    ...clocks('the machine\'s clock (the service\'s and Asterisk\'s) is', ['line rings'], ['answer'], {
+    ...clocks('Asterisk\'s clock is', ['talking'], ['silent gateway'], { ofAsterisk: true, step: (ground, ms) => ground.stepAsterisk(ms) }),
+    ...clocks('the machine\'s clock (the service\'s and Asterisk\'s) is', ['line rings'], ['short answer'], {
       ofAsterisk: true, step: (ground, ms) => Promise.all([ground.step(ms), ground.stepAsterisk(ms)])
     })
   ]
@@ -219,7 +220,10 @@ function clocks(whose: string, on: MomentName[], back: MomentName[], { ofAsteris
       before: ground => ground.giveAsteriskAClock(), nativeOnly: 'libfaketime is preloaded into Asterisk from our root',
       bites: async ground => Math.abs(await ground.city.clock() - (Date.now() + ms)) < 60_000
     } : {},
-    notices: { ...ofAsterisk && ms > 0 ? soundSeemsLongGone : {}, returned: beatLooksOld(ofAsterisk && ms > 0 ? ['as ever', 'lost'] : ['as ever']) },
+    notices: {
+      ...ofAsterisk && ms > 0 ? { ...soundSeemsLongGone, 'short answer': beatLooksOld(['as ever', 'lost']) } : {},          // both lines seem to fall silent
+      returned: beatLooksOld(ofAsterisk && ms > 0 ? ['as ever', 'lost'] : ['as ever'])
+    },
     ...ofAsterisk && ms > 0 ? { losesAsIfGone: true } : {}
   }) satisfies Fault)
 }

@@ -2,6 +2,8 @@
  * A city in which everything can be made to fail: the service and the watchdog in processes of their own, over wires that
  * can be cut, with a clock that can be stepped, and disks that can be filled under the store, the ledger and the logs.
  */
+import { createSocket, type Socket } from 'node:dgram'
+import { once } from 'node:events'
 import { mkdir, mkdtemp, open, rename, rm, symlink, writeFile, chown, copyFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { basename, join } from 'node:path'
@@ -23,7 +25,29 @@ import { Proxy } from '../parts/proxy.ts'
 import { sounds } from '../parts/sounds.ts'
 import { voice } from '../real/stage.ts'
 
-const lines = ['ambulans-1', 'ambulans-2', 'bpbd-1', 'bpbd-2', 'hallo-1', 'posko-1']
+const lines = ['ambulans-1', 'ambulans-2', 'bpbd-1', 'bpbd-2', 'hallo-1', 'posko-1', 'sunyi-2']
+/** The shortest talk that counts here, ms. */
+const spoken = 1_000
+/** How long a talk with this line must last: the desk may have been rung by the last resort, which knows no plan, and counts from 4 s on. */
+export const countsFrom = (line: string) => line === 'posko-1' ? 4_000 : spoken
+/** The line that asks who picks up, and its key. */
+export const accepting = { line: 'ambulans-1', key: '1', prompt: 'konfirmasi-petugas' }
+
+/** The demo's plan; but one line has an accept key, and behind key 5 is an agency whose first line has a gateway that says nothing. */
+const planOf = (number: number) => (text: string) => `spoken: ${spoken} ms\n${text}`
+  .replaceAll('patience: 3 s', 'patience: 1 s')
+  .replace(`number: ${accepting.line},`, `number: ${accepting.line}, acceptKey: ${accepting.key},`)
+  .replace('\nnumbers:', `\n  silent: { role: agencies, address: 127.77.${number}.5, qualify: off }\n\nnumbers:`)
+  .replace('      3: wali-kota\n', '      3: wali-kota\n      5: sunyi\n')
+  .replace('  posko:\n    name', `  sunyi:
+    name: Whose first line has a silent gateway
+    connecting: sambung-wali-kota
+    lines:
+      - { id: sunyi-1, trunk: silent, number: sunyi-1 }
+      - { id: sunyi-2, trunk: gateway, number: sunyi-2 }
+  posko:
+    name`)
+
 /** What a citizen's voice is called, and a line's. */
 export const citizensVoice = 'the citizen'
 export const voiceOf = (line: string) => `the line ${line}`
@@ -39,6 +63,8 @@ export class Ground implements AsyncDisposable {
   /** Under the logs of the service and of the watchdog. */
   readonly logDisk: Disk
   readonly ear: Ear
+  /** The gateway that says nothing to what it is asked. */
+  readonly silent: Silent
   /** The calls that an agency has picked up. */
   readonly answered = new WeakSet<IncomingCall>()
   readonly #opened: AsyncDisposableStack
@@ -46,7 +72,7 @@ export class Ground implements AsyncDisposable {
   #service: Child | undefined
   #asteriskIsOff = 0
 
-  private constructor({ city }: Town, parts: Pick<Ground, 'wires' | 'database' | 'storeDisk' | 'ledgerDisk' | 'logDisk' | 'ear'>, exchange: { itsOwnClock: boolean }, opened: AsyncDisposableStack) {
+  private constructor({ city }: Town, parts: Pick<Ground, 'wires' | 'database' | 'storeDisk' | 'ledgerDisk' | 'logDisk' | 'ear' | 'silent'>, exchange: { itsOwnClock: boolean }, opened: AsyncDisposableStack) {
     this.city = city
     this.wires = parts.wires
     this.database = parts.database
@@ -54,6 +80,7 @@ export class Ground implements AsyncDisposable {
     this.ledgerDisk = parts.ledgerDisk
     this.logDisk = parts.logDisk
     this.ear = parts.ear
+    this.silent = parts.silent
     this.#opened = opened
     this.#exchange = exchange
   }
@@ -68,12 +95,13 @@ export class Ground implements AsyncDisposable {
     const logDisk = opened.use(await Disk.mount(join(folder, 'log'), { megabytes: 8 }))
     await writeFile(join(folder, 'clock'), '0')
     const database = opened.use(await postgres())
+    const silent = opened.use(await Silent.open(`127.77.${number}.5`))
     const address = `127.77.${number}.1`
     const redis = opened.use(await Proxy.open({ at: { address, port: 16389 }, to: { address, port: 6389 } }))
     const exchange = { itsOwnClock: false }
     const town = opened.use(await openTown(number, {
       withRedis: true, exchange: program => exchange.itsOwnClock ? withItsOwnClock(program) : program,
-      ...followups === undefined ? {} : { callbacks: true, plan: (text: string) => followups + text.replaceAll('patience: 3 s', 'patience: 1 s') },
+      callbacks: followups !== undefined, plan: text => (followups ?? '') + planOf(number)(text),
       serviceEnv: {
         ...followups === undefined ? {} : { REDIS_URL: `redis://${address}:16389` },
         SATUNOMOR_STATE: folder, SATUNOMOR_CEL: join(folder, 'ledger', 'calls.csv'), SATUNOMOR_LOG: 'info', DATABASE_URL: database.url,
@@ -89,7 +117,7 @@ export class Ground implements AsyncDisposable {
     await symlink(join(log, 'cel-custom'), join(folder, 'ledger'))
     const ledgerDisk = withContainers ? undefined : opened.use(await underTheLedger(city, log))
     const ear = new Ear(new Map([...await loadPrompts(join(sounds, 'id')), [citizensVoice, voice(citizensVoice)], ...lines.map(line => [voiceOf(line), voice(line)] as const)]))
-    const ground = new Ground(town, { wires: { ...town.wires, redis }, database, storeDisk, ledgerDisk, logDisk, ear }, exchange, opened.move())
+    const ground = new Ground(town, { wires: { ...town.wires, redis }, database, storeDisk, ledgerDisk, logDisk, ear, silent }, exchange, opened.move())
     try {
       await ground.#run('src/watchdog.ts')
       await ground.startService()
@@ -172,10 +200,11 @@ export class Ground implements AsyncDisposable {
     return found ? Number(found[1]) : undefined
   }
 
-  /** A call made now would be served by the service: it says so, and so does its beat in Asterisk. */
+  /** A call made now would be served by the service: it says so, and so does its beat in Asterisk; and it is not overloaded (a full machine makes it so, for up to 2 min). */
   async ready() {
     await eventually('the service is ready', async () =>
       (await this.ask('/readyz'))?.status === 200 && Math.abs(Date.now() / 1000 - Number(await this.city.variable('SN_BEAT'))) < 3, 30_000)
+    await eventually('the service is calm', async () => !(Number(await this.city.variable('SN_SHED')) > Date.now() / 1000), 120_000)
   }
 
   /** The store, from outside. */
@@ -192,7 +221,20 @@ export class Ground implements AsyncDisposable {
   /** Answers, and says who it is until the call ends. */
   async answers(leg: IncomingCall) {
     if (!await leg.answer()) return
-    this.answered.add(leg)
+    if (leg.line === accepting.line) {
+      const asked = await this.isAsked(leg)
+      if (!asked || !await leg.press(accepting.key)) return
+    } else this.answered.add(leg)
+    await this.speaks(leg)
+  }
+
+  /** Whether it hears the question, before the call ends. */
+  isAsked(leg: IncomingCall) {
+    return this.ear.hears(leg, accepting.prompt).then(() => true, () => false)
+  }
+
+  /** Says who it is until the call ends. */
+  async speaks(leg: IncomingCall) {
     while (await leg.say(voice(leg.line)));
   }
 
@@ -205,6 +247,36 @@ export class Ground implements AsyncDisposable {
     this.#service?.process.kill('SIGCONT')
     await this.city.redis?.thaw().catch(() => {})
     await this.#opened.disposeAsync()
+  }
+}
+
+/** A gateway that takes what it is sent, and says nothing. */
+class Silent implements AsyncDisposable {
+  readonly #socket: Socket
+  #heard: (text: string) => void = () => {}
+
+  private constructor(socket: Socket) {
+    this.#socket = socket
+    socket.on('message', datagram => this.#heard(datagram.toString('latin1')))
+  }
+
+  static async open(address: string) {
+    const socket = createSocket('udp4')
+    socket.bind(5060, address)
+    await once(socket, 'listening')
+    return new Silent(socket)
+  }
+
+  /** Resolves when it is asked to take this caller. (An INVITE that was given up is repeated for a while.) */
+  asked(number: string): Promise<void> {
+    return new Promise(resolve => {
+      this.#heard = text => { if (text.startsWith('INVITE ') && text.includes(number)) resolve() }
+    })
+  }
+
+  async [Symbol.asyncDispose]() {
+    this.#socket.close()
+    await once(this.#socket, 'close')
   }
 }
 

@@ -1,9 +1,9 @@
 /** The moments of a call at which something can break: how a real call comes to each, and what normally follows. */
 import type { IncomingCall } from '../../demo/softphone.ts'
 import { Citizen } from './citizen.ts'
-import type { Ground } from './ground.ts'
+import { accepting, type Ground } from './ground.ts'
 
-export type MomentName = 'ringing in' | 'greeting' | 'menu' | 'choice' | 'line rings' | 'answer' | 'talking' | 'returned' | 'hanging up'
+export type MomentName = 'ringing in' | 'greeting' | 'menu' | 'choice' | 'silent gateway' | 'line rings' | 'short answer' | 'accept question' | 'answer' | 'talking' | 'hold' | 'returned' | 'hanging up'
 
 export interface Moment {
   name: MomentName
@@ -13,6 +13,8 @@ export interface Moment {
   come(ground: Ground, number: string): Promise<{ citizen: Citizen, next?: () => unknown }>
   /** Whether the service has the call in hand then. */
   inService?: true
+  /** The agency that the citizen wants; bpbd if left out. */
+  agency?: string
   /** What the citizen hears from then on where nothing breaks, and how many seconds after it is late. */
   follows: ('menu' | 'a human' | 'the apology')[]
   soon: number
@@ -20,10 +22,10 @@ export interface Moment {
   talksOn?: number
 }
 
-/** The next call to BPBD's first line: it rings, and what becomes of it is ours to say; those after it are answered. */
-function rungAtBpbd(ground: Ground): Promise<IncomingCall> {
-  return new Promise(resolve => ground.city.line('bpbd-1', leg => {
-    ground.city.line('bpbd-1', another => ground.answers(another))
+/** The next call to a line: it rings, and what becomes of it is ours to say; those after it are answered. */
+function rungAt(ground: Ground, line: string): Promise<IncomingCall> {
+  return new Promise(resolve => ground.city.line(line, leg => {
+    ground.city.line(line, another => ground.answers(another))
     leg.ring()
     resolve(leg)
   }))
@@ -35,9 +37,9 @@ async function inTheMenu(ground: Ground, number: string, key = '2') {
   return citizen
 }
 
-async function ringing(ground: Ground, number: string) {
-  const rung = rungAtBpbd(ground)
-  const citizen = await inTheMenu(ground, number)
+async function ringing(ground: Ground, number: string, { line, key } = { line: 'bpbd-1', key: '2' }) {
+  const rung = rungAt(ground, line)
+  const citizen = await inTheMenu(ground, number, key)
   await citizen.press()
   return { citizen, leg: await rung }
 }
@@ -81,10 +83,43 @@ export const moments: readonly Moment[] = [
     }
   },
   {
+    name: 'silent gateway', when: 'the gateway of the agency\'s first line says nothing to what it is asked; the next line has another', agency: 'sunyi',
+    follows: ['a human'], soon: 7.5,              // given up after 6 s (SIP's timers), and the next line is picked up at once
+    async come(ground, number) {
+      const asked = ground.silent.asked(number)
+      const citizen = await inTheMenu(ground, number, '5')
+      await citizen.press()
+      await asked
+      return { citizen }
+    }
+  },
+  {
     name: 'line rings', when: 'an agency\'s line rings; it is picked up a second later', follows: ['a human'], soon: 3,
     async come(ground, number) {
       const { citizen, leg } = await ringing(ground, number)
       return { citizen, next: () => setTimeout(() => ground.answers(leg), 1000) }
+    }
+  },
+  {
+    name: 'short answer', when: 'the agency\'s first line answers and hangs up at once; the next one is picked up', follows: ['a human'], soon: 2,
+    async come(ground, number) {
+      const { citizen, leg } = await ringing(ground, number)
+      return {
+        citizen, next: async () => {
+          if (await leg.answer()) ground.answered.add(leg)
+          await leg.hangUp()
+        }
+      }
+    }
+  },
+  {
+    name: 'accept question', when: 'the agency\'s line has been picked up, and hears the question; its key is pressed a second later', agency: 'ambulans',
+    follows: ['a human'], soon: 3,
+    async come(ground, number) {
+      const { citizen, leg } = await ringing(ground, number, { line: accepting.line, key: '1' })
+      await leg.answer()
+      if (!await ground.isAsked(leg)) throw new Error('the agency is not asked')
+      return { citizen, next: () => setTimeout(async () => { if (await leg.press(accepting.key)) await ground.speaks(leg) }, 1000) }
     }
   },
   {
@@ -97,6 +132,17 @@ export const moments: readonly Moment[] = [
   {
     name: 'talking', when: 'citizen and agency talk', follows: ['a human'], soon: 2.5, talksOn: 6000,     // the watchdog has acted by then, if it acts
     come: async (ground, number) => ({ citizen: await talking(ground, number) })
+  },
+  {
+    name: 'hold', when: 'the agency has put the citizen on hold; it comes back 6 s later', follows: ['a human'], soon: 7.5,          // the watchdog has acted by then, if it acts
+    async come(ground, number) {
+      const citizen = await talking(ground, number)
+      const leg = citizen.legs.at(-1)!
+      const held = performance.now()
+      await leg.hold()
+      await ground.ear.hears(citizen.call, 'tetap-di-saluran', { after: held })
+      return { citizen, next: () => setTimeout(() => leg.resume().catch(() => {}), 6000) }          // Asterisk may be gone
+    }
   },
   {
     name: 'returned', when: 'the agency\'s only line is just refusing, so that the call comes back to the service', follows: ['the apology'], soon: 2,

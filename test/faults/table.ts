@@ -21,8 +21,10 @@ What a caller experiences when something breaks in the middle of their call. \`n
 call and each fault it brings a real SIP call to that moment, lets the fault strike, and writes down here what was heard and what was
 recorded. Last whole run: ${new Date().toISOString().slice(0, 10)}, ${cells.length} cells${amiss.length === 0 ? ', each as it should be' : `, **${amiss.length} of them not as they should be** (the last table)`}.
 
-The citizen behaves like one: presses the key for BPBD as soon as a menu begins, talks with whoever answers, and hangs up after 10 s
-of silence. The fault lasts until the call is over (where nothing else is said), then it is healed. The plan is the demo's, with a patience of 1 s.
+The citizen behaves like one: presses the key of an agency (BPBD, where the moment wants no other) as soon as a menu begins, talks with
+whoever answers, and hangs up after 10 s of silence. The fault lasts until the call is over (where nothing else is said), then it is healed.
+The plan is the demo's without overflow and waiting rooms, with a patience of 1 s, one line with an accept key, an agency whose first line
+has a gateway that says nothing, and talks that count from 1 s on.
 
 ${head('moment', 'the fault strikes when').join('\n')}
 ${moments.map(({ name, when }) => row(name, when)).join('\n')}
@@ -45,10 +47,17 @@ ${remarkable.map(cell => row(cell.fault, cell.moment, experienced(cell, at(contr
 
 ## To be read with it
 
+- *silent gateway*: that gateway is given up after 6 s (SIP's timers), and only then the next line rings. The line behind it has no telephone,
+  so it is not among the agencies' lines in the table above.
+- *hold*: the citizen hears the prompt and the tone of being on hold, and the agency comes back 6 s after the strike.
+- *accept question*, *short answer*, *silent gateway*, *hold*: all that is left to do is the dialplan's, so neither the service nor what is
+  behind it is missed there.
 - *The service's clock* is the watchdog's, too. Where only one of the two clocks is stepped, they differ by an hour, and a call that
   comes in *after* the strike takes the fallback, since the beat does not look fresh, and one that then comes back from an agency's
   lines the last resort; where the machine's is, until the next beat (1 s).
 - Asterisk's clock is stepped by libfaketime. When it goes forward while a line rings, the ring time is over at once, and the next line is tried.
+- When it goes forward in the moment of a *short answer*, the next line can seem to have fallen silent, too; the last resort then rings the desk.
+- When it goes back while they talk, nobody knows how long they talked: on record, they have.
 - *Lost*, when it goes forward: Asterisk counts by the time of day how long no sound has come (\`rtp_timeout\`, 300 s), and ends each call for
   which it happens to ask before the next sound is in, 20 ms later (cause 44). It asks when another call begins or is answered in that
   very moment: of eight calls that were just being answered, none to all were gone (20 of 64 in eight steps; of 40 that simply talked,
