@@ -4,8 +4,8 @@ import { eventually } from '../parts/city.ts'
 import { voice } from '../real/stage.ts'
 import { citizensVoice, voiceOf, type Ground } from './ground.ts'
 
-/** Where a callback can be stopped. `hung up`: the citizen's side has just ended. */
-export type Point = 'ringing agency' | 'ringing citizen' | 'joined' | 'hung up'
+/** Where a callback can be stopped. The questions: it is heard, and no key is pressed. `agency left`: the desk has hung up, once, while the citizen hears the question; `hung up`: the citizen's side has just ended. */
+export type Point = 'ringing agency' | 'agency\'s question' | 'ringing citizen' | 'citizen\'s question' | 'agency left' | 'joined' | 'hung up'
 
 /** How long the two talk, ms. */
 const talk = 2_500
@@ -59,7 +59,9 @@ export class CalledBack {
   async #desk(leg: IncomingCall) {
     leg.ring()
     await this.#at('ringing agency')
-    await this.#accepts(leg, 'konfirmasi-telepon-balik')
+    await this.#accepts(leg, 'konfirmasi-telepon-balik', () => this.#at('agency\'s question'))
+    // Where the citizen's key was not heard: it was a human.
+    void this.#ground.ear.hears(leg, 'sudah-bicara', { within: 120_000 }).then(() => leg.press('1'), () => {})
     while (await leg.say(voice(desk)));
   }
 
@@ -68,7 +70,7 @@ export class CalledBack {
     this.rings.set(leg.line, [...this.of(leg.line), ring])
     leg.ring()
     await this.#at('ringing citizen')
-    if (!await this.#accepts(leg, 'telepon-balik')) return
+    if (!await this.#accepts(leg, 'telepon-balik', async () => { await this.#at('citizen\'s question'); await this.#deskLeaves(leg) })) return
     void (async () => { while (await leg.say(voice(citizensVoice))); })()
     ring.talked = await this.#talks(leg)
     await this.#at('joined')
@@ -78,9 +80,15 @@ export class CalledBack {
   }
 
   /** Answers, and presses 1 when asked to. False where the call ended first. */
-  async #accepts(leg: IncomingCall, prompt: string): Promise<boolean> {
+  async #accepts(leg: IncomingCall, prompt: string, before: () => Promise<void>): Promise<boolean> {
     if (!await leg.answer()) return false
-    return this.#ground.ear.hears(leg, prompt).then(() => leg.press('1'), () => false)
+    return this.#ground.ear.hears(leg, prompt).then(before).then(() => leg.press('1'), () => false)
+  }
+
+  async #deskLeaves(leg: IncomingCall) {
+    if (this.#stop?.at !== 'agency left' || this.of(leg.line).length > 1) return
+    await this.#ground.city.calls.findLast(other => other.line === desk && other.from === leg.line && !other.ending)?.hangUp()
+    await this.#at('agency left')
   }
 
   /** Whether the two hear each other before the citizen's patience, or the call, is over. */

@@ -57,11 +57,11 @@ export function faults(): Fault[] {
   return [
     { name: control, strike: async () => {}, short: [] },
     {
-      name: 'the service is killed, and started again', short: ['about to dial', 'joined'], endsTheService: true,
+      name: 'the service is killed, and started again', short: ['about to dial', 'agency left', 'joined'], endsTheService: true,
       strike: ({ ground }) => ground.killService(), lasts: 0, heal: ({ ground }) => ground.startService(), attempts: { 'about to dial': 2 }
     },
     {
-      name: 'the service is killed, and away for 8 s', short: [], endsTheService: true,
+      name: 'the service is killed, and away for 8 s', short: ['agency\'s question'], endsTheService: true,
       strike: ({ ground }) => ground.killService(), lasts: 8_000, heal: ({ ground }) => ground.startService(), attempts: { 'about to dial': 2 }
     },
     { name: 'Redis is killed, and away for 5 s', short: ['queued'], strike: ({ ground }) => ground.city.redis!.kill(), lasts: 5_000, heal: ({ ground }) => ground.city.startRedis() },
@@ -94,10 +94,10 @@ export function faults(): Fault[] {
     {
       name: 'Asterisk is killed, and started again', short: ['ringing agency'],
       strike: ({ ground }) => ground.city.restartAsterisk(),
-      attempts: { 'about to dial': 2, 'ringing agency': 2, 'ringing citizen': 2, joined: 2, 'hung up': 2 }
+      attempts: { 'about to dial': 2, 'ringing agency': 2, 'agency\'s question': 2, 'ringing citizen': 2, 'citizen\'s question': 2, joined: 2, 'hung up': 2 }
     },
     {
-      name: 'the ARI link is stuck for 8 s', short: [],
+      name: 'the ARI link is stuck for 8 s', short: ['citizen\'s question'],
       strike: async ({ ground }) => ground.wires.ari.stall(), lasts: 8_000, heal: ({ ground }) => ground.wires.ari.pass(), attempts: { 'about to dial': 2 }
     },
     {
@@ -126,7 +126,7 @@ function clocks(whose: string, on: MomentName[], back: MomentName[], { ofAsteris
   return ([['+1 h', hour, on], ['-1 h', -hour, back]] as const).map(([by, ms, short]) => ({
     name: `${whose} stepped by ${by}`, short, strike: scene => step(scene, ms), lasts: 'to the end', heal: scene => step(scene, 0),
     ...ofAsterisk ? { before: ({ ground }) => ground.giveAsteriskAClock(), nativeOnly: 'libfaketime is preloaded into Asterisk from our root' } : {},
-    ...ofAsterisk && ms > 0 ? { attempts: { 'ringing agency': 2, 'ringing citizen': 2 } } : {}
+    ...ofAsterisk && ms > 0 ? { attempts: { 'ringing agency': 2, 'agency\'s question': 2, 'ringing citizen': 2 } } : {}
   }) satisfies Fault)
 }
 

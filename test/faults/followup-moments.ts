@@ -3,11 +3,11 @@ import { DatabaseSync } from 'node:sqlite'
 import type { Queue } from 'bullmq'
 import { places } from '../../src/settings.ts'
 import { eventually } from '../parts/city.ts'
-import type { CalledBack } from './called-back.ts'
+import type { CalledBack, Point } from './called-back.ts'
 import type { Ground } from './ground.ts'
 import type { Story } from './followup-story.ts'
 
-export type MomentName = 'created' | 'queued' | 'leased' | 'about to dial' | 'ringing agency' | 'ringing citizen' | 'joined' | 'hung up' | 'recorded'
+export type MomentName = 'created' | 'queued' | 'leased' | 'about to dial' | 'ringing agency' | 'agency\'s question' | 'ringing citizen' | 'citizen\'s question' | 'agency left' | 'joined' | 'hung up' | 'recorded'
 
 export interface Scene {
   ground: Ground
@@ -21,6 +21,8 @@ export interface Moment {
   name: MomentName
   /** For a reader. */
   when: string
+  /** How many attempts it takes without a fault; 1 if left out. */
+  attempts?: number
   /** Sees to it that the follow-up is held there; called before the citizen's call. Gives back what resolves when it is there. */
   hold(scene: Scene): Promise<() => Promise<unknown>>
   /** Lets it go on; `lost`: what the service was just sending or receiving is lost with it. */
@@ -31,8 +33,8 @@ export interface Moment {
 export const comesTo = <T>(what: string, ask: () => Promise<T | undefined | false>): Promise<T> => eventually(what, ask, 60_000)
 
 const none = async () => {}
-const stopped = (name: 'ringing agency' | 'ringing citizen' | 'joined' | 'hung up', when: string): Moment => ({
-  name, when,
+const stopped = (name: Point, when: string, attempts = 1): Moment => ({
+  name, when, attempts,
   async hold({ phones }) {
     const there = phones.stopsAt(name)
     return () => there
@@ -74,7 +76,10 @@ export const moments: readonly Moment[] = [
     release: async ({ ground }, how) => ground.wires.ari.letGo(how)
   },
   stopped('ringing agency', 'the desk\'s telephone rings'),
+  stopped('agency\'s question', 'the desk has picked up, and hears whether it takes the callback; it then presses 1'),
   stopped('ringing citizen', 'the citizen\'s telephone rings'),
+  stopped('citizen\'s question', 'the citizen has picked up, and hears who calls; they then press 1'),
+  stopped('agency left', 'the desk has hung up while the citizen hears the question; they press 1, are told, and are rung again', 2),
   stopped('joined', 'the two hear each other; they talk for 2.5 s more'),
   stopped('hung up', 'the citizen has just hung up'),
   {

@@ -38,6 +38,9 @@ ${faults.map(fault => row(fault.name, ...moments.map(({ name }) => fault.not?.[n
   which nothing happens. The store would not let it be begun twice sooner or later.
 - *about to dial*: the service was killed between the store and Asterisk. Nobody can know whether Asterisk was asked; it says that it
   has no such channel, the ledger says that nothing rang, so the attempt is \`void\` and another one is made.
+- *agency's question*, *citizen's question*: whoever is asked presses 1 as soon as the fault has struck, while the question is still heard; Asterisk
+  alone listens for that.
+- *agency left*: nobody is there to be joined with when the citizen presses 1. They are told that we call again, and are: that is the second attempt.
 - Where Asterisk is killed while they talk, they are cut off (\`cut-off\`), and the citizen is rung again.
 - A clock stays where it was stepped to until the follow-up has ended. With the service's an hour ahead, everything whose deadline
   (180 min here, 30 min where the plan says nothing) would be over goes to a person, as the plan says. With it an hour back, what
