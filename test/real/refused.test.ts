@@ -6,11 +6,11 @@ import { eventually, openCity, type City } from '../parts/city.ts'
 import { Sender } from '../parts/ugly-sender.ts'
 import { sdp } from '../parts/ugly-torture.ts'
 
-const at = (last: number) => `127.77.152.${last}`
+const at = (last: number) => `127.77.155.${last}`
 let city: City
 let carrier: Sender
 beforeAll(async () => {
-  city = await openCity({ number: 152 })
+  city = await openCity({ number: 155 })
   carrier = await Sender.open(at(2), { address: at(1), port: 5060 })
 })
 afterAll(async () => {
@@ -46,7 +46,7 @@ test.each<[string, number, string, { headers?: Record<string, string>, body?: st
   expect(sources.find(({ address }) => address === at(2))?.why[why as 'other']).toBe(before + 1)
 })
 
-test('who offers G.729 beside A-law is served, also with a question inside the call that is refused', async () => {
+test('who offers G.729 beside A-law is served; a question inside a call that is refused is no refused call', async () => {
   const before = await counted('no-common-codec')
   carrier.keeps = true
   const id = carrier.request('INVITE', `sip:112@${at(1)}`, { body: withCodecs('18 8') })
@@ -54,6 +54,10 @@ test('who offers G.729 beside A-law is served, also with a question inside the c
   const [ok] = carrier.responses(id).filter(({ status }) => status === 200)
   expect(ok!.body).toMatch(/m=audio \d+ RTP\/AVP 8\b/)
   carrier.hangUp()
+  const call = city.dial({})
+  await call.answered
+  expect(await call.asks('INVITE', { headers: { 'content-type': 'application/sdp' }, body: withCodecs('18') })).toMatchObject({ status: 488 })
+  await call.hangUp()
   await city.quiet()
   expect(await counted('no-common-codec')).toBe(before)
 })
