@@ -6,7 +6,7 @@ const common = ['PATH', 'HOME', 'USER', 'LANG', 'LC_ALL', 'TZ', 'TMPDIR', 'SATUN
 
 /** Of the watchdog and the demo's telephones: addresses and folders. */
 export const addresses = ['SATUNOMOR_SIP_ADDRESS', 'SATUNOMOR_SIP_PORT', 'SATUNOMOR_ARI_PORT', 'SATUNOMOR_AMI_PORT', 'SATUNOMOR_LOG']
-export const telephones = ['SATUNOMOR_CARRIER', 'SATUNOMOR_GATEWAY']
+export const telephones = ['SATUNOMOR_CARRIER', 'SATUNOMOR_GATEWAY', 'SATUNOMOR_GATEWAY_2']
 
 /**
  * @param {readonly string[] | 'all'} names what a part reads; `all` is for the service, whose settings they are

@@ -8,7 +8,7 @@
 import type { Logger } from 'pino'
 import { Rounds } from '../calls/rounds.ts'
 import { milliseconds, seconds, type Duration } from '../plan/duration.ts'
-import { Gone } from './ari-errors.ts'
+import { AsteriskAway, Gone } from './ari-errors.ts'
 import type { AriLink } from './ari-link.ts'
 
 export interface SilentTalksOptions {
@@ -61,7 +61,9 @@ export class SilentTalks {
         log.warn({ channels: talk, seconds: Math.round(silence / 1000) }, 'no sound from either side: the call is ended')
         await end(talk, silence)
       } catch (error) {
-        if (!(error instanceof Gone)) throw error             // one of them has just hung up
+        if (error instanceof AsteriskAway) throw error
+        // Of the other talks the next one is looked at all the same. `Gone`: one of them has just hung up.
+        if (!(error instanceof Gone)) log.warn({ err: error, channels: talk }, 'whether a talk has sound could not be asked')
       }
     }
   }

@@ -106,12 +106,13 @@ export class SipCopies {
     const status = Number(answer.slice(8, 11))
     const callId = header(answer, 'call-id', 'i')
     const [sequence, method] = header(answer, 'cseq')?.split(/\s+/) ?? []
-    // A copy has the name of the channel, where there is one: the ledger tells of that call.
-    if (!callId || method !== 'INVITE' || noRefusals.includes(status) || id !== callId) return
+    if (!callId || method !== 'INVITE' || noRefusals.includes(status)) return
     const key = `${callId}\n${sequence}`
     if (this.#told.has(key)) return
     this.#told.add(key)
     if (this.#told.size > answersKept) this.#told.delete(this.#told.values().next().value!)
+    // A copy has the name of the channel, where there is one: the ledger tells of that call. Repeated when the channel is gone, it has the Call-ID.
+    if (id !== callId) return
 
     const invite = this.#invites.find(one => one.includes(callId, 0, 'latin1') && header(one.toString('latin1'), 'call-id', 'i') === callId)?.toString('latin1')
     if (invite && /;\s*tag\s*=/i.test(header(invite, 'to', 't') ?? '')) return             // a question inside a call
@@ -169,7 +170,7 @@ export function copyIn(packet: Buffer): Copy | undefined {
 /** A header's first value. */
 function header(message: string, ...names: string[]): string | undefined {
   const head = message.slice(0, Math.max(0, message.indexOf('\r\n\r\n')) || message.length)
-  return new RegExp(`^(?:${names.join('|')})[ \\t]*:[ \\t]*(.*?)[ \\t]*$`, 'im').exec(head)?.[1]
+  return new RegExp(`^(?:${names.join('|')})[ \\t]*:(.*)$`, 'im').exec(head)?.[1]?.trim()
 }
 
 /** The user of a SIP or tel URI, in or out of a header. */

@@ -4,7 +4,7 @@ import type { OutgoingCall } from '../../demo/softphone.ts'
 import { eventually, openCity, type City } from '../parts/city.ts'
 
 let city: City
-beforeAll(async () => { city = await openCity({ number: 121, withRedis: true }) })
+beforeAll(async () => { city = await openCity({ number: 123, withRedis: true }) })
 afterAll(() => city?.[Symbol.asyncDispose]())
 
 let dialled = 0

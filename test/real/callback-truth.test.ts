@@ -25,7 +25,7 @@ const rings: IncomingCall[] = []
 const legs: IncomingCall[] = []
 
 beforeAll(async () => {
-  city = await openCity({ number: 111, withRedis: true, callbacks: true, plan: text => policy + text.replace('"112": { language: id, entry: utama }', '"112": { language: id, entry: utama }\n  "+62721555010": { language: id, entry: utama }').replace('id: bpbd-1, trunk: gateway, number: bpbd-1, ringTime: 20 s, capacity: 1', 'id: bpbd-1, trunk: gateway, number: bpbd-1, ringTime: 20 s, capacity: 5') })
+  city = await openCity({ number: 114, withRedis: true, callbacks: true, plan: text => policy + text.replace('"112": { language: id, entry: utama }', '"112": { language: id, entry: utama }\n  "+62721555010": { language: id, entry: utama }').replace('id: bpbd-1, trunk: gateway, number: bpbd-1, ringTime: 20 s, capacity: 1', 'id: bpbd-1, trunk: gateway, number: bpbd-1, ringTime: 20 s, capacity: 5') })
   city.carrier.onCall(call => {
     rings.push(call)
     return (acts(citizens, call.line) ?? (it => it.refuse(486)))(call)

@@ -70,6 +70,29 @@ test('others are not taken for a loop: another caller who is forwarded, and two 
   await city.quiet()
 })
 
+test('a caller who talks may call again: whatever their network says of the way, it is no loop', async () => {
+  city.line('bpbd-1', call => call.answer())
+  const from = '+6281288800020'
+  const first = city.dial({ from })
+  await first.answered
+  await first.press('2')
+  await (await city.rung('bpbd-1', from)).answered
+  const again = city.carrier.dial({ to: `sip:112@${at(1)}:5060`, from, headers: diversion })
+  await again.answered
+  await again.hangUp()
+
+  // While a line rings, a History-Info that tells of no forward is none.
+  city.line('bpbd-2', call => call.ring())
+  const second = city.dial({ from: '+6281288800021' })
+  await second.answered
+  await second.press('2')
+  await city.rung('bpbd-2', '+6281288800021')
+  const retargeted = city.carrier.dial({ to: `sip:112@${at(1)}:5060`, from: '+6281288800021', headers: { 'history-info': `<sip:112@${at(1)}>;index=1` } })
+  await retargeted.answered
+  for (const call of [retargeted, second, first]) await call.hangUp()
+  await city.quiet()
+})
+
 test('one INVITE that comes by two ways is one call: the second is told so (482)', async () => {
   const before = (await records()).length
   carrier.keeps = true
