@@ -31,7 +31,7 @@ beforeAll(async () => {
 })
 afterEach(async () => {
   for (const child of started.splice(0)) {
-    if (child.exitCode !== null) continue
+    if (child.exitCode !== null || child.signalCode !== null) continue
     child.kill('SIGTERM')
     await once(child, 'exit')
   }
