@@ -121,7 +121,9 @@ async function asEver() {
     const { calls } = await city.service.records.list({ from: since, limit: 500 })
     const seen = await arrivals()
     const ended = new Set(calls.filter(({ disposition }) => disposition !== null).map(({ callId }) => callId))
-    return seen.every(id => ended.has(id)) && { seen, recorded: calls.map(({ callId }) => callId) }
+    // What Asterisk refused before it had a channel is on record, too, as `refused` (refused.test.ts).
+    const recorded = calls.filter(({ callId, disposition }) => !(callId.startsWith('refused-') && disposition === 'refused')).map(({ callId }) => callId)
+    return seen.every(id => ended.has(id)) && { seen, recorded }
   })
   expect(there.recorded.toSorted()).toEqual(there.seen.toSorted())
   expect(city.calls.filter(({ from, line }) => mayRing.get(from) !== line && !(mayRing.get(from) === 'any' && linesOfThePlan.includes(line)))
@@ -219,7 +221,7 @@ function paced(times: number, what: (i: number) => void): Promise<void> {
 describe('RFC 4475\'s torture messages', () => {
   /** What the carrier gets. Nothing: it was dropped, and the log says so (or it was a response to nothing). */
   const toCarrier: Record<string, number> = {
-    wsinv: 481, 'wsinv, outside of a call': 200, intmeth: 501, esc01: 404, escnull: 501, esc02: 501, lwsdisp: 200, longreq: 200, dblreq: 501, semiuri: 404, transports: 200, mpart01: 501,
+    wsinv: 481, 'wsinv, outside of a call': 200, intmeth: 501, esc01: 404, escnull: 501, esc02: 501, lwsdisp: 200, longreq: 200, dblreq: 501, semiuri: 404, transports: 200, mpart01: 415,
     clerr: 200, lwsstart: 200, trws: 200, escruri: 200, baddate: 200, badaspec: 200, baddn: 200, mismatch02: 501, badbranch: 200, unksm2: 416, bext01: 200, invut: 415, multi01: 200,
     mcl01: 200, zeromf: 200, cparam01: 501, cparam02: 501, regescrt: 501, sdp01: 200, inv2543: 200
   }
@@ -476,7 +478,7 @@ describe('sound', () => {
     for (const endpoint of ['carrier', 'gateway']) {
       const told = await cli(`pjsip show endpoint ${endpoint}`)
       expect(told).toMatch(/rtp_timeout +: 300\b/)
-      expect(told).toMatch(/rtp_timeout_hold +: 300\b/)
+      expect(told).toMatch(/rtp_timeout_hold +: 3600\b/)
     }
   })
 })

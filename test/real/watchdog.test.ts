@@ -151,6 +151,12 @@ test('frozen with a caller on the way back from an agency\'s lines: a human take
   await call.hangUp()
 })
 
+/** Of the last resort a talk counts from 4 s on: until so much more of it has been heard. */
+async function longEnough(call: OutgoingCall) {
+  const [heard, frames] = [call.heard.length, 4.2 * 50]
+  await eventually('they have talked for more than 4 s', async () => call.heard.length >= heard + frames)
+}
+
 test('killed for good, and no line of the agency answers: the last resort finds somebody', async () => {
   const from = '+627215550151'
   signal(service, 'SIGKILL')
@@ -161,6 +167,7 @@ test('killed for good, and no line of the agency answers: the last resort finds 
   await city.ear.hears(call, 'sambutan')
   await call.press('3')
   await talks(call, 'ambulans-1', from)
+  await longEnough(call)
   city.line('posko-1', call => call.answer())
   await call.hangUp()
   service = await city.run('src/main.ts')
@@ -178,6 +185,7 @@ test('frozen, and neither the agency\'s line nor the desk answers: the last reso
   await city.ear.hears(call, 'sambutan')
   await call.press('3')
   await talks(call, 'ambulans-1', from)
+  await longEnough(call)
   expect(desk.rung).toBe(1)                                      // by the last resort: nobody goes round in a circle
   city.line('posko-1', call => call.answer())
   await call.hangUp()
