@@ -5,5 +5,5 @@
 export const plainPlan = (text: string) => text
   .replace(/\n  gateway-2: .*/, '')
   .replaceAll('trunks: [gateway, gateway-2]', 'trunk: gateway')
-  .replaceAll(', acceptKey: 1', '')
+  .replaceAll(/, acceptKey: 1 \}.*/g, ' }')
   .replaceAll(/\n    (overflow|wait): .*/g, '')
