@@ -1,5 +1,5 @@
-// One `npm start` at a time in a state folder: a second one, perhaps with other settings, must not lay out anew what the first one runs.
-// Runs on the machine's own Node (18 or later), which knows no file locks: util-linux' `flock` holds one for as long as we live.
+// One `npm start` at a time in a state folder. A second one may have other settings, and would overwrite the files that the first one uses.
+// It runs on the machine's own Node (18 or later), which has no file locks. The program `flock` of util-linux holds the lock for us.
 import { spawn } from 'node:child_process'
 import { closeSync, openSync } from 'node:fs'
 import { join } from 'node:path'

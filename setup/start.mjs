@@ -39,7 +39,10 @@ const stopped = new Promise(resolve => stopping.signal.addEventListener('abort',
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, () => stopping.abort())
 // The reader of our output may go (`npm start | tee log`), and a fault in one part must not end the others: 112 goes on.
 for (const output of [process.stdout, process.stderr]) output.on('error', () => {})
-process.on('uncaughtException', error => say(`npm start had a fault of its own and goes on: ${error.stack}`))
+process.on('uncaughtException', error => {
+  say(`npm start had a fault of its own: ${error.stack}`)
+  if (stopping.signal.aborted) process.exitCode = 1          // everything else is stopped: a process manager must see that it failed
+})
 if (env['npm_lifecycle_event'] === 'start') stopWithParent()
 
 /** A process manager sends SIGTERM to npm, and npm ends without passing it on. When our parent has gone, we stop as on SIGTERM. */
