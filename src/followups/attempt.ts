@@ -102,7 +102,8 @@ export function resultOf(steps: readonly Step[], spoken: Duration): Result {
     if (key === '3') return 'not-needed'
     if (key === '9') return 'wrong-number'
     if (talk && (untimed || talk.until - talk.from >= spoken)) return whatWasSaid()
-    if (talk) return talk.agency.until < talk.citizen.until ? 'agency-left' : 'citizen-left'
+    // The citizen was left alone: it was the agency, also where the end of its leg is written later than that, or not yet.
+    if (talk) return first('alone') || talk.agency.until < talk.citizen.until ? 'agency-left' : 'citizen-left'
     if (outcomeOfCitizen === 'refused') return 'refused'
     if (outcomeOfCitizen === 'calling-us') return 'gave-way'
     if (up) return whoLeft()

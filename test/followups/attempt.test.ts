@@ -54,6 +54,8 @@ describe('how an attempt ended', () => {
     ['the citizen presses 1, and they talk', [...agencyWaits, citizenUp, key('1'), citizenThere, citizenGone(2_000 + spoken), agencyGone(2_001 + spoken), ended(2_002 + spoken)], 'spoken'],
     ['the citizen presses 1, and leaves at once', [...agencyWaits, citizenUp, key('1'), citizenThere, citizenGone(2_100), agencyGone(9_000), ended(9_001)], 'citizen-left'],
     ['the citizen presses 1, and the agency leaves at once', [...agencyWaits, citizenUp, key('1'), citizenThere, agencyGone(2_100), citizenGone(9_000), ended(9_001)], 'agency-left'],
+    ['the citizen presses 1, the agency leaves at once, and its end is not written yet', [...agencyWaits, citizenUp, key('1'), citizenThere, [2_100, 'alone', {}], ended(2_101)], 'agency-left'],
+    ['the citizen presses 1, the agency leaves at once, and its end is written later', [...agencyWaits, citizenUp, key('1'), citizenThere, [2_100, 'alone', {}], agencyGone(2_101), citizenGone(5_000), ended(5_001)], 'agency-left'],
     ['the citizen presses 1, and the agency has just left', [...agencyWaits, citizenUp, key('1'), agencyGone(1_950), citizenGone(2_050), ended(2_100)], 'agency-left'],
     ['they are joined without a key, and the agency says that they have talked', [...agencyWaits, citizenUp, key('none'), citizenThere, citizenGone(9_000), said('1', 12_000), agencyGone(13_000), ended(13_001)], 'spoken'],
     ['they are joined without a key, and the agency says that it was a machine', [...agencyWaits, citizenUp, key('none'), citizenThere, citizenGone(9_000), said('2', 12_000), agencyGone(13_000), ended(13_001)], 'voicemail'],
