@@ -123,7 +123,7 @@ export async function serve(settings: Settings, log: Logger): Promise<Service> {
 
   // Asterisk: ARI for the calls in our hands, the ledger for all of them, AMI for its health.
   const events = new AriEvents()
-  const overload: Overload = new Overload({ onChange: () => void heartbeat.tellLoad(), log })
+  const overload: Overload = new Overload({ onChange: () => { goFirst(log, !overload.on); void heartbeat.tellLoad() }, log })
   const ari: AriLink = new AriLink(
     { url: `http://${asterisk.control}:${asterisk.ariPort}`, user: 'satunomor', password: secrets.ari, app },
     { onEvent: event => events.tell(event), onUp: async () => { await trunkLine.reconcile(); await heartbeat.beat(); catchUp() }, load: overload, log })
@@ -311,11 +311,12 @@ async function untilDone(work: () => Promise<void>, stop: AbortSignal, log: Logg
 
 /**
  * Where there is more to do than cores, Asterisk has hundreds of threads that want one, and we have this one: without going first it
- * would get a hundredth, and who waits for a menu would wait for it. (Linux: of this thread, and of those that it starts.)
+ * would get a hundredth, and who waits for a menu would wait for it. While Asterisk takes the new calls alone, it goes before us. (Linux: of
+ * this thread, and of those that it starts.)
  */
-function goFirst(log: Logger) {
+function goFirst(log: Logger, first = true) {
   try {
-    setPriority(0, -10)
+    setPriority(0, first ? -10 : 5)
   } catch (error) {
     log.info({ err: error }, 'the service goes no further ahead than others (nice): under a load that fills the machine its callers wait longer')
   }

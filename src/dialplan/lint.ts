@@ -120,7 +120,7 @@ function application({ app, args }: { app: string, args: string }, rules: Rules,
   if (app === 'Record' && splitArguments(args)[0] !== recording) find(line, place, 'records to another place than the mailbox', `write Record(${recording},…)`)
   const sets = app === 'MSet' ? splitArguments(args) : app === 'Set' ? [args] : []
   if (app === 'MSet') {
-    if (callersWords.test(args)) find(line, place, 'MSet has what the caller sent', 'a comma in it would begin another variable: write a Set of its own')
+    if (callersWords.test(withoutCleaned(args, 'MD5|REGEX|LEN|FILTER(?=\\((?:0-9|a-z|A-Z|\\+)+,)'))) find(line, place, 'MSet has what the caller sent', 'a comma in it would begin another variable: write a Set of its own')
     for (const part of sets) functionsIn(`Set(${part.trim()})`, rules, line, place, find)
   }
   if (sets.some(part => /^\s*_*SN_CITIZEN\b/.test(part))) find(line, place, 'sets SN_CITIZEN', 'the service alone says who is rung back')
@@ -131,6 +131,13 @@ function application({ app, args }: { app: string, args: string }, rules: Rules,
     find(line, place, `${app} goes where a variable says`, 'compare it with what is in the plan, and go to a fixed place')
   }
   for (const target of targets(app, args)) known(target, rules.contexts, line, place, find)
+}
+
+/** Without what is given to functions after which nothing of it can stand for anything else: a sum, a yes or no, a number, letters that were let through. */
+function withoutCleaned(text: string, functions: string): string {
+  const innermost = new RegExp(`\\$\\{(?:${functions})\\((?:[^{}]|\\{[^{}]*\\})*\\)\\}`, 'g')
+  const rest = text.replace(innermost, '')
+  return rest === text ? text : withoutCleaned(rest, functions)
 }
 
 function known(context: string, contexts: ReadonlySet<string>, line: number, place: string, find: Find) {
@@ -148,7 +155,7 @@ function functionsIn(value: string, rules: Rules, line: number, place: string, f
   // A global variable of each line (SN_TURN_<line>) may be named by the ARG of a Gosub: function and beginning are written out.
   if (/\bSet\((?!GLOBAL\(SN_TURN_\$\{ARG\d\}\)=)[^=]*[$]/.test(value)) find(line, place, 'sets a variable whose name is computed', 'name it')
   for (const [, expression = ''] of value.matchAll(/\$\[((?:[^\][]|\[[^\]]*\])*)\]/g)) {
-    if (callersWords.test(expression.replace(/\$\{(FILTER|REGEX|LEN)\((?:[^{}]|\{[^{}]*\})*\)\}/g, ''))) find(line, place, 'has what the caller sent in an expression, unfiltered', 'let only known letters through first: Set(X=${FILTER(0-9+,${CALLERID(num)})})')
+    if (callersWords.test(withoutCleaned(expression, 'MD5|REGEX|LEN|FILTER'))) find(line, place, 'has what the caller sent in an expression, unfiltered', 'let only known letters through first: Set(X=${FILTER(0-9+,${CALLERID(num)})})')
   }
   for (const [, name = ''] of value.matchAll(/\bSet\(([A-Za-z_]\w*)\(/g)) allowed(name, rules, line, place, find)
 }

@@ -3,6 +3,7 @@
  *
  *   city, version, languages[]                     version: the plan's, 12 hex digits
  *   trunks[]    name, role, address, port, codecs[], qualify, channels, areaCode     areaCode: the city's where the trunk has none, null without any
+ *   areaCodes                                       whether any trunk has an area code
  *   numbers[]   did, others[], language, entry, entryKind   others: its other spellings (src/plan/spellings.ts);    entryKind, kind, silenceKind: 'menu', 'agency' or 'mailbox'
  *               human                               the agency, open at all times, that silence leads to
  *   menus[]     name, greeting, prompt, patience, tries, keys[] { digit, to, kind, language }, silence, silenceKind, wrongKey
@@ -41,6 +42,7 @@ export function view(plan: Plan, site: Site) {
     city, version, languages: [...languages], prompts: { ...prompts }, spoken, site, callbacks: callbacks(plan),
     soundless: soundless(plan), held: Math.max(soundless(plan), seconds(3600)),
     trunks: [...plan.trunks].map(([name, trunk]) => ({ name, channels: null, areaCode: plan.areaCode ?? null, ...trunk, qualify: qualifyOf(trunk) || null })),
+    areaCodes: plan.areaCode !== undefined || [...plan.trunks.values()].some(({ areaCode }) => areaCode !== undefined),
     numbers: [...plan.numbers].map(([did, number]) => (
       { did, others: spellings(did, areaCodes(plan)).slice(1), ...number, entryKind: kind(number.entry), human: humanBehind(plan, number.entry) })),
     menus: menus(plan).map(({ id, greeting = null, keys, ...menu }) => ({

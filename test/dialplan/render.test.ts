@@ -179,11 +179,13 @@ describe('our own templates, for lines', async () => {
 
   it('try a line by its trunks in order, with the most calls on each', () => {
     expect(context('line-bpbd-1')).toEqual([
-      'exten => s,1,MSet(CHANNEL(accountcode)=bpbd/bpbd-1,CHANNEL(peeraccount)=bpbd/bpbd-1,CHANNEL(musicclass)=hold-${CHANNEL(language)},SN_LINE=bpbd bpbd-1,SN_CAUSE=17,GROUP(line)=bpbd-1,GROUP(hunt)=${SN_TAIL})',
-      'same => n,Set(SN_STATUS=${IF($[${GROUP_COUNT(bpbd-1@line)} > 1]?FULL:CHANUNAVAIL)})',
-      'same => n,ExecIf($["${SN_STATUS}" != "FULL"]?CELGenUserEvent(LINE,bpbd bpbd-1 4000))',
+      'exten => s,1,MSet(CHANNEL(accountcode)=bpbd/bpbd-1,CHANNEL(peeraccount)=bpbd/bpbd-1,CHANNEL(musicclass)=hold-${CHANNEL(language)},SN_LINE=bpbd bpbd-1,SN_CAUSE=17,SN_STATUS=CHANUNAVAIL,GROUP(line)=bpbd-1,GROUP(hunt)=${SN_TAIL})',
+      'same => n,GotoIf($[${GROUP_COUNT(bpbd-1@line)} > 1]?full)',
+      'same => n,CELGenUserEvent(LINE,bpbd bpbd-1 4000)',
       'same => n,Gosub(ring,s,1(bpbd,bpbd-1,PJSIP/bpbd-1@gateway,20.2^12,gateway,4,${ARG1}${IF(${LEN(${ARG2})}?${ARG2}:gU(picked-up))}))',
       'same => n,Gosub(ring,s,1(bpbd,bpbd-1,PJSIP/bpbd-1@carrier,20.2^12,carrier,0,${ARG1}${IF(${LEN(${ARG2})}?${ARG2}:gU(picked-up))}))',
+      'same => n,Goto(tried,s,1)',
+      'same => n(full),Set(SN_STATUS=FULL)',
       'same => n,Goto(tried,s,1)'
     ])
     expect(files.get('pjsip.conf')!.match(/qualify_frequency = .*/g)).toEqual(['qualify_frequency = 0', 'qualify_frequency = 8'])
