@@ -26,6 +26,7 @@ import { SipMessages } from './asterisk/sip-messages.ts'
 import { SipReplies } from './asterisk/sip-replies.ts'
 import { SilentTalks } from './asterisk/silent-talks.ts'
 import { TrunkLine } from './asterisk/trunk-line.ts'
+import { Trunks } from './asterisk/trunks.ts'
 import type { Note } from './calls/call.ts'
 import { endCall, type Ending } from './calls/end-call.ts'
 import { LivePlan } from './calls/live-plan.ts'
@@ -154,12 +155,13 @@ export async function serve(settings: Settings, log: Logger): Promise<Service> {
     }),
     instant: () => ({
       heartbeatAge: heartbeat.beatAt === undefined ? undefined : (performance.now() - heartbeat.beatAt) / 1000,
-      ledgerLag: bookkeeper.lag, pendingSteps: scribe.pending, calls: switchboard.size, waiting: room.figures, linksLost: ari.counts.lost, load: { overloaded: overload.on, ...overload.counts }, refused: refusals.counts, queues: { followups: jobs.up, messages: messenger.up, webhooks: porter.up }, sipReplies: sipReplies?.counts ?? {}
+      ledgerLag: bookkeeper.lag, pendingSteps: scribe.pending, calls: switchboard.size, waiting: room.figures, linksLost: ari.counts.lost, trunks: trunks.states.flatMap(({ name, up }) => up === null ? [] : [{ trunk: name, up }]), load: { overloaded: overload.on, ...overload.counts }, refused: refusals.counts, queues: { followups: jobs.up, messages: messenger.up, webhooks: porter.up }, sipReplies: sipReplies?.counts ?? {}
     })
   })
   const bookkeeper: Bookkeeper = new Bookkeeper({ heard: step => { overload.heard(step); metrics.note(step); refusedOf(step); room.heard(step); settler.heard(step) }, file: asterisk.cel, records: local, scribe, ari, seen, inCare: () => switchboard.callIds(), ended: (callId, q850) => trunkLine.ended(callId, q850), log })
-  const ami = new AmiLink({ host: asterisk.control, port: asterisk.amiPort, user: 'satunomor', password: secrets.ami }, { onEvent: event => refusals.note(event), log })
-  const health = new Health({ ari, ami, heartbeat, plan: () => plan.now.version })
+  const ami: AmiLink = new AmiLink({ host: asterisk.control, port: asterisk.amiPort, user: 'satunomor', password: secrets.ami }, { onEvent: event => { refusals.note(event); trunks.hear(event) }, log })
+  const trunks: Trunks = new Trunks({ ami, plan: () => plan.now, log })
+  const health = new Health({ ari, ami, heartbeat, plan: () => plan.now.version, trunks })
 
   // The plan, as it changes.
   const changes: Changes = changesOf(settings, log, { exchange: new PlanLoader({ ari, ami }), follow: next => plan.follow(next), walks: () => plan.now.version, applied: (version, next) => watch.over(version, next) })
@@ -231,7 +233,7 @@ export async function serve(settings: Settings, log: Logger): Promise<Service> {
 
   const { token, made: tokenMade } = settings.token ? { token: settings.token, made: false } : await loadToken(place.token)
   const release = (JSON.parse(await readFile(join(settings.project, 'package.json'), 'utf8')) as { version: string }).version
-  const http = await httpServer({ records: shared ?? local, live: () => local.live(), end, timezone: () => plan.now.timezone, token, people: new People(place.people, log), log, ready: () => health.ready(), version: release, metrics, audit: checkBooks, refused: limit => refusals.lastHour(limit), changes, directory: () => plan.now.directory, switches: { now: () => switches.now, set: setByHand }, messaging, webhooks, followUps: { book, plan: () => plan.now, records: local }, recordings: new Recordings(local, asterisk.mailbox), queues: [...jobs.queues, ...messenger.queues, ...porter.queues] })
+  const http = await httpServer({ records: shared ?? local, live: () => local.live(), end, timezone: () => plan.now.timezone, token, people: new People(place.people, log), log, ready: () => health.ready(), version: release, metrics, audit: checkBooks, refused: limit => refusals.lastHour(limit), trunks: () => trunks.states, changes, directory: () => plan.now.directory, switches: { now: () => switches.now, set: setByHand }, messaging, webhooks, followUps: { book, plan: () => plan.now, records: local }, recordings: new Recordings(local, asterisk.mailbox), queues: [...jobs.queues, ...messenger.queues, ...porter.queues] })
 
   watch.goOn(version, plan.now)
   await switches.open()
@@ -242,6 +244,7 @@ export async function serve(settings: Settings, log: Logger): Promise<Service> {
   heartbeat.start()
   refusalLog.start()
   sipCopies.start()
+  trunks.start()
   trunkLine.start()
   silentTalks.start()
   jobs.start()
@@ -281,6 +284,7 @@ export async function serve(settings: Settings, log: Logger): Promise<Service> {
     await settler.close()
     await sipCopies.close()
     await refusalLog.close()
+    await trunks.close()
     await trunkLine.close()
     await silentTalks.close()
     await ari.close()

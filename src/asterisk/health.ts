@@ -1,6 +1,7 @@
 import type { AmiLink } from './ami-link.ts'
 import type { AriLink } from './ari-link.ts'
 import type { Heartbeat } from './heartbeat.ts'
+import type { Trunks } from './trunks.ts'
 
 /** 22.10.1 mended 20 advisories, remote code execution over ARI among them: nothing older takes a city's calls. */
 const oldest = [22, 10, 1]
@@ -11,20 +12,23 @@ export class Health {
   readonly #ami: AmiLink
   readonly #heartbeat: Heartbeat
   readonly #plan: () => string
+  readonly #trunks: Pick<Trunks, 'states'>
   readonly #draining = new AbortController()
 
-  constructor({ ari, ami, heartbeat, plan }: { ari: AriLink, ami: AmiLink, heartbeat: Heartbeat, plan: () => string }) {
+  constructor({ ari, ami, heartbeat, plan, trunks }: { ari: AriLink, ami: AmiLink, heartbeat: Heartbeat, plan: () => string, trunks: Pick<Trunks, 'states'> }) {
     this.#ari = ari
     this.#ami = ami
     this.#heartbeat = heartbeat
     this.#plan = plan
+    this.#trunks = trunks
   }
 
   drains() { this.#draining.abort() }
 
-  async ready(): Promise<{ ready: boolean, missing: string[] }> {
+  /** `warnings`: calls are served all the same, but not all that the plan promises. */
+  async ready(): Promise<{ ready: boolean, missing: string[], warnings: string[] }> {
     const missing = await this.#missing()
-    return { ready: missing.length === 0, missing }
+    return { ready: missing.length === 0, missing, warnings: this.#trunks.states.filter(({ up }) => up === false).map(({ name }) => `trunk ${name} is down: nobody can be rung on it (GET /api/trunks)`) }
   }
 
   async #missing(): Promise<string[]> {

@@ -29,6 +29,8 @@ export interface Instant {
   /** Callers who wait for a line, by agency; those without any are left out. */
   waiting: { agency: string, callers: number }[]
   linksLost: number
+  /** Of each trunk that Asterisk asks, whether it answers. */
+  trunks: { trunk: string, up: boolean }[]
   /** Whether new calls take the dialplan's own menu, how often that began, and how many calls did, since the start; left out where nobody knows. */
   load?: { overloaded: boolean, overloads: number, shed: number }
   /** What Asterisk has refused since the start, by reason: a fixed set of them. */
@@ -92,6 +94,14 @@ export class Metrics {
       name: 'satunomor_queue_up', help: '1 while Redis takes jobs of the queue; 0: callbacks, messages or webhooks wait in the store.', labelNames: ['queue'], registers,
       collect() {
         for (const [queue, up] of Object.entries(instant().queues)) this.set({ queue }, up ? 1 : 0)
+      }
+    })
+
+    new Gauge({
+      name: 'satunomor_trunk_up', help: '1 while the trunk answers Asterisk; 0: nobody can be rung on it. Trunks that Asterisk does not ask are left out.', labelNames: ['trunk'], registers,
+      collect() {
+        this.reset()
+        for (const { trunk, up } of instant().trunks) this.set({ trunk }, up ? 1 : 0)
       }
     })
 

@@ -1,7 +1,8 @@
-/** For whoever operates the service: the audit, and who was refused. */
+/** For whoever operates the service: the audit, who was refused, and which trunks answer. */
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
-import { Type } from 'typebox'
+import { Type, type TSchema } from 'typebox'
 import type { LastHour } from '../asterisk/refusals.ts'
+import type { TrunkState } from '../asterisk/trunks.ts'
 import type { AuditReport } from '../audit.ts'
 import { moment } from './calls.ts'
 import { Fault, NoQuery } from './schemas.ts'
@@ -10,6 +11,8 @@ export interface OperationsOptions {
   audit: (from: number, to: number) => Promise<AuditReport>
   /** Who was refused in the last hour: so many addresses, most refused first. */
   refused: (limit: number) => LastHour
+  /** The plan's trunks. */
+  trunks?: () => TrunkState[]
   /** The city's, in which times without a zone are read; UTC if left out. */
   timezone?: () => string
 }
@@ -51,7 +54,19 @@ const Refused = Type.Object({
   elsewhere: figure('Refusals whose address was not kept: more than 1,000 others came in the same minute.')
 })
 
-export const operationsRoutes: FastifyPluginAsyncTypebox<OperationsOptions> = async (app, { audit, refused, timezone = () => 'utc' }) => {
+const orNull = <T extends TSchema>(schema: T, description: string) => Type.Union([schema, Type.Null()], { description })
+const TrunkList = Type.Object({
+  trunks: Type.Array(Type.Object({
+    name: Type.String({ description: 'Its name in the service plan.' }),
+    role: Type.Unsafe<TrunkState['role']>({ type: 'string', enum: ['carrier', 'agencies'], description: 'Whom it leads to.' }),
+    address: Type.String({ description: 'Its address and port.' }),
+    up: orNull(Type.Boolean(), 'Whether it answered when Asterisk asked it last (SIP OPTIONS). null: Asterisk does not ask it (`qualify` in the plan), or has no answer yet, or is away itself.'),
+    since: orNull(Type.Integer(), 'Since when that is so, as far as this service has seen, Unix ms. null where `up` is.'),
+    delay: orNull(Type.Number(), 'How long the last answer took, ms. null where there is none.')
+  }), { description: 'In the plan\'s order.' })
+})
+
+export const operationsRoutes: FastifyPluginAsyncTypebox<OperationsOptions> = async (app, { audit, refused, trunks, timezone = () => 'utc' }) => {
   app.get('/audit', {
     schema: {
       summary: 'Whether every call is accounted for', tags: ['operations'], security: [{ token: [] }], querystring: Period,
@@ -68,4 +83,13 @@ export const operationsRoutes: FastifyPluginAsyncTypebox<OperationsOptions> = as
       response: { 200: Refused, 401: Fault }
     }
   }, async () => refused(100))
+
+  if (trunks) {
+    app.get('/trunks', {
+      schema: {
+        summary: 'Which trunks answer', tags: ['operations'], security: [{ token: [] }], querystring: NoQuery,
+        response: { 200: TrunkList, 401: Fault }
+      }
+    }, async () => ({ trunks: trunks() }))
+  }
 }

@@ -101,7 +101,8 @@ export const Health = Type.Object({ status: Type.Literal('ok') })
 
 export const Readiness = Type.Object({
   ready: Type.Boolean({ description: 'Whether calls can be served.' }),
-  missing: Type.Array(Type.String(), { description: 'What is not there yet, each in words.' })
+  missing: Type.Array(Type.String(), { description: 'What is not there yet, each in words.' }),
+  warnings: Type.Array(Type.String(), { description: 'What is broken although calls can be served, each in words.' })
 })
 
 export type ListedCall = Static<typeof ListedCall>

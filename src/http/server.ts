@@ -24,7 +24,7 @@ import { webhookRoutes, type WebhookOptions } from './webhooks.ts'
 export interface HttpOptions extends CallsOptions, Keys {
   log: Logger
   /** Whether calls can be served, and in words what is missing where they cannot. */
-  ready: () => Promise<{ ready: boolean, missing: string[] }>
+  ready: () => Promise<{ ready: boolean, missing: string[], warnings?: string[] }>
   version: string
   /** Prometheus' page, and the audit of a period. */
   metrics?: Metrics
@@ -32,6 +32,7 @@ export interface HttpOptions extends CallsOptions, Keys {
   end?: CallsOptions['end']
   audit?: OperationsOptions['audit']
   refused?: OperationsOptions['refused']
+  trunks?: OperationsOptions['trunks']
   /** How the service plan changes. */
   changes?: PlanOptions['changes']
   /** Messages to citizens, and the secret of their gateway, where there is one. */
@@ -51,7 +52,7 @@ export interface HttpOptions extends CallsOptions, Keys {
 }
 
 /** The app, ready to `listen` or `inject`. It reads no environment and opens no port by itself. */
-export async function httpServer({ records, live, end, timezone, token, people, log, ready, version, metrics, audit, refused, changes, directory, switches, messaging, webhooks, followUps, recordings, queues }: HttpOptions) {
+export async function httpServer({ records, live, end, timezone, token, people, log, ready, version, metrics, audit, refused, trunks, changes, directory, switches, messaging, webhooks, followUps, recordings, queues }: HttpOptions) {
   const zone = timezone ?? (followUps ? () => followUps.plan().timezone : undefined)
   const inZone = zone ? { timezone: zone } : {}
   const app = fastify({
@@ -99,11 +100,11 @@ export async function httpServer({ records, live, end, timezone, token, people, 
   app.get('/readyz', {
     schema: { summary: 'Calls can be served', tags: ['health'], response: { 200: Readiness, 503: Readiness } }
   }, async (request, reply) => {
-    const state = await ready().catch(error => {
+    const state: Awaited<ReturnType<typeof ready>> = await ready().catch(error => {
       request.log.error({ reason: (error as Error).message }, 'readiness could not be found out')
       return { ready: false, missing: ['an answer: readiness could not be found out, the log says why'] }
     })
-    return reply.code(state.ready ? 200 : 503).send(state)
+    return reply.code(state.ready ? 200 : 503).send({ warnings: [], ...state })
   })
 
   if (metrics) {
@@ -117,7 +118,7 @@ export async function httpServer({ records, live, end, timezone, token, people, 
   await app.register(async api => {
     api.addHook('onRequest', bearer({ token, ...people ? { people } : {} }))
     api.addHook('onRoute', sayForWhom)
-    if (audit && refused) await api.register(operationsRoutes, { audit, refused, ...inZone })
+    if (audit && refused) await api.register(operationsRoutes, { audit, refused, ...trunks ? { trunks } : {}, ...inZone })
     if (changes) await api.register(planRoutes, { changes })
     if (messaging) await api.register(messageRoutes, messaging)
     if (webhooks) await api.register(webhookRoutes, { webhooks })

@@ -10,7 +10,7 @@ const { log, said, text } = aLog()
 const open = new AsyncDisposableStack()
 let records: Records
 let app: Awaited<ReturnType<typeof httpServer>>
-let state: () => Promise<{ ready: boolean, missing: string[] }> = async () => ({ ready: true, missing: [] })
+let state: () => Promise<{ ready: boolean, missing: string[], warnings?: string[] }> = async () => ({ ready: true, missing: [] })
 
 beforeAll(async () => {
   records = open.use(await Records.open({ file: join(open.use(await tempFolder()).path, 'records.sqlite') }, log))
@@ -27,7 +27,10 @@ describe('health', () => {
     const alive = await get('/healthz', {})
     expect([alive.statusCode, alive.json()]).toEqual([200, { status: 'ok' }])
     const ready = await get('/readyz', {})
-    expect([ready.statusCode, ready.json()]).toEqual([200, { ready: true, missing: [] }])
+    expect([ready.statusCode, ready.json()]).toEqual([200, { ready: true, missing: [], warnings: [] }])
+    state = async () => ({ ready: true, missing: [], warnings: ['trunk gateway is down'] })
+    const warned = await get('/readyz', {})
+    expect([warned.statusCode, warned.json()]).toEqual([200, { ready: true, missing: [], warnings: ['trunk gateway is down'] }])
   })
   test('not ready says what is missing, also when finding out fails', async () => {
     state = async () => ({ ready: false, missing: ['asterisk: no connection'] })

@@ -6,7 +6,7 @@ import { cp, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { connect } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { pino } from 'pino'
+import { pino, type Logger } from 'pino'
 import { Ear, loadPrompts } from '../../demo/ear.ts'
 import { Softphone, type IncomingCall, type OutgoingCall } from '../../demo/softphone.ts'
 import { Child, dyingWithUs, until } from '../../setup/children.mjs'
@@ -85,6 +85,8 @@ export interface CityOptions {
   serviceEnv?: Record<string, string>
   /** false: none is started. */
   withService?: boolean
+  /** Hears what the service in this process logs; its output if left out. */
+  log?: Logger
   /** What Asterisk is started as, each time. */
   exchange?: (program: Program) => Program
 }
@@ -93,7 +95,7 @@ export interface CityOptions {
 let spoken: Promise<void> = Promise.resolve()
 
 export async function openCity(
-  { number, withRedis = false, callbacks = false, simple = plainPlan, plan: edit = text => text, env = {}, serviceEnv = {}, withService = true, exchange = it => it }: CityOptions
+  { number, withRedis = false, callbacks = false, simple = plainPlan, plan: edit = text => text, env = {}, serviceEnv = {}, withService = true, log, exchange = it => it }: CityOptions
 ): Promise<City> {
   await using opened = new AsyncDisposableStack()          // should we not get to the end, nothing is left running
   const at = (last: number) => `127.77.${number}.${last}`
@@ -135,7 +137,7 @@ export async function openCity(
   const services = opened.use(new AsyncDisposableStack())
   let service: Service | undefined
   const startService = async () => {
-    const started = await serve(readSettings({ ...everyone, ...serviceEnv }, project), pino({ level: settings.logLevel }))
+    const started = await serve(readSettings({ ...everyone, ...serviceEnv }, project), log ?? pino({ level: settings.logLevel }))
     services.defer(async () => { if (service === started) await started.stop(1000) })
     await eventually('the service is ready', async () => (await started.health.ready()).ready)
     return service = started
