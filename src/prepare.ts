@@ -59,7 +59,7 @@ export async function makeReady({ settings, owner, run, progress = () => {}, war
   const { etc, secrets } = places(state)
   await mkdir(sounds, { recursive: true, mode: 0o755 })
   const changes = changesOf(settings, pino({ level: 'silent' }), { sounds, progress, ...run ? { run } : {} })
-  const version = await changes.start({ who: 'the set-up', warn })
+  const version = await changes.start({ who: 'the set-up', applyEdits: settings.applyAtStart, warn })
   await layOut({ config: join(project, 'asterisk-config'), site: siteOf(settings), secrets: await secretsIn(secrets), ...settings.messages.by === 'sip' ? { modules: sipMessageModules, include: ['messages.conf'] } : {}, to: etc, ...owner ? { owner } : {} })
   const tools = run ?? (settings.tools === 'root' ? toolsInRoot : runHere)
   // No call needs these: where they cannot be made, e.g. on a full disk, Asterisk is started all the same.

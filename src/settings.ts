@@ -29,6 +29,8 @@ export interface Settings {
   logLevel: string
   /** Whether an overloaded service leaves new calls to the dialplan's menu. */
   shed: boolean
+  /** Whether a start makes an edit of the plan's folder live. */
+  applyAtStart: boolean
   /** Where the watchdog shows whoever asks that it lives (a Unix socket); nowhere if undefined. */
   watchdogSocket: string | undefined
 }
@@ -86,10 +88,12 @@ export function readSettings(env: Record<string, string | undefined>, project: s
     tools: env['SATUNOMOR_TOOLS'] === 'root' ? 'root' : 'here',
     logLevel: text('SATUNOMOR_LOG', 'info'),
     shed: text('SATUNOMOR_SHED', 'on') === 'on',
+    applyAtStart: text('SATUNOMOR_APPLY_AT_START', 'no') === 'yes',
     watchdogSocket: env['SATUNOMOR_WATCHDOG_SOCKET'] || undefined
   }
   if (settings.asterisk.rtp[0] >= settings.asterisk.rtp[1]) faults.push('SATUNOMOR_RTP_LAST is not above SATUNOMOR_RTP_FIRST')
   if (!['on', 'off'].includes(text('SATUNOMOR_SHED', 'on'))) faults.push(`SATUNOMOR_SHED is "${env['SATUNOMOR_SHED']}": it may be on or off`)
+  if (!['yes', 'no'].includes(text('SATUNOMOR_APPLY_AT_START', 'no'))) faults.push(`SATUNOMOR_APPLY_AT_START is "${env['SATUNOMOR_APPLY_AT_START']}": it may be yes or no`)
   if (!levels.includes(settings.logLevel)) faults.push(`SATUNOMOR_LOG is "${settings.logLevel}": it may be ${levels.join(', ')}`)
   if (settings.token !== undefined && settings.token.length < 16) faults.push('SATUNOMOR_TOKEN is shorter than 16 characters: make one with `openssl rand -hex 32`')
   if (faults.length > 0) throw new BadSettings(faults.join('\n'))

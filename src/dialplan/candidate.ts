@@ -18,7 +18,7 @@ export interface Desk {
 /** Holds the expected calls (calls.yaml) against a plan. */
 export type Expected = (text: string, file: string, plan: Plan) => Fault[]
 
-export interface Workshop extends Pick<Preparation, 'site' | 'run' | 'progress'> {
+export interface Workshop extends Pick<Preparation, 'site' | 'run' | 'progress' | 'kept'> {
   /** Extends what templates may use: asterisk-config/lint-allow.yaml. */
   allow?: string
   /** Sounds that were spoken before: what has not changed is taken from there. */
@@ -60,6 +60,12 @@ export async function makeCandidate(desk: Desk, folder: string, { spoken, expect
     if (error instanceof SynthesisFailed) throw new SynthesisFailed(error.failures.map(named))
     throw error
   }
+}
+
+/** What a candidate of this folder would have as its `source`. Throws what the disk says. */
+export async function sourceOf(desk: Desk, folder: string): Promise<string> {
+  await copyOf(desk, join(folder, 'dialplan'))
+  return (await sums(folder)).source
 }
 
 /** What is edited while we look at it is not looked at: the copy is what is checked, and what goes live. */

@@ -6,14 +6,14 @@ import type { Logger } from 'pino'
 import { formatFault } from '../plan/faults.ts'
 import type { Plan } from '../plan/plan.ts'
 import { loadPlan } from '../plan/load.ts'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { mkdir, readdir } from 'node:fs/promises'
 import { compare } from './compare.ts'
-import { linkOrCopy, makeCandidate, type Candidate, type Desk, type Workshop } from './candidate.ts'
+import { linkOrCopy, makeCandidate, sourceOf, type Candidate, type Desk, type Workshop } from './candidate.ts'
 import { lock } from './lock.ts'
 import { missing, place, renderedFiles, type Live } from './place.ts'
-import { isRestored } from './restored.ts'
-import { damaged, sums, type Lost, type Version, type Versions } from './versions.ts'
+import { isRestored, markRestored } from './restored.ts'
+import { damaged, type Lost, type Version, type Versions } from './versions.ts'
 
 /** The Asterisk that is running. */
 export interface Exchange {
@@ -49,6 +49,13 @@ export interface Order {
   tell?: (step: string) => void
 }
 
+/** A start: who starts, and where what it has to say goes. */
+interface Starting extends Pick<Order, 'who' | 'tell'> {
+  /** Whether an edit of the folder is made live. */
+  applyEdits?: boolean
+  warn: (sentence: string) => void
+}
+
 /** It was not done, for a reason that whoever asked can do something about; nothing has changed. */
 export class NotApplied extends Error {
   override name = 'NotApplied'
@@ -76,13 +83,13 @@ export class Changes {
 
   get versions() { return this.#options.versions }
 
-  /** A candidate out of the admin's folder as it is now, checked whole; dispose it. Nothing that is live changes. Throws `NotPrepared`. */
-  async draft(): Promise<{ candidate: Candidate } & AsyncDisposable> {
-    const { versions, desk, workshop } = this.#options
+  /** A candidate out of the admin's folder as it is now (or out of `from`), checked whole; dispose it. `kept`: it was live before. Nothing that is live changes. Throws `NotPrepared`. */
+  async draft({ from = this.#options.desk, kept: isKept = false }: { from?: Desk, kept?: boolean } = {}): Promise<{ candidate: Candidate } & AsyncDisposable> {
+    const { versions, workshop } = this.#options
     await using staged = new AsyncDisposableStack()
     const { folder } = staged.use(await versions.stage())
     const current = await versions.look()
-    const candidate = await makeCandidate(desk, folder, { ...workshop, ...current && !('sentence' in current) ? { spoken: join(current.folder, 'sounds') } : {} })
+    const candidate = await makeCandidate(from, folder, { ...workshop, kept: isKept, ...current && !('sentence' in current) ? { spoken: join(current.folder, 'sounds') } : {} })
     const kept = staged.move()
     return { candidate, [Symbol.asyncDispose]: () => kept.disposeAsync() }
   }
@@ -152,26 +159,18 @@ export class Changes {
   }
 
   /**
-   * At the set-up's start: what is live stays live; the admin's folder becomes a new version where it was edited and is
-   * without fault. Throws only where there is nothing to go on with.
+   * At the set-up's start: what is live stays live, and an edit of the admin's folder stays an edit, of which `warn` hears in one line. With
+   * `applyEdits` an edit that is without fault is made live, but none after a rollback or a restore. Without any version the folder becomes the first.
+   * Throws only where there is nothing to go on with.
    */
-  async start({ who, tell = () => {}, warn }: { who: string, tell?: (step: string) => void, warn: (sentence: string) => void }): Promise<Version> {
-    const { versions, desk, live } = this.#options
+  async start({ who, applyEdits = false, tell = () => {}, warn }: Starting): Promise<Version> {
+    const { versions, live } = this.#options
     await mkdir(versions.folder, { recursive: true })
     await using _ = await lock(versions.folder, { who, does: 'starts' })
     await this.#tidy(warn)
-    const all = await versions.list()
     const current = await versions.look()
-    const kept = await lastWhole(current, all, warn)
-    const version = await this.#edited(kept, all, { who, why: kept ? 'the folder was edited; applied at the start' : 'the first version', tell }, warn).catch(error => {
-      if (!kept) throw error
-      if (diskErrors.includes(error.code)) {
-        warn(`${error.message}\nWhether ${desk.plan} or its folders were edited could not be looked at: version ${kept.version} stays live. Make room on the disk; what was edited, npx satunomor apply makes live.`)
-        return kept
-      }
-      warn(`${(error as Error).message}\nTHE EDITED PLAN IS NOT LIVE. Version ${kept.version} (${kept.who}, ${kept.at}: ${kept.why}) stays live. Mend what the lines above name, then: npx satunomor apply --why "…"`)
-      return kept
-    })
+    const kept = await lastWhole(current, await versions.list(), warn)
+    const version = kept ? await this.#goOn(kept, { who, applyEdits, tell, warn }) : await this.#first({ who, tell, warn })
     try {
       if (version.version !== current?.version) await versions.makeCurrent(version)
       await place(version, await this.#standingIn(version), live)
@@ -190,28 +189,57 @@ export class Changes {
     }
   }
 
-  /** The admin's folder as a new version, or the one that is kept where nothing was edited, or what was rolled back came again. */
-  async #edited(kept: Version | undefined, all: Version[], { who, why, tell = () => {} }: Order, warn: (sentence: string) => void): Promise<Version> {
-    const { versions, desk, smoke } = this.#options
+  async #first({ who, tell = () => {}, warn }: Starting): Promise<Version> {
     tell('check')
     await using draft = await this.draft()
     const { candidate } = draft
     for (const warning of candidate.warnings) warn(formatFault(warning))
-    if (kept?.source === candidate.source && kept.rendered === candidate.rendered) return kept
-    const refused = (await rolledBack(kept, all, await versions.lost())).find(({ source }) => source === candidate.source)
-    if (kept && refused) {
-      warn(`${desk.plan} is what version ${refused.version} was, which was rolled back: version ${kept.version} stays live. npx satunomor diff shows the difference; npx satunomor apply --base ${kept.version} --why "…" makes it live all the same.`)
+    return await this.#options.versions.keep(candidate.folder, { plan: candidate.plan.version, who, why: 'the first version', base: null, restores: null, from: this.#options.desk.plan })
+  }
+
+  /** What is live goes on: as it was rendered, or as a new version where the project or a setting renders it in another way now. */
+  async #goOn(kept: Version, { who, applyEdits = false, tell = () => {}, warn }: Starting): Promise<Version> {
+    const { versions, desk, smoke } = this.#options
+    let edit: 'none' | 'waits' | 'applies' = 'none'
+    try {
+      if (await this.#isEdited(kept)) edit = applyEdits && kept.from !== null && !await isRestored(versions, kept) ? 'applies' : 'waits'
+      if (edit === 'waits') warn(await this.#editWaits(kept))
+      tell('check')
+      await using draft = await this.draft(edit === 'waits' ? { from: deskOf(kept), kept: true } : { kept: edit === 'none' })
+      const { candidate } = draft
+      if (edit !== 'waits') for (const warning of candidate.warnings) warn(formatFault(warning))
+      const same = candidate.source === kept.source
+      if (edit !== 'applies' && !same) return kept                     // somebody edits it just now
+      if (same && candidate.rendered === kept.rendered) return kept
+      if (smoke) {
+        tell('smoke call')
+        await smoke(candidate, tell)
+      }
+      const why = same ? 'rendered anew at the start' : 'the folder was edited; applied at the start'
+      const version = await versions.keep(candidate.folder, { plan: candidate.plan.version, who, why, base: kept.version, restores: null, from: same ? kept.from : desk.plan })
+      if (await isRestored(versions, kept)) await markRestored(versions, version)
+      return version
+    } catch (error) {
+      const { code, message } = error as NodeJS.ErrnoException
+      if (diskErrors.includes(code ?? '')) warn(`${message}\nWhether ${desk.plan} or its folders were edited could not be looked at: version ${kept.version} stays live. Make room on the disk; what was edited, npx satunomor apply makes live.`)
+      else if (edit === 'applies') warn(`${message}\nTHE EDITED PLAN IS NOT LIVE. Version ${kept.version} (${kept.who}, ${kept.at}: ${kept.why}) stays live. Mend what the lines above name, then: npx satunomor apply --why "…"`)
+      else warn(`${message}\nVersion ${kept.version} is live as it was rendered before: it cannot be rendered anew, as the lines above say.`)
       return kept
     }
-    if (kept && kept.source !== candidate.source && await isRestored(versions, kept)) {
-      warn(`${desk.plan} and its folders are not what version ${kept.version} is, which a restore made live. THE EDITED PLAN IS NOT LIVE. Version ${kept.version} (${kept.who}, ${kept.at}: ${kept.why}) stays live. npx satunomor diff shows the difference; npx satunomor apply --base ${kept.version} --why "…" makes the edit live.`)
-      return kept
-    }
-    if (kept && smoke) {
-      tell('smoke call')
-      await smoke(candidate, tell)
-    }
-    return await versions.keep(candidate.folder, { plan: candidate.plan.version, who, why, base: kept?.version ?? null, restores: null, from: desk.plan })
+  }
+
+  /** Whether the admin's folder is not what a version was made of. */
+  async #isEdited({ source }: Version): Promise<boolean> {
+    const { versions, desk } = this.#options
+    await using staged = await versions.stage()
+    return await sourceOf(desk, staged.folder).catch(error => { if (diskErrors.includes(error.code)) throw error }) !== source          // undefined: a file of it is away
+  }
+
+  async #editWaits({ version }: Version): Promise<string> {
+    const { versions, desk } = this.#options
+    const base = begunFrom(await versions.list(), desk) === version ? '' : ` --base ${version}`
+    const folders = new Set([desk.plan, desk.templates].map(path => dirname(path)))
+    return `version ${version} is live; ${[...folders].join(' or ')} has edits that are not live: npx satunomor diff, npx satunomor apply${base}`
   }
 
   /**
@@ -326,9 +354,15 @@ export async function planOf({ folder }: Pick<Version, 'folder'>): Promise<Plan>
 /** A rendered file without its heading, which names the plan's version. */
 const body = (text: string) => text.slice(text.indexOf('\n'))
 
+/** The version that this folder gave last, and so an edit of it began from. */
+const begunFrom = (all: Version[], desk: Desk) => all.findLast(({ from }) => from === desk.plan)?.version
+
+/** What a version was made of, as a folder to make one of. */
+const deskOf = ({ folder }: Version): Desk => ({ plan: join(folder, 'dialplan/plan.yaml'), templates: join(folder, 'dialplan/templates'), prompts: join(folder, 'dialplan/prompts') })
+
 function refuseStale(current: Version | undefined, all: Version[], desk: Desk, base: number | undefined) {
   if (!current) return
-  const began = base ?? all.findLast(({ from }) => from === desk.plan)?.version
+  const began = base ?? begunFrom(all, desk)
   if (began === current.version) return
   const what = `version ${current.version} is live (${current.who}, ${current.at}: ${current.why})`
   throw new NotApplied('stale', began === undefined
@@ -342,15 +376,6 @@ const original = (version: Version, all: Version[]): Version => all.find(one => 
 /** What was live before the content that is live now: whoever rolls back twice goes back twice. */
 function before(current: Version | undefined, all: Version[]): Version | undefined {
   return current && all.find(({ version }) => version === original(current, all).base)
-}
-
-/** The versions that were rolled back on the way to what is live. What a lost one was is seen from its files; what was before it, nobody knows. */
-async function rolledBack(current: Version | undefined, all: Version[], lost: Lost[]): Promise<Pick<Version, 'version' | 'source'>[]> {
-  if (!current || current.restores === null) return []
-  const left = all.find(({ version }) => version === current.base)
-  if (left) return [left, ...await rolledBack(left, all, lost)]
-  const gone = lost.find(({ version }) => version === current.base)
-  return gone ? [{ version: gone.version, source: (await sums(gone.folder)).source }] : []
 }
 
 /** What is live, or where the disk has harmed it, the newest version before that is whole. */

@@ -20,6 +20,8 @@ export interface Preparation extends Pick<Synthesis, 'run' | 'progress' | 'voice
   /** Where the sounds go: <sounds>/<language>/<prompt>.alaw and .ulaw. */
   sounds: string
   site: Site
+  /** It was live before: checks that came later only warn. */
+  kept?: boolean
   /** What templates may use beyond the lint's own lists: asterisk-config/lint-allow.yaml. */
   allow?: string
 }
@@ -53,9 +55,9 @@ export function dialledBy(plan: Plan): LintOptions {
  * Nothing but sounds is written. Throws what went wrong first: `PlanFaults`, `TemplateFaults`, `SynthesisFailed`, or
  * `NotPrepared` (findings of the lint, menus that are too long); the message of each is fit for an admin's terminal.
  */
-export async function prepare({ planFile, templates, prompts, sounds, site, allow, ...speech }: Preparation): Promise<Prepared> {
+export async function prepare({ planFile, templates, prompts, sounds, site, allow, kept = false, ...speech }: Preparation): Promise<Prepared> {
   const texts = await catalogue(prompts)
-  const { plan, faults } = await loadPlan(planFile, texts.prompts)
+  const { plan, faults } = await loadPlan(planFile, texts.prompts, { kept })
 
   const files = await render(templates, plan, site)
   const findings = lint(files, { ...dialledBy(plan), ...allow ? { allow: await readAllowed(allow) } : {} })

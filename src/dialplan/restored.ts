@@ -1,6 +1,6 @@
 /**
- * What a restore made live: `versions/restored` is a link to it, beside `current`. While it is live a start applies no edit, however
- * good: what lies in the folder of a new machine, or was rolled back before the backup, is nobody's wish.
+ * What a restore made live: `versions/restored` is a link to it, beside `current`. While it is live a start applies no edit,
+ * whatever SATUNOMOR_APPLY_AT_START says: what lies in the folder of a new machine, or was rolled back before the backup, is nobody's wish.
  */
 import { readlink } from 'node:fs/promises'
 import { basename, join } from 'node:path'

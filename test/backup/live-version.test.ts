@@ -39,7 +39,8 @@ async function machine() {
   return {
     at, changes, versions: changes.versions, warnings, called,
     edit: (text: string) => writeFile(at('dialplan', 'plan.yaml'), text),
-    start: () => changes.start({ who: 'the set-up', warn: sentence => void warnings.push(sentence) }),
+    /** The most that a start does of itself. */
+    start: () => changes.start({ who: 'the set-up', applyEdits: true, warn: sentence => void warnings.push(sentence) }),
     backup: async (name: string) => {
       await using _ = await Records.open({ file: at('state', 'records.sqlite') }, pino({ level: 'silent' }))
       await makeBackup(settings, at(name), sentence => void warnings.push(sentence))
@@ -66,7 +67,7 @@ test('a night with a faulty edit: a new machine comes up with what was live, and
   expect(live).toMatchObject({ version: 2, source: was.source, rendered: was.rendered, why: expect.stringContaining(`version 2 (Ani, ${was.at}: a fourth try)`) })
   expect(await damaged(live)).toEqual([])
   expect(await readFile(fresh.at('state', 'etc', 'current', 'extensions.conf'), 'utf8')).toContain(`SN_RENDERED=${was.rendered}`)
-  expect(fresh.warnings.join()).toContain('THE EDITED PLAN IS NOT LIVE. Version 2')
+  expect(fresh.warnings.join()).toContain('version 2 is live; ')
   expect(await readFile(fresh.at('dialplan', 'plan.yaml'), 'utf8')).toBe(wrong)
 })
 
@@ -83,7 +84,7 @@ test('what was rolled back before the backup does not come to be live by a resto
   await cp(join(backup, 'dialplan'), fresh.at('dialplan'), { recursive: true })
   expect((await fresh.start()).version).toBe(3)
   expect(await livePlan(fresh)).toBe(town)
-  expect(fresh.warnings.join()).toMatch(/not what version 3 is, which a restore made live. THE EDITED PLAN IS NOT LIVE/)
+  expect(fresh.warnings.join()).toMatch(/version 3 is live; .* has edits that are not live: .* --base 3/)
   expect(fresh.called).toEqual([])
   // Who wants it says so, and from then on the folder is edited as ever.
   await expect(fresh.changes.apply(ani)).rejects.toThrow('--base 3')
@@ -102,7 +103,7 @@ test('a new machine that runs the demo already goes over to the city\'s plan; th
   expect(await fresh.restore(backup)).toMatchObject({ live: { version: 2, was: 1 } })
   expect((await fresh.start()).version).toBe(2)
   expect(await livePlan(fresh)).toBe(second)
-  expect(fresh.warnings.join()).toContain('THE EDITED PLAN IS NOT LIVE')
+  expect(fresh.warnings.join()).toContain('version 2 is live; ')
   // Nor is it gone back to: that it was live there was no decision of this city's.
   await expect(fresh.changes.rollBack(budi)).rejects.toThrow('no version to go back to')
   await cp(join(backup, 'dialplan'), fresh.at('dialplan'), { recursive: true })
@@ -121,7 +122,7 @@ test('on the machine itself, what was applied since stays live; a second restore
   expect(await city.restore(backup)).toMatchObject({ live: { version: 2, was: 1, stays: 'later' } })
   await city.edit(third)
   expect((await city.start()).version).toBe(2)
-  expect(city.warnings.join()).toContain('THE EDITED PLAN IS NOT LIVE. Version 2')
+  expect(city.warnings.join()).toContain('version 2 is live; ')
 
   await using fresh = await machine()
   await fresh.restore(backup)

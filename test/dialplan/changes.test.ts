@@ -28,7 +28,10 @@ async function admin(more: Partial<ChangesOptions> = {}) {
   return {
     path: desk.path, changes, versions: changes.versions, warnings,
     edit: (text: string) => writeFile(join(desk.path, 'plan.yaml'), text),
-    start: () => changesIn(desk.path, more).start({ who: 'the set-up', warn: sentence => void warnings.push(sentence) }),
+    start: (how: { applyEdits?: boolean } & Partial<ChangesOptions> = {}) => {
+      const { applyEdits = false, ...other } = how
+      return changesIn(desk.path, { ...more, ...other }).start({ who: 'the set-up', applyEdits, warn: sentence => void warnings.push(sentence) })
+    },
     loaded: () => loadedIn(desk.path),
     [Symbol.asyncDispose]: () => desk[Symbol.asyncDispose]()
   }
@@ -62,21 +65,73 @@ describe('the start', () => {
     expect(await desk.versions.list()).toHaveLength(1)
   })
 
-  test('an edit that is without fault is live as a new version', async () => {
+  const applyEdits = true
+
+  test.each([['an edit without a fault', second], ['a wrong edit', wrong], ['another city', town.replaceAll('posko', 'pusat')]])('%s is not live: one line says so, and which version is', async (_, edit) => {
+    await using desk = await admin()
+    const first = await desk.start()
+    await desk.edit(edit)
+    expect(await desk.start()).toEqual(first)
+    expect(desk.warnings).toEqual([`version 1 is live; ${desk.path} has edits that are not live: npx satunomor diff, npx satunomor apply`])
+    expect((await desk.versions.list()).map(({ version }) => version)).toEqual([1])
+    expect(await desk.loaded()).toBe(first.rendered)
+    if (edit === second) expect((await desk.changes.apply(ani)).version).toBe(2)
+  })
+
+  test('a folder whose plan is away is an edit, too', async () => {
+    await using desk = await admin()
+    await desk.start()
+    await rm(join(desk.path, 'plan.yaml'))
+    expect((await desk.start()).version).toBe(1)
+    expect(desk.warnings).toEqual([expect.stringContaining('version 1 is live; ')])
+  })
+
+  /** A machine whose address is in what is rendered. */
+  const addressed = template.replace('NoOp(', 'NoOp({{ site.address }} ')
+  const workshop = (address: string) => ({ workshop: { site: { address }, run: async () => Buffer.alloc(16_000) } })
+
+  test('what is live is rendered anew where a setting has changed, and an edit beside it stays an edit', async () => {
+    await using desk = await admin(workshop('192.0.2.0'))
+    await writeFile(join(desk.path, 'templates/extensions.conf.liquid'), addressed)
+    await desk.start()
+    expect(await desk.start(workshop('192.0.2.1'))).toMatchObject({ version: 2, base: 1, why: 'rendered anew at the start' })
+    await desk.edit(wrong)
+    const anew = await desk.start(workshop('192.0.2.2'))
+    expect(anew).toMatchObject({ version: 3, base: 2, why: 'rendered anew at the start' })
+    expect(await readFile(join(anew.folder, 'dialplan/plan.yaml'), 'utf8')).toBe(town)
+    expect(await desk.loaded()).toBe(anew.rendered)
+    await desk.edit(second)
+    expect((await desk.changes.apply(ani)).version).toBe(4)                  // the edit began from what is live
+    await desk.changes.rollBack(budi)
+    expect(await desk.start({ ...workshop('192.0.2.3'), applyEdits })).toMatchObject({ version: 6, base: 5 })
+    expect(await desk.start({ ...workshop('192.0.2.3'), applyEdits })).toMatchObject({ version: 6 })
+    expect(desk.warnings.at(-1)).toMatch(/^version 6 is live; .* has edits that are not live: npx satunomor diff, npx satunomor apply --base 6$/)
+  })
+
+  test('what is live goes on as it was rendered where the smoke call refuses what would be rendered now', async () => {
+    await using desk = await admin(workshop('192.0.2.0'))
+    await writeFile(join(desk.path, 'templates/extensions.conf.liquid'), addressed)
+    const first = await desk.start()
+    const smoke = async () => { throw new Error('a call to 112 is refused') }
+    expect(await desk.start({ ...workshop('192.0.2.1'), smoke })).toEqual(first)
+    expect(desk.warnings).toEqual(['a call to 112 is refused\nVersion 1 is live as it was rendered before: it cannot be rendered anew, as the lines above say.'])
+  })
+
+  test('with applyEdits, an edit that is without fault is live as a new version', async () => {
     await using desk = await admin()
     await desk.start()
     await desk.edit(second)
-    const made = await desk.start()
-    expect(made).toMatchObject({ version: 2, base: 1, who: 'the set-up' })
+    const made = await desk.start({ applyEdits })
+    expect(made).toMatchObject({ version: 2, base: 1, who: 'the set-up', why: 'the folder was edited; applied at the start' })
     expect((await desk.versions.current())?.version).toBe(2)
     expect(await desk.loaded()).toBe(made.rendered)
   })
 
-  test('a wrong edit is told with its place, and what was live stays live', async () => {
+  test('with applyEdits, a wrong edit is told with its place, and what was live stays live', async () => {
     await using desk = await admin()
     const first = await desk.start()
     await desk.edit(wrong)
-    expect((await desk.start()).version).toBe(1)
+    expect((await desk.start({ applyEdits })).version).toBe(1)
     expect(desk.warnings.join('\n')).toMatch(new RegExp(`^${desk.path}/plan.yaml:\\d+:\\d+ menus.utama.keys.1: .*did you mean "bpbd"`))
     expect(desk.warnings.join('\n')).toContain('THE EDITED PLAN IS NOT LIVE. Version 1')
     expect(await desk.loaded()).toBe(first.rendered)
@@ -89,16 +144,20 @@ describe('the start', () => {
     expect(await desk.versions.current()).toBeUndefined()
   })
 
-  test('an edit that was rolled back does not come back by a start', async () => {
+  test.each([{ applyEdits: false }, { applyEdits }])('an edit that was rolled back does not come back by a start (%o), also not with a remark more', async how => {
     await using desk = await admin()
     await desk.start()
     await desk.edit(second)
     await desk.changes.apply(ani)
     await desk.changes.rollBack({ who: 'Budi', why: 'nobody reaches the desk' })
-    expect(await desk.start()).toMatchObject({ version: 3, restores: 1 })
-    expect(desk.warnings.join()).toContain('is what version 2 was, which was rolled back: version 3 stays live')
-    await desk.edit(third)
-    expect((await desk.start()).version).toBe(4)
+    for (const edit of [second, `${second}# a remark\n`, third]) {
+      await desk.edit(edit)
+      expect(await desk.start(how)).toMatchObject({ version: 3, restores: 1 })
+      expect(desk.warnings.splice(0)).toEqual([`version 3 is live; ${desk.path} has edits that are not live: npx satunomor diff, npx satunomor apply --base 3`])
+    }
+    expect((await desk.changes.apply({ ...ani, base: 3 })).version).toBe(4)
+    await desk.edit(second)
+    expect((await desk.start(how)).version).toBe(how.applyEdits ? 5 : 4)
   })
 
   test('what the disk has harmed is not live: the newest version that is whole is', async () => {
@@ -125,7 +184,7 @@ describe('the start', () => {
     await using desk = await admin()
     const first = await desk.start()
     await desk.edit(second)
-    const start = () => changesIn(desk.path, { versions: fullDisk(`${desk.path}/versions`) }).start({ who: 'the set-up', warn: sentence => void desk.warnings.push(sentence) })
+    const start = () => desk.start({ versions: fullDisk(`${desk.path}/versions`), applyEdits })
     expect((await start()).version).toBe(1)
     expect(desk.warnings.at(-1)).toBe('version 2 could not be laid out (ENOSPC: no space left on device): Asterisk goes on with version 1 as it is laid out already. Make room on the disk, and start again at a calm hour.')
     expect((await desk.versions.current())?.version).toBe(1)
@@ -140,7 +199,7 @@ describe('the start', () => {
 
     await desk.versions.remove(await desk.versions.get(2))
     await desk.versions.makeCurrent(first)
-    expect((await desk.start()).version).toBe(2)                     // there is room again
+    expect((await desk.start({ applyEdits })).version).toBe(2)                     // there is room again
   })
 })
 
@@ -182,7 +241,7 @@ describe('a version whose meta.json the disk has harmed', () => {
     await desk.edit(wrong)
     expect(await desk.start()).toMatchObject({ version: 3 })
     await desk.edit(third)
-    expect(await desk.start()).toMatchObject({ version: 5 })
+    expect(await desk.changes.apply({ ...ani, base: 3 })).toMatchObject({ version: 5 })
   })
 
   test('if it was live, the newest whole one before it goes on at a start', async () => {
@@ -215,8 +274,8 @@ describe('a version whose meta.json the disk has harmed', () => {
     const bad = await desk.changes.apply(ani)
     await desk.changes.rollBack(budi)
     await lose(bad)
-    expect(await desk.start()).toMatchObject({ version: 3, restores: 1 })
-    expect(desk.warnings.join()).toContain('is what version 2 was, which was rolled back')
+    expect(await desk.start({ applyEdits: true })).toMatchObject({ version: 3, restores: 1 })
+    expect(desk.warnings.join()).toContain('version 3 is live; ')
   })
 })
 

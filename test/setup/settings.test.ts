@@ -1,4 +1,4 @@
-/** How messages get to citizens, as the environment says: one way, whole, or every fault at once. */
+/** What the environment says, whole, or every fault at once: how messages get to citizens, and whether a start applies edits. */
 import { expect, test } from 'vitest'
 import { newSecret } from '../../src/delivery/signed.ts'
 import { readSettings } from '../../src/settings.ts'
@@ -19,3 +19,11 @@ test.each([
   [{ SATUNOMOR_MESSAGES_URL: url, SATUNOMOR_MESSAGES_SECRET: 'short' }, 'SATUNOMOR_MESSAGES_SECRET is no secret'],
   [{ SATUNOMOR_MESSAGES: 'sip', SATUNOMOR_MESSAGES_URL: url }, 'messages go one way']
 ])('%o: %s', (env, fault) => { expect(() => of(env as Record<string, string>)).toThrow(fault) })
+
+test.each([[{}, false], [{ SATUNOMOR_APPLY_AT_START: '' }, false], [{ SATUNOMOR_APPLY_AT_START: 'no' }, false], [{ SATUNOMOR_APPLY_AT_START: 'yes' }, true]])('%o: a start applies edits: %s', (env, applies) => {
+  expect(readSettings(env as Record<string, string>, '/project').applyAtStart).toBe(applies)
+})
+
+test('whether a start applies edits is yes or no', () => {
+  expect(() => readSettings({ SATUNOMOR_APPLY_AT_START: 'true' }, '/project')).toThrow('SATUNOMOR_APPLY_AT_START is "true": it may be yes or no')
+})
