@@ -50,6 +50,18 @@ export interface Lost {
   sentence: string
 }
 
+/** There is no such version, or nobody knows any more what it was: whoever asked for it names another one. */
+export class NoVersion extends Error {
+  override name = 'NoVersion'
+  /** A word for programs. */
+  readonly reason: 'no-version' | 'lost'
+
+  constructor(reason: NoVersion['reason'], sentence: string) {
+    super(sentence)
+    this.reason = reason
+  }
+}
+
 /** Who made a staged folder, and may still be at it: `.staging-<pid>-<8 hex>-<host>`. A validate, a diff or a render needs no lock. */
 const staging = /^\.staging-(\d+)-[0-9a-f]{8}-(.+)$/
 /** No candidate takes as long as this to make, wherever its maker is (in another container, say). */
@@ -72,18 +84,18 @@ export class Versions {
     return (await this.#all()).flatMap(one => 'sentence' in one ? one : [])
   }
 
-  /** Throws where there is no such version, saying which there are, and where it is lost. */
+  /** Throws `NoVersion` where there is none, saying which there are, and where it is lost. */
   async get(version: number): Promise<Version> {
     const all = await this.#all()
     const found = all.find(one => one.version === version)
-      ?? fail(`there is no version ${version}: ${all.length > 0 ? `there are ${all[0]!.version} to ${all.at(-1)!.version}` : 'there is none yet'}`)
-    return 'sentence' in found ? fail(`version ${version} is lost, go back to another one: ${found.sentence}`) : found
+      ?? fail('no-version', `there is no version ${version}: ${all.length > 0 ? `there ${all.length > 1 ? 'are' : 'is'} ${ranges(all.map(one => one.version))}` : 'there is none yet'}`)
+    return 'sentence' in found ? fail('lost', `version ${version} is lost, go back to another one: ${found.sentence}`) : found
   }
 
-  /** The one that is live; undefined before there is any. Throws where it is lost. */
+  /** The one that is live; undefined before there is any. Throws `NoVersion` where it is lost. */
   async current(): Promise<Version | undefined> {
     const current = await this.look()
-    return current && 'sentence' in current ? fail(`what is live is lost: ${current.sentence}. A start (npm start, docker compose up) goes on with the newest version that is whole`) : current
+    return current && 'sentence' in current ? fail('lost', `what is live is lost: ${current.sentence}. A start (npm start, docker compose up) goes on with the newest version that is whole`) : current
   }
 
   /** The same, and throws nothing: what the link names may be lost. */
@@ -229,6 +241,17 @@ function absent(error: NodeJS.ErrnoException): undefined {
   if (error.code !== 'ENOENT') throw error
 }
 
-function fail(sentence: string): never {
-  throw new Error(sentence)
+/** `1, 3 to 7`, of numbers in order. */
+function ranges(numbers: number[]): string {
+  const parts: [first: number, last: number][] = []
+  for (const number of numbers) {
+    const part = parts.at(-1)
+    if (part?.[1] === number - 1) part[1] = number
+    else parts.push([number, number])
+  }
+  return parts.map(([first, last]) => first === last ? first : `${first} to ${last}`).join(', ')
+}
+
+function fail(reason: NoVersion['reason'], sentence: string): never {
+  throw new NoVersion(reason, sentence)
 }

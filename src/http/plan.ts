@@ -6,7 +6,7 @@ import { Locked } from '../dialplan/lock.ts'
 import { NotPrepared } from '../dialplan/prepare.ts'
 import { SmokeFailed } from '../dialplan/smoke.ts'
 import { SynthesisFailed } from '../dialplan/synthesise.ts'
-import type { Version } from '../dialplan/versions.ts'
+import { NoVersion, type Version } from '../dialplan/versions.ts'
 import { formatFault, type Fault as PlanFault } from '../plan/faults.ts'
 import { Refusal } from './faults.ts'
 import { defaulted, Fault, NoQuery } from './schemas.ts'
@@ -44,21 +44,21 @@ const Between = Type.Object({
   to: Type.Optional(Type.Integer({ minimum: 1, description: 'Left out: the admin\'s folder.' }))
 }, { additionalProperties: false })
 
-const refusals = { 401: Fault, 409: Fault, 422: Fault, 503: Fault }
+const refusals = { 401: Fault, 404: Fault, 409: Fault, 422: Fault, 503: Fault }
 const about = { tags: ['plan'], security: [{ token: [] }] }
 
 export const planRoutes: FastifyPluginAsyncTypebox<PlanOptions> = async (app, { changes }) => {
   app.get('/plan/versions', {
     schema: { summary: 'Every version of the service plan, the newest first', ...about, querystring: NoQuery, response: { 200: Type.Object({ versions: Type.Array(VersionOut) }), ...refusals } }
   }, async () => {
-    const live = await changes.versions.current()
+    const live = await answered(() => changes.versions.current())
     return { versions: (await changes.versions.list()).reverse().map(version => shown(version, live)) }
   })
 
   app.get('/plan', {
     schema: { summary: 'The version that is live', ...about, querystring: NoQuery, response: { 200: VersionOut, ...refusals } }
   }, async () => {
-    const live = await changes.versions.current()
+    const live = await answered(() => changes.versions.current())
     if (!live) throw new Refusal(503, 'no-plan', 'No version is live.', 'npm start makes one.')
     return shown(live, live)
   })
@@ -120,6 +120,7 @@ async function answered<T>(work: () => Promise<T>): Promise<T> {
     return await work()
   } catch (error) {
     const { message } = error as Error
+    if (error instanceof NoVersion) throw new Refusal(error.reason === 'no-version' ? 404 : 409, error.reason, message)
     if (error instanceof Locked) throw new Refusal(409, 'locked', message)
     if (error instanceof NotPrepared || error instanceof SynthesisFailed) throw new Refusal(422, 'faults', message, 'Mend them; nothing has changed.')
     if (error instanceof SmokeFailed) throw new Refusal(422, 'smoke', message, 'Nothing has changed.')

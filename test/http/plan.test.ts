@@ -1,5 +1,5 @@
 /** The plan's versions over HTTP: the same as the admin's commands. */
-import { mkdir, writeFile } from 'node:fs/promises'
+import { mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
 import { lock } from '../../src/dialplan/lock.ts'
@@ -71,6 +71,23 @@ test.each([
   expect([answer.statusCode, answer.json().error]).toEqual([status, error])
   expect(answer.json().message).toMatch(message)
   expect(await live()).toBe(before)
+})
+
+test.each(['a rollback', 'a diff from it', 'a diff to it'])('a version that there is not: %s says which there are', async what => {
+  const newest = (await get('/api/plan/versions')).json().versions[0].version as number
+  const answer = what === 'a rollback' ? await post('/api/plan/rollback', { who: 'Ani', why: 'x', to: 99 }) : await get(`/api/plan/diff?${what === 'a diff to it' ? 'to' : 'from'}=99`)
+  expect([answer.statusCode, answer.json()]).toEqual([404, { error: 'no-version', message: `there is no version 99: ${newest === 1 ? 'there is 1' : `there are 1 to ${newest}`}` }])
+})
+
+test('what the disk has harmed is named, and no fault of the API\'s', async () => {
+  const number = (await post('/api/plan/apply', { who: 'Ani', why: 'x', base: await edited(6).then(live) })).json().version.version as number
+  await post('/api/plan/rollback', { who: 'Ani', why: 'x' })
+  const meta = join(desk.path, 'versions', (await readdir(join(desk.path, 'versions'))).find(name => name.startsWith(`${number}-`))!, 'meta.json')
+  const text = await readFile(meta)
+  await rm(meta)
+  const answer = await post('/api/plan/rollback', { who: 'Ani', why: 'x', to: number })
+  await writeFile(meta, text)
+  expect([answer.statusCode, answer.json()]).toEqual([409, { error: 'lost', message: expect.stringMatching(new RegExp(`^version ${number} is lost, go back to another one: .*meta\\.json`)) }])
 })
 
 test('somebody else is at it: who, since when, and what to do', async () => {
