@@ -13,6 +13,11 @@ install -d -m 770 -o asterisk -g asterisk "$state/asterisk/spool/mailbox"
 install -d -m 750 -o satunomor -g satunomor "$state"
 install -d -m 755 "$state/sounds"
 SATUNOMOR_ASTERISK_USER="$(id -u asterisk):$(id -g asterisk)" node src/prepare.ts
+install -d -m 750 -o root -g redis "$state/redis-etc"
+sed -n 's/.*"redis":"\([^"]*\)".*/requirepass \1/p' "$state/secrets.json" >"$state/redis-etc/redis.conf.new"
+chgrp redis "$state/redis-etc/redis.conf.new"
+chmod 640 "$state/redis-etc/redis.conf.new"
+mv "$state/redis-etc/redis.conf.new" "$state/redis-etc/redis.conf"
 # What a restore, or a command, has put there as root: records, passwords, tokens, switches; the ledger's files and recordings are Asterisk's.
 find "$state" -mindepth 1 -maxdepth 1 -type f -exec chown satunomor:satunomor {} +
 if [ -d "$state/webhooks" ]; then chown -R satunomor:satunomor "$state/webhooks"; fi

@@ -1,8 +1,16 @@
 // The parts that the service stands on, as programs with folders: natively they run in our root (`inRoot`), with an
 // engine in a container; the folders inside are the same.
-import { chmodSync, chownSync, mkdirSync } from 'node:fs'
+import { chmodSync, chownSync, lchownSync, mkdirSync, readdirSync, readFileSync, renameSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { userInRoot } from './root.mjs'
+
+/** Gives a folder to a user; where it was another's (an older version of ours gave it away), with all that is in it. @param {string} folder @param {number} uid @param {number} gid */
+function give(folder, uid, gid) {
+  const before = statSync(folder)
+  chownSync(folder, uid, gid)
+  if (before.uid === uid && before.gid === gid) return
+  for (const name of readdirSync(folder, { recursive: true, encoding: 'utf8' })) lchownSync(join(folder, name), uid, gid)
+}
 
 /**
  * Makes the folders of an Asterisk instance and gives them to its user.
@@ -14,7 +22,7 @@ export function asteriskFolders(folder) {
     const path = join(folder, name)
     mkdirSync(path, { recursive: true })
     chmodSync(path, name === 'spool/mailbox' ? 0o770 : 0o750)                 // the service deletes there what is old
-    chownSync(path, name.startsWith('etc') ? 0 : owner.uid, owner.gid)
+    give(path, name.startsWith('etc') ? 0 : owner.uid, owner.gid)
   }
   return owner
 }
@@ -36,16 +44,38 @@ export const asterisk = ({ folder, sounds }) => ({
   ]
 })
 
-/** Redis with its data in `folder`. @param {{ folder: string, address: string, port: number }} where @returns {import('./root.mjs').Program} */
-export function redis({ folder, address, port }) {
+/** Redis with its data in `folder`; whoever asks it something must know the password, if there is one. @param {{ folder: string, address: string, port: number, password?: string | undefined }} where @returns {import('./root.mjs').Program} */
+export function redis({ folder, address, port, password }) {
   const owner = userInRoot('redis')
   mkdirSync(folder, { recursive: true })
-  chownSync(folder, owner.uid, owner.gid)
+  give(folder, owner.uid, owner.gid)
+  const settings = password ? passwordFile(folder, owner, password) : []
   return {
-    command: ['redis-server', '--bind', address, '--port', String(port), '--dir', '/var/lib/redis', '--daemonize', 'no',
+    command: ['redis-server', ...settings, '--bind', address, '--port', String(port), '--dir', '/var/lib/redis', '--daemonize', 'no',
       '--appendonly', 'yes', '--maxmemory-policy', 'noeviction', '--save', '', '--protected-mode', 'yes'],
     user: 'redis',
     binds: [{ from: folder, to: '/var/lib/redis' }]
+  }
+}
+
+/** A command line shows to everybody: the password stands in a file. @param {string} folder @param {{ uid: number, gid: number }} owner @param {string} password */
+function passwordFile(folder, owner, password) {
+  const file = join(folder, 'redis.conf')
+  const text = `requirepass ${password}\n`
+  if (contents(file) !== text) {
+    writeFileSync(`${file}.new`, text, { mode: 0o600 })
+    chownSync(`${file}.new`, owner.uid, owner.gid)
+    renameSync(`${file}.new`, file)
+  }
+  return ['/var/lib/redis/redis.conf']
+}
+
+/** @param {string} file */
+function contents(file) {
+  try {
+    return readFileSync(file, 'utf8')
+  } catch {
+    return undefined
   }
 }
 

@@ -8,6 +8,8 @@ import { run, step, StepFailed } from './steps.mjs'
 
 const suite = 'forky'
 const packages = ['asterisk', 'asterisk-modules', 'ca-certificates', 'redis-server', 'espeak-ng', 'sox', 'sip-tester', 'postgresql', 'libfaketime']
+/** Debian gives out no number from 30000 to 59999 (Debian policy 9.2.2). */
+const firstId = Number(process.env['SATUNOMOR_IDS'] || 47101)
 /** Folders that `inRoot` mounts something on. */
 const mountPoints = ['/srv/satunomor', '/run/asterisk', '/run/redis', '/run/postgresql']
 
@@ -86,14 +88,34 @@ export function inRoot({ command, user = 'root', binds = [] }) {
     '  [ "$3" = rw ] || mount -o remount,bind,ro "$root$2"',
     '  count=$((count - 1)); shift 3',
     'done',
-    'exec chroot "$root" setpriv --reuid "$user" --regid "$user" --init-groups --pdeathsig TERM -- "$@"'
+    'case $user in *[!0-9]*) groups=--init-groups;; *) groups=--clear-groups;; esac',          // a number has no groups in the root
+    'exec chroot "$root" setpriv --reuid "$user" --regid "$user" $groups --pdeathsig TERM -- "$@"'
   ].join('\n')
   const mounts = binds.flatMap(({ from, to, readOnly }) => [from, to, readOnly ? 'ro' : 'rw'])
-  return ['unshare', ['--mount', '--propagation', 'unchanged', 'sh', '-c', script, 'in-root', root, user, String(binds.length), ...mounts, ...command]]
+  return ['unshare', ['--mount', '--propagation', 'unchanged', 'sh', '-c', script, 'in-root', root, String(ours[user] ?? user), String(binds.length), ...mounts, ...command]]
 }
 
-/** The numeric ids of one of the root's users, for files that it must read or write. @param {string} name */
+/**
+ * The numbers that Asterisk and Redis run under. In the root these users have numbers that are somebody else's on the machine (e.g.
+ * postgres): that user could read what is theirs. The same number is user and group.
+ * @type {Record<string, number | undefined>}
+ */
+const ours = { asterisk: firstId, redis: firstId + 1 }
+
+/** Throws where a number of `ours` is a user or group of the machine. */
+export async function usersOfOurOwn() {
+  for (const [name, id] of Object.entries(ours)) {
+    for (const file of ['passwd', 'group']) {
+      const owner = await run('getent', [file, String(id)], { advice: '' }).then(line => line.split(':')[0], () => '')          // code 2: nobody
+      if (owner) throw new StepFailed(`${name} would run under the number ${id}, which is "${owner}" on this machine`, 'Choose two numbers that are nobody\'s: SATUNOMOR_IDS=47201 has 47201 and 47202.')
+    }
+  }
+}
+
+/** The numbers of one of the root's users, for files that it must read or write. @param {string} name */
 export function userInRoot(name) {
+  const id = ours[name]
+  if (id !== undefined) return { uid: id, gid: id }
   const line = readFileSync(join(root, 'etc/passwd'), 'utf8').split('\n').find(line => line.startsWith(`${name}:`))
   if (!line) throw new StepFailed(`the root has no user "${name}"`, `Remove ${root} and run again.`)
   const [, , uid, gid] = line.split(':')

@@ -1,7 +1,7 @@
 // `npm start`: sets up what is missing, then runs Asterisk, Redis, the demo's telephones and the service in the
 // foreground, starts again what falls and what no longer answers, and stops everything on Ctrl-C or SIGTERM.
 // Calls need Asterisk alone: it is first, and whatever else cannot be started is told, and tried again beside it.
-import { closeSync, existsSync, mkdirSync, openSync, readFileSync } from 'node:fs'
+import { chmodSync, closeSync, existsSync, mkdirSync, openSync, readFileSync, statSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { connect } from 'node:net'
 import { createSocket } from 'node:dgram'
@@ -12,7 +12,7 @@ import { controlAddress } from './control-address.mjs'
 import { installPackages, node, nodeEnv, program } from './packages.mjs'
 import { asterisk, asteriskFolders, redis } from './parts.mjs'
 import { project, state } from './project.mjs'
-import { inRoot, makeRoot } from './root.mjs'
+import { inRoot, makeRoot, usersOfOurOwn } from './root.mjs'
 import { holdFolder } from './hold-folder.mjs'
 import { addresses, environment, telephones } from './environment.mjs'
 import { run, step, StepFailed, steps } from './steps.mjs'
@@ -58,9 +58,11 @@ function stopWithParent() {
 
 async function setUp() {
   mkdirSync(join(state, 'log'), { recursive: true })
+  chmodSync(state, statSync(state).mode & 0o770)          // callers' numbers, passwords: nobody else looks in
   await holdFolder(state, stopping.signal)
   await installPackages()
   await makeRoot()
+  await usersOfOurOwn()
   const owner = asteriskFolders(asteriskFolder)
   /** @type {string[]} */
   const warnings = []
@@ -118,10 +120,10 @@ async function start() {
 /** @type {Part} */
 const redisPart = {
   name: 'Redis', log: 'redis.log',
-  command: () => inRoot(redis({ folder: join(state, 'redis'), address: '127.0.0.1', port: redisPort })),
+  command: () => inRoot(redis({ folder: join(state, 'redis'), address: '127.0.0.1', port: redisPort, password: redisPassword() })),
   free: () => freeTcp({ host: '127.0.0.1', port: redisPort }, 'Redis', 'SATUNOMOR_REDIS_PORT'),
-  ready: () => pongs({ host: '127.0.0.1', port: redisPort }),
-  alive: () => stirs({ host: '127.0.0.1', port: redisPort }, 'PING\r\n'), patience: 30_000
+  ready: async () => await redisSays() === '+PONG',
+  alive: async () => /^(\+|-(?!NOAUTH|WRONGPASS))/.test(await redisSays()), patience: 30_000
 }
 /** @type {Part} */
 const asteriskPart = {
@@ -149,7 +151,7 @@ const watchdogPart = {
 const servicePart = {
   name: 'the service', log: 'service.log',
   command: () => dyingWithUs(program('src/main.ts')),
-  reads: 'all', env: { ...nodeEnv, REDIS_URL: env['REDIS_URL'] ?? `redis://127.0.0.1:${redisPort}`, NODE_ENV: 'production', SATUNOMOR_TOOLS: 'root' },
+  reads: 'all', env: { ...nodeEnv, NODE_ENV: 'production', SATUNOMOR_TOOLS: 'root' },
   free: () => freeTcp(http, 'the API', 'SATUNOMOR_HTTP_PORT'),
   ready: () => says200('/readyz'),
   alive: () => says200('/healthz'), patience: 15_000
@@ -276,14 +278,28 @@ function answers({ host, port }) {
   })
 }
 
-/** Whether the Redis there has read its data: it takes connections long before. @param {{ host: string, port: number }} address @returns {Promise<boolean>} */
-function pongs({ host, port }) {
+/** What the set-up made; undefined where it could not. */
+function redisPassword() {
+  try {
+    return /** @type {string | undefined} */ (JSON.parse(readFileSync(join(state, 'secrets.json'), 'utf8')).redis)
+  } catch {
+    return undefined
+  }
+}
+
+/** What our own Redis answers to a PING after the password: "+PONG", or e.g. "-LOADING…" while it reads its data; nothing where it does not. @returns {Promise<string>} */
+function redisSays() {
   return new Promise(resolve => {
-    const socket = connect({ host, port }, () => { socket.write('PING\r\n') })
+    const socket = connect({ host: '127.0.0.1', port: redisPort }, () => { socket.write(`AUTH ${redisPassword() ?? 'none'}\r\nPING\r\n`) })
+    let said = ''
     socket.setTimeout(3_000, () => socket.destroy())
-    socket.once('data', answer => { resolve(String(answer).startsWith('+PONG')); socket.destroy() })
-    socket.on('error', () => resolve(false))
-    socket.on('close', () => resolve(false))
+    socket.on('data', answer => {
+      said += answer
+      const [, second] = said.split('\r\n')
+      if (second) { resolve(second); socket.destroy() }
+    })
+    socket.on('error', () => resolve(''))
+    socket.on('close', () => resolve(''))
   })
 }
 

@@ -96,6 +96,7 @@ export async function serve(settings: Settings, log: Logger): Promise<Service> {
   const { asterisk, state, database } = settings
   const place = places(state)
   const secrets = await secretsIn(place.secrets)
+  const redis = settings.redis ?? `redis://:${secrets.redis}@127.0.0.1:${settings.redisPort}`
   await using started = new AsyncDisposableStack()
   const card = started.use(await serviceCard(state, log))           // from here on no command makes another plan live behind our back
   const version = await new Versions(place.versions).current()
@@ -180,7 +181,7 @@ export async function serve(settings: Settings, log: Logger): Promise<Service> {
     callers: async () => new Set((await local.live()).flatMap(({ cli }) => cli ?? [])), caughtUp: () => ari.up && bookkeeper.caughtUp
   })
   const jobs: Jobs = new Jobs({
-    redis: settings.redis, timezone: plan.now.timezone, audit: checkBooks, log,
+    redis, timezone: plan.now.timezone, audit: checkBooks, log,
     retention: () => forgetOld(local, asterisk.mailbox, plan.now.retention, Date.now()),
     callback: async attempt => {
       if (!ari.up) return                          // nobody could be asked: it stays claimed, and is queued again when somebody can
@@ -218,7 +219,7 @@ export async function serve(settings: Settings, log: Logger): Promise<Service> {
   const gateway = settings.messages.by === 'webhook' ? new WebhookGateway(settings.messages) : settings.messages.by === 'sip'
     ? new SipMessages({ link: ari, plan: () => plan.now, cliOf: async ({ followupId }) => plan.now.followups.outbound.cli ?? (await book.get(followupId))!.followUp.did })
     : recorder
-  const messenger: Courier = new Courier({ name: 'message', redis: settings.redis, concurrency: 10, retry: messageTries, deliver: id => messages.send(id), log })
+  const messenger: Courier = new Courier({ name: 'message', redis, concurrency: 10, retry: messageTries, deliver: id => messages.send(id), log })
   const messages: Messages = new Messages({ book, records: local, plan: () => plan.now, gateway, retry: messageTries, queue: ids => messenger.queue(ids), ready: () => messenger.up, log })
   const messaging = {
     messages: { list: messages.list.bind(messages), status: messages.status.bind(messages), reply: (reply: Reply) => takeReply(book, plan.now, reply, Date.now()) },
@@ -228,7 +229,7 @@ export async function serve(settings: Settings, log: Logger): Promise<Service> {
 
   // What agencies' own systems are told.
   const webhookSecrets = new WebhookSecrets(place.webhooks)
-  const porter: Courier = new Courier({ name: 'webhook', redis: settings.redis, concurrency: 100, retry: webhookTries, deliver: id => webhooks.deliver(id), log })
+  const porter: Courier = new Courier({ name: 'webhook', redis, concurrency: 100, retry: webhookTries, deliver: id => webhooks.deliver(id), log })
   const webhooks: Webhooks = new Webhooks({ records: local, plan: () => plan.now, secrets: agency => webhookSecrets.of(agency, Date.now()), retry: webhookTries, queue: ids => porter.queue(ids), ready: () => porter.up, log })
 
   const { token, made: tokenMade } = settings.token ? { token: settings.token, made: false } : await loadToken(place.token)

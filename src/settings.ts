@@ -18,7 +18,9 @@ export interface Settings {
   http: { host: string, port: number }
   /** `address` is SIP's, `control` that of ARI and AMI; `cel` is the ledger's file, `mailbox` the folder of what callers have said into mailboxes, `messages` Asterisk's own log. */
   asterisk: { address: string, port: number, control: string, ariPort: number, amiPort: number, rtp: [first: number, last: number], cel: string, mailbox: string, messages: string }
-  redis: string
+  /** The Redis of `REDIS_URL`; undefined: our own, on the loopback at `redisPort`, with the password of secrets.json. */
+  redis: string | undefined
+  redisPort: number
   /** PostgreSQL for the records, beside the local store. */
   database: string | undefined
   token: string | undefined
@@ -81,7 +83,8 @@ export function readSettings(env: Record<string, string | undefined>, project: s
       mailbox: text('SATUNOMOR_MAILBOX', join(state, 'asterisk', 'spool', 'mailbox')),
       messages: join(state, 'asterisk', 'log', 'messages.log')
     },
-    redis: url('REDIS_URL', 'redis://127.0.0.1:6389', ['redis:', 'rediss:']),
+    redis: env['REDIS_URL'] ? url('REDIS_URL', '', ['redis:', 'rediss:']) : undefined,
+    redisPort: port('SATUNOMOR_REDIS_PORT', 6389),
     database: env['DATABASE_URL'] ? url('DATABASE_URL', '', ['postgres:', 'postgresql:']) : undefined,
     token: env['SATUNOMOR_TOKEN'] || undefined,
     messages: messages(),

@@ -20,6 +20,8 @@ export interface Secrets {
   ari: string
   ami: string
   watchdog: string
+  /** Of the Redis that `npm start` runs. */
+  redis: string
 }
 
 export interface LayOut {

@@ -2,7 +2,7 @@
  * Whoever changes what is live does it alone. The lock is the kernel's, on a file (SQLite takes it, also between
  * containers on one volume): it is gone when its holder is, however that one ended, and so is never stale.
  */
-import { existsSync } from 'node:fs'
+import { chmodSync, closeSync, existsSync, openSync, statSync } from 'node:fs'
 import { readFile, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
@@ -30,6 +30,7 @@ export class Locked extends Error {
 
 /** Takes the lock of a folder (or one of a name of its own there) until it is disposed. Throws `Locked` at once where somebody else has it; `look` is the command that shows what that one did. */
 export async function lock(folder: string, { who, does }: Omit<Holder, 'since'>, { name = 'lock', look = 'npx satunomor versions' } = {}): Promise<AsyncDisposable> {
+  ownFile(join(folder, name))
   const held = new DatabaseSync(join(folder, name), { timeout: 0 })
   const card = join(folder, `${name}.json`)
   try {
@@ -47,6 +48,13 @@ export async function lock(folder: string, { who, does }: Omit<Holder, 'since'>,
       held.close()
     }
   }
+}
+
+/** Who can read the file could hold the lock, too: it is its owner's alone. */
+function ownFile(file: string) {
+  closeSync(openSync(file, 'a', 0o600))
+  const { uid, mode } = statSync(file)
+  if (mode & 0o077 && (uid === process.getuid?.() || process.getuid?.() === 0)) chmodSync(file, 0o600)
 }
 
 /** Whether somebody has it; it is not taken, and whoever takes it at this moment waits for a millisecond (`inTurn`). Throws where it cannot be read. */

@@ -54,7 +54,7 @@ export async function smoke({ plan, folder, rendered }: Candidate, { config, too
 
   const start = tools === 'root' ? inOurRoot(here, join(folder, 'sounds')) : await onThisMachine(here, join(folder, 'sounds'))
   const ari = randomBytes(24).toString('base64url')
-  const secrets = { ari, ami: randomBytes(24).toString('base64url'), watchdog: randomBytes(24).toString('base64url') }
+  const secrets = { ari, ami: randomBytes(24).toString('base64url'), watchdog: randomBytes(24).toString('base64url'), redis: '' }
   const etc = join(here, 'etc')
   await layOut({ config, site, secrets, to: etc, ...start.owner ? { owner: start.owner } : {} })
   await start.finish?.()

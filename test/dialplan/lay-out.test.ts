@@ -8,7 +8,7 @@ import { siteOf } from '../../src/prepare.ts'
 import { readSettings } from '../../src/settings.ts'
 import { folder } from './folder.ts'
 
-const secrets = { ari: 'a', ami: 'b', watchdog: 'c' }
+const secrets = { ari: 'a', ami: 'b', watchdog: 'c', redis: 'd' }
 
 test.each([
   ['the default', undefined, '127.0.0.1', '127.0.0.1'],

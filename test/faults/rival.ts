@@ -18,7 +18,7 @@ const log = pino({ level: process.env['SATUNOMOR_LOG'] ?? 'silent' })
 const settings = readSettings(process.env, join(import.meta.dirname, '..', '..'))
 const place = places(settings.state)
 const plan = await planOf((await new Versions(place.versions).current())!)
-const { asterisk, redis } = settings
+const { asterisk, redis = '' } = settings
 const up = Promise.withResolvers<void>()
 const ari = new AriLink(
   { url: `http://${asterisk.control}:${asterisk.ariPort}`, user: 'satunomor', password: (await secretsIn(place.secrets)).ari, app: 'rival' },

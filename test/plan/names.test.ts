@@ -13,7 +13,7 @@ const sectionsOf = (text: string) => [...text.matchAll(/^\[([^\]{]+)\]/gm)].map(
 
 test('no trunk has the name of a section that pjsip.conf has without the plan: all of them are known', async () => {
   await using etc = await folder()
-  await layOut({ config: 'asterisk-config', site: { address: '127.0.0.1', port: 5060, control: '127.0.0.1', ariPort: 8088, amiPort: 5038, rtp: [10_000, 10_100], sounds: '/sounds' }, secrets: { ari: 'x', ami: 'x', watchdog: 'x' }, to: etc.path })
+  await layOut({ config: 'asterisk-config', site: { address: '127.0.0.1', port: 5060, control: '127.0.0.1', ariPort: 8088, amiPort: 5038, rtp: [10_000, 10_100], sounds: '/sounds' }, secrets: { ari: 'x', ami: 'x', watchdog: 'x', redis: 'x' }, to: etc.path })
   const texts = [await readFile(join(etc.path, 'pjsip.conf'), 'utf8'), await readFile(join(etc.path, 'satunomor/transport.conf'), 'utf8'), await readFile('dialplan/templates/pjsip.conf.liquid', 'utf8')]
   expect([...new Set(texts.flatMap(sectionsOf))].sort()).toEqual([...sectionsOfPjsip].sort())
 })

@@ -1,6 +1,6 @@
 /** What docker-compose's `setup` finds in the volumes, it hands over to whose it is: here with the container's users, and without its preparations. */
 import { execFile } from 'node:child_process'
-import { chown, readdir, stat, symlink } from 'node:fs/promises'
+import { chown, readdir, readFile, stat, symlink } from 'node:fs/promises'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { expect, test } from 'vitest'
@@ -8,7 +8,7 @@ import { project } from '../../setup/project.mjs'
 import { folder } from '../dialplan/folder.ts'
 
 const run = promisify(execFile)
-const ids = { root: [0, 0], asterisk: [4701, 4701], satunomor: [4702, 4702] }
+const ids = { root: [0, 0], asterisk: [4701, 4701], satunomor: [4702, 4702], redis: [4703, 4703] }
 
 /** Needs root, and the right to mount. */
 const may = process.getuid?.() === 0 && await run('unshare', ['--mount', 'true']).then(() => true, () => false)
@@ -25,7 +25,7 @@ test.skipIf(!may)('a restore before the first `up`, as root: the service opens i
     asterisk: ['asterisk/log/cel-custom/calls.csv.2026-01', 'asterisk/spool/mailbox/satunomor-1.1.alaw']
   }
   await using disk = await folder({
-    passwd: 'root:x:0:0::/:/bin/sh\nasterisk:x:4701:4701::/:/bin/sh\nsatunomor:x:4702:4702::/:/bin/sh\n', group: 'root:x:0:\nasterisk:x:4701:satunomor\nsatunomor:x:4702:\n',
+    passwd: 'root:x:0:0::/:/bin/sh\nasterisk:x:4701:4701::/:/bin/sh\nsatunomor:x:4702:4702::/:/bin/sh\n', group: 'root:x:0:\nasterisk:x:4701:satunomor\nsatunomor:x:4702:\nredis:x:4703:\n',
     'bin/node': '', 'not-ours': '', ...Object.fromEntries([...restored.service, ...restored.asterisk].map(name => [`state/${name}`, '']))
   })
   const state = join(disk.path, 'state')
@@ -42,10 +42,13 @@ test.skipIf(!may)('a restore before the first `up`, as root: the service opens i
 
 test.skipIf(!may)('an empty volume: nothing is missed that a first start has not', async () => {
   await using disk = await folder({
-    passwd: 'root:x:0:0::/:/bin/sh\nasterisk:x:4701:4701::/:/bin/sh\nsatunomor:x:4702:4702::/:/bin/sh\n', group: 'root:x:0:\nasterisk:x:4701:satunomor\nsatunomor:x:4702:\n',
-    'bin/node': 'mkdir "$SATUNOMOR_STATE/versions"; echo {} >"$SATUNOMOR_STATE/secrets.json"\n', 'state/.keep': ''
+    passwd: 'root:x:0:0::/:/bin/sh\nasterisk:x:4701:4701::/:/bin/sh\nsatunomor:x:4702:4702::/:/bin/sh\n', group: 'root:x:0:\nasterisk:x:4701:satunomor\nsatunomor:x:4702:\nredis:x:4703:\n',
+    'bin/node': 'mkdir "$SATUNOMOR_STATE/versions"; echo \'{"ari":"a","redis":"p-_9"}\' >"$SATUNOMOR_STATE/secrets.json"\n', 'state/.keep': ''
   })
   await run('chmod', ['755', join(disk.path, 'bin', 'node')])
   await prepare(disk.path, join(disk.path, 'state'))
   expect((await stat(join(disk.path, 'state', 'secrets.json'))).uid).toBe(ids.satunomor[0])
+  const settings = join(disk.path, 'state', 'redis-etc', 'redis.conf')
+  expect(await readFile(settings, 'utf8')).toBe('requirepass p-_9\n')
+  expect(await stat(settings)).toMatchObject({ uid: 0, gid: ids.redis[1], mode: 0o100640 })
 })
