@@ -33,6 +33,11 @@ export class Child {
 /** A command line that is sent SIGTERM when its parent dies. @param {[string, string[]]} commandLine @returns {[string, string[]]} */
 export const dyingWithUs = ([command, args]) => ['setpriv', ['--pdeathsig', 'TERM', '--', command, ...args]]
 
+/** The same, without any right of root's beside its files: it needs no more than addresses and what it reads. @param {[string, string[]]} commandLine @returns {[string, string[]]} */
+export const withoutRights = ([command, args]) => process.getuid?.() === 0
+  ? ['setpriv', ['--bounding-set', '-all', '--inh-caps', '-all', '--ambient-caps', '-all', '--no-new-privs', '--pdeathsig', 'TERM', '--', command, ...args]]
+  : dyingWithUs([command, args])
+
 /**
  * A command line of the set-up whose processes, also those that it starts itself, end at once when we are gone, even by SIGKILL: they are in
  * a process namespace that ends with its first process. Elsewhere than as root there are no such namespaces, and it runs as it is.

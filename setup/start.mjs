@@ -7,7 +7,7 @@ import { connect } from 'node:net'
 import { createSocket } from 'node:dgram'
 import { join } from 'node:path'
 import { killWhenFrozen, stirs } from './alive.mjs'
-import { Child, dyingWithUs, until } from './children.mjs'
+import { Child, dyingWithUs, until, withoutRights } from './children.mjs'
 import { controlAddress } from './control-address.mjs'
 import { installPackages, node, nodeEnv, program } from './packages.mjs'
 import { asterisk, asteriskFolders, redis } from './parts.mjs'
@@ -135,14 +135,14 @@ const asteriskPart = {
 /** @type {Part} */
 const phonesPart = {
   name: 'the demo\'s telephones', log: 'telephones.log',
-  command: () => dyingWithUs([node, [join(project, 'demo', 'telephones.ts')]]),
+  command: () => withoutRights([node, [join(project, 'demo', 'telephones.ts')]]),
   reads: telephones, env: { ...nodeEnv, SATUNOMOR_SOUNDS: sounds },
   ready: async () => true
 }
 /** @type {Part} */
 const watchdogPart = {
   name: 'the watchdog', log: 'watchdog.log',
-  command: () => dyingWithUs(program('src/watchdog.ts')),
+  command: () => withoutRights(program('src/watchdog.ts')),
   reads: addresses, env: { ...nodeEnv, NODE_ENV: 'production', SATUNOMOR_WATCHDOG_SOCKET: watchdogSocket },
   ready: async () => true,
   alive: async () => !existsSync(watchdogSocket) || await stirs({ path: watchdogSocket }), patience: 15_000          // none: it could not be made

@@ -102,6 +102,11 @@ test.skipIf(withContainers)('a city starts, a call goes through, and SIGTERM lea
   await eventually('the service, which knows it, has its queue', async () =>
     /^satunomor_queue_up\{queue="followups"\} 1$/m.test(await (await fetch(`http://${at(1)}:8080/metrics`, { headers: { authorization: `Bearer ${token}` } })).text()))
 
+  for (const program of ['src/watchdog.ts', 'demo/telephones.ts']) {
+    const status = await readFile(`/proc/${await processOf(program)}/status`, 'utf8')
+    expect({ program, status }).toMatchObject({ status: expect.stringMatching(/CapEff:\t0+\nCapBnd:\t0+\nCapAmb:\t0+\nNoNewPrivs:\t1/) })
+  }
+
   const stdout = await dial(join(state, 'sounds'))
   expect(stdout).toMatch(/heard id\/sambutan/)
   expect(stdout).toMatch(/heard id\/sambung-bpbd/)
