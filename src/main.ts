@@ -239,6 +239,7 @@ export async function serve(settings: Settings, log: Logger): Promise<Service> {
   watch.goOn(version, plan.now)
   await switches.open()
   for (const { callId, agency, line } of await local.live()) if (agency && line) room.holds(callId, { agency, line })
+  await metrics.begin()
   await bookkeeper.open()
   ari.open()
   ami.open()

@@ -12,7 +12,8 @@ export const preempted = 8
 export const needless = 26
 
 /** How a call ended: mutually exclusive and exhaustive (design.md, section 3). */
-export type Disposition = 'answered' | 'callback' | 'abandoned' | 'unanswered' | 'blocked-challenge' | 'failed' | 'refused'
+export const dispositions = ['answered', 'callback', 'abandoned', 'unanswered', 'blocked-challenge', 'failed', 'refused'] as const
+export type Disposition = (typeof dispositions)[number]
 
 /** Who ended it. */
 export type Owner = 'caller' | 'agency' | 'us' | 'carrier'

@@ -1,6 +1,6 @@
 /** What Prometheus reads at /metrics: figures only, no number, no call. */
 import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom-client'
-import type { Step } from '../calls/story.ts'
+import { dispositions, type Step } from '../calls/story.ts'
 import type { Book } from '../followups/book.ts'
 
 /** What is looked up when somebody reads the metrics. A figure that cannot be had now is left out. */
@@ -41,6 +41,25 @@ export interface Instant {
   sipReplies: Readonly<Record<string, number>>
 }
 
+/** Figures that prom-client has as gauges with a counter's name; the sum of `…_resources`, `…_handles` and `…_requests` over their types says the same. */
+const misnamed = ['nodejs_active_resources_total', 'nodejs_active_handles_total', 'nodejs_active_requests_total']
+
+/** Counts by how much the store's totals have grown since the first look. What the store takes back (a call that is retold, a follow-up that is reopened) takes nothing off. */
+class Growth {
+  readonly #counter: Counter
+  #last: Map<string, number> | undefined
+
+  constructor(counter: Counter) {
+    this.#counter = counter
+  }
+
+  seen(totals: { labels: Record<string, string | number>, count: number }[]) {
+    const last = this.#last
+    this.#last = new Map(totals.map(({ labels, count }) => [Object.values(labels).join(), count]))
+    for (const { labels, count } of totals) this.#counter.inc(labels, last ? Math.max(0, count - (last.get(Object.values(labels).join()) ?? 0)) : 0)
+  }
+}
+
 export class Metrics {
   readonly #registry = new Registry()
   /** Of calls that nobody has talked with: since when a line has been with them, and how long that must last to count. Unix ms. */
@@ -51,6 +70,7 @@ export class Metrics {
   constructor({ figures, instant }: { figures: () => Promise<Figures>, instant: () => Instant }) {
     const registers = [this.#registry]
     collectDefaultMetrics({ register: this.#registry, prefix: 'satunomor_' })
+    for (const name of misnamed) this.#registry.removeSingleMetric(`satunomor_${name}`)
     this.#answerTime = new Histogram({
       name: 'satunomor_answer_seconds', help: 'From the INVITE until caller and agency hear each other, counted when a talk that counts has ended; a greeting is not an answer. Goals: 90 % within 15 s, 95 % within 20 s.',
       buckets: [2, 5, 10, 15, 20, 30, 45, 60, 120], registers
@@ -65,14 +85,21 @@ export class Metrics {
         else this.set(figure)
       }
     })
+    const counted = (name: string, help: string, count: (at: Instant) => number | undefined) => new Counter({
+      name: `satunomor_${name}`, help: `${help} since the start of the service.`, registers,
+      collect() {
+        this.reset()
+        this.inc(count(instant()) ?? 0)
+      }
+    })
     now('heartbeat_age_seconds', 'Age of the heartbeat in Asterisk; from 4 on new calls take the fallback.', at => at.heartbeatAge)
     now('ledger_lag_bytes', 'Bytes of Asterisk\'s ledger that are not read yet.', at => at.ledgerLag)
     now('store_pending_steps', 'Steps of calls that wait for the store.', at => at.pendingSteps)
     now('calls_in_care', 'Calls that the service decides about, or waits for.', at => at.calls)
     now('overloaded', '1 while the service is overloaded: new calls take the dialplan\'s own menu.', ({ load }) => load && (load.overloaded ? 1 : 0))
-    now('overloads_total', 'How often that has begun since the start of the service.', at => at.load?.overloads)
-    now('calls_shed_total', 'Calls that took the dialplan\'s own menu for that, since the start of the service.', at => at.load?.shed)
-    now('ari_links_lost_total', 'How often the link to Asterisk was lost.', at => at.linksLost)
+    counted('overloads_total', 'How often the service was overloaded', at => at.load?.overloads)
+    counted('calls_shed_total', 'Calls that took the dialplan\'s own menu for that,', at => at.load?.shed)
+    counted('ari_links_lost_total', 'How often the link to Asterisk was lost', at => at.linksLost)
 
     new Counter({
       name: 'satunomor_refused_total', help: 'Requests that Asterisk refused since the start of the service, by reason; GET /api/refusals says whose.', labelNames: ['why'], registers,
@@ -113,25 +140,24 @@ export class Metrics {
       }
     })
 
-    const calls = new Gauge({ name: 'satunomor_calls_total', help: 'Calls on record that have ended, by disposition.', labelNames: ['disposition'], registers })
+    const calls = new Growth(new Counter({ name: 'satunomor_calls_total', help: 'Calls that were written down as ended since the start of the service, by disposition.', labelNames: ['disposition'], registers }))
     const owed = new Gauge({ name: 'satunomor_outbox_depth', help: 'Follow-ups that are owed and not made yet.', registers })
     const busy = new Gauge({ name: 'satunomor_line_busy', help: '1 while the line is rung or talks.', labelNames: ['agency', 'line'], registers })
     const open = new Gauge({ name: 'satunomor_followups_open', help: 'Follow-ups that have not ended, by kind, state, and how long ago the citizen called.', labelNames: ['kind', 'state', 'age'], registers })
     const overdue = new Gauge({ name: 'satunomor_followups_overdue', help: 'Of these, those whose deadline is over.', labelNames: ['kind', 'state'], registers })
     const oldest = new Gauge({ name: 'satunomor_followups_oldest_seconds', help: 'How long ago the citizen called whose follow-up has been open for the longest, by kind and state.', labelNames: ['kind', 'state'], registers })
-    const ended = new Gauge({ name: 'satunomor_followups_ended_total', help: 'Follow-ups that have ended, how, and whether before their deadline.', labelNames: ['state', 'in_time'], registers })
-    const attempts = new Gauge({ name: 'satunomor_followups_attempts_total', help: 'Follow-ups that ended with both having spoken, by the number of attempts that it took.', labelNames: ['attempts'], registers })
+    const ended = new Growth(new Counter({ name: 'satunomor_followups_ended_total', help: 'Follow-ups that have ended since the start of the service, how, and whether before their deadline.', labelNames: ['state', 'in_time'], registers }))
+    const attempts = new Growth(new Counter({ name: 'satunomor_followups_attempts_total', help: 'Follow-ups that ended since the start of the service with both having spoken, by the number of attempts that it took.', labelNames: ['attempts'], registers }))
     const budget = new Gauge({ name: 'satunomor_followups_budget_left', help: 'How many more attempts may ring citizens within this hour, by the plan\'s `cityHourly`; at 0 all wait.', registers })
     const deliveries = new Gauge({ name: 'satunomor_deliveries', help: 'Messages to citizens and webhooks to agencies that are on record, by what has become of them (delivered webhooks: of the last day).', labelNames: ['what', 'state'], registers })
-    this.#look = async () => {
+    this.#ask = async () => {
       const seen = await figures()
-      calls.reset()
-      for (const { disposition, calls: count } of seen.dispositions) calls.set({ disposition }, count)
+      calls.seen(dispositions.map(disposition => ({ labels: { disposition }, count: seen.dispositions.find(one => one.disposition === disposition)?.calls ?? 0 })))
       owed.set(seen.owed)
       busy.reset()
       for (const line of seen.lines) busy.set({ ...line }, 0)
       for (const line of seen.busyLines) busy.inc({ ...line })
-      for (const gauge of [open, overdue, oldest, ended, attempts, deliveries]) gauge.reset()
+      for (const gauge of [open, overdue, oldest, deliveries]) gauge.reset()
       for (const { what, state, count } of seen.deliveries) deliveries.set({ what, state }, count)
       for (const { kind, state, age, count, overdue: late, oldest: since } of seen.followUps.open) {
         open.set({ kind, state, age }, count)
@@ -139,12 +165,20 @@ export class Metrics {
         oldest.set({ kind, state }, Math.max(0, (Date.now() - since) / 1000))        // the oldest is the last of them
       }
       budget.set(seen.followUps.budgetLeft)
-      for (const { state, inTime, count } of seen.followUps.ended) ended.set({ state, in_time: inTime ? 'yes' : 'no' }, count)
-      for (const { attempts: number, count } of seen.followUps.attempts) attempts.set({ attempts: number }, count)
+      ended.seen(['done', 'closed'].flatMap(state => [true, false].map(inTime => ({
+        labels: { state, in_time: inTime ? 'yes' : 'no' }, count: seen.followUps.ended.find(one => one.state === state && one.inTime === inTime)?.count ?? 0
+      }))))
+      attempts.seen(seen.followUps.attempts.map(({ attempts, count }) => ({ labels: { attempts }, count })))
     }
   }
 
-  readonly #look: () => Promise<void>
+  readonly #ask: () => Promise<void>
+  #asking: Promise<void> | undefined
+
+  /** Where the store does not answer, its figures stay as they were; store_pending_steps tells of it. Two who ask at once get one answer. */
+  #look() {
+    return this.#asking ??= this.#ask().catch(() => {}).finally(() => { this.#asking = undefined })
+  }
 
   /** A step from the ledger, as it is read. Of lines that ring together one that is let go ends no talk: its outcome is not told. */
   note({ kind, callId, at, facts }: Step) {
@@ -165,6 +199,11 @@ export class Metrics {
     }
   }
 
+  /** What is counted since the start is counted from here on. Where the store does not answer, from when it does. */
+  begin(): Promise<void> {
+    return this.#look()
+  }
+
   /** Somebody was refused at the API. */
   turnedAway(status: 401 | 403) { this.#turnedAway.inc({ status }) }
 
@@ -172,7 +211,7 @@ export class Metrics {
 
   /** The page. Where the store does not answer, what does not need it is there all the same. */
   async page(): Promise<string> {
-    await this.#look().catch(() => {})          // the store's own gauges stay as they were; store_pending_steps tells of it
+    await this.#look()
     return this.#registry.metrics()
   }
 }

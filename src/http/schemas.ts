@@ -1,6 +1,6 @@
 /** What the API takes and gives, as TypeBox schemas: they check, they serialise, and they are the OpenAPI document. */
 import { Type, type Static, type TSchema } from 'typebox'
-import type { Disposition, LineOutcome, Owner, Way } from '../calls/story.ts'
+import { dispositions, type LineOutcome, type Owner, type Way } from '../calls/story.ts'
 
 /** One of these words. */
 const words = <T extends string>(description: string, ...values: T[]) =>
@@ -13,7 +13,6 @@ const name = (description: string) => orNull(Type.String({ description }))
 /** May be left out; its default is then there for the handler. */
 export const defaulted = <T extends TSchema>(schema: T) => Type.Optional(schema) as unknown as T
 
-const dispositions: Disposition[] = ['answered', 'callback', 'abandoned', 'unanswered', 'blocked-challenge', 'failed', 'refused']
 const outcomes: LineOutcome[] = ['answered', 'too-short', 'busy', 'noanswer', 'nonexistent', 'unavailable', 'full', 'declined', 'cancelled']
 const ways: Way[] = ['service', 'shed', 'fallback']
 const owners: Owner[] = ['caller', 'agency', 'us', 'carrier']

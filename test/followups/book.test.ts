@@ -501,6 +501,11 @@ describe.each([['sqlite', onSqlite], ['postgresql', onPostgres]])('the book on %
   })
 
   test('what Prometheus reads of them: what is open by its age, what is past its deadline, what ended in time, and attempts to success', async () => {
+    const metrics = new Metrics({
+      figures: async () => ({ dispositions: [], owed: 0, busyLines: [], lines: [], deliveries: [], followUps: await book.figures(missedAt + 35 * minute) }),
+      instant: () => ({ refused: {}, queues: {}, sipReplies: {}, waiting: [], trunks: [] }) as never
+    })
+    await metrics.begin()
     for (const [n, at] of [0, 3 * minute, 18 * minute, 19 * minute].entries()) {
       await records.append(missedCall(`call-${n}`, { cli: citizen(n), at }))
       await takeAll(missedAt + at)
@@ -510,15 +515,13 @@ describe.each([['sqlite', onSqlite], ['postgresql', onPostgres]])('the book on %
     await book.begin({ followUp: id, attempt: 1 }, now)
     await book.settle([{ followUp: id, attempt: 1, result: result('spoken') }], now + minute)
     await book.act((await all())[3]!.id, 'dewi', () => ({ happening: 'closed', what: 'closed', set: { why: 'a prank' } }), now + 60 * minute)
-    const metrics = new Metrics({
-      figures: async () => ({ dispositions: [], owed: 0, busyLines: [], lines: [], deliveries: [], followUps: await book.figures(missedAt + 35 * minute) }),
-      instant: () => ({ refused: {}, queues: {}, sipReplies: {}, waiting: [] }) as never
-    })
     const page = (await metrics.page()).split('\n').filter(line => /^satunomor_followups_(open|overdue|ended|attempts|budget)/.test(line))
     expect(page.toSorted()).toEqual([
       'satunomor_followups_attempts_total{attempts="1"} 1',
       'satunomor_followups_budget_left 299',
       'satunomor_followups_ended_total{state="closed",in_time="no"} 1',
+      'satunomor_followups_ended_total{state="closed",in_time="yes"} 0',
+      'satunomor_followups_ended_total{state="done",in_time="no"} 0',
       'satunomor_followups_ended_total{state="done",in_time="yes"} 1',
       'satunomor_followups_open{kind="unanswered",state="open",age="under-2h"} 1',
       'satunomor_followups_open{kind="unanswered",state="open",age="under-30m"} 1',

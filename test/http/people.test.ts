@@ -33,7 +33,7 @@ beforeAll(async () => {
   const nobody = {} as never
   const app = open.use(await httpServer({
     records, token: city, people: new People(file, log), log, ready: async () => ({ ready: true, missing: [] }), version: '1',
-    metrics: new Metrics({ figures: () => Promise.reject(new Error('no store')), instant: () => ({ refused: {}, queues: {}, sipReplies: {}, waiting: [] }) as never }), audit: async () => nobody, refused: () => ({ since: 0, count: 0, sources: [], elsewhere: 0 }),
+    metrics: new Metrics({ figures: () => Promise.reject(new Error('no store')), instant: () => ({ refused: {}, queues: {}, sipReplies: {}, waiting: [], trunks: [] }) as never }), audit: async () => nobody, refused: () => ({ since: 0, count: 0, sources: [], elsewhere: 0 }),
     changes: { apply: async (order: object) => ({ version: 2, plan: 'x', at: '', why: '', base: null, restores: null, ...order }), rollBack: async (order: object) => ({ version: 2, plan: 'x', at: '', why: '', base: null, restores: null, ...order }) } as never,
     messaging: { messages: { list: async () => [] } as never }, end: async () => {}, webhooks: { dead: async () => [], redeliver: async () => 1 }, directory: () => [], queues: [],
     switches: { now: () => noSwitches, set: (order, signedBy) => setSwitches({ file: join(folder, 'switches.json'), plan: withSiaga!, audit: (who, what) => records.audit(who, what, null, signedBy) }, order) },

@@ -1,11 +1,14 @@
 /** The books: every call on the trunk has its record, also those that no service saw; a difference is found and named. */
 import { execFile } from 'node:child_process'
+import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { afterAll, beforeAll, expect, test } from 'vitest'
+import { parse } from 'yaml'
 import { project } from '../../setup/project.mjs'
 import type { AuditReport } from '../../src/audit.ts'
 import { eventually, openCity, type City } from '../parts/city.ts'
+import { families, lint } from '../parts/promlint.ts'
 
 let city: City
 beforeAll(async () => { city = await openCity({ number: 5, withRedis: true }) })
@@ -64,6 +67,25 @@ test('the figures for Prometheus', async () => {
   expect(text).toMatch(/^satunomor_line_busy\{agency="bpbd",line="bpbd-1"\} 0$/m)
   for (const name of ['ledger_lag_bytes', 'outbox_depth', 'store_pending_steps', 'nodejs_eventloop_lag_p99_seconds']) expect(text).toMatch(new RegExp(`^satunomor_${name} `, 'm'))
   expect(text).not.toContain('62721')
+  expect(lint(text)).toEqual([])
+})
+
+const monitoring = (file: string) => readFileSync(join(project, 'monitoring', file), 'utf8')
+const alerts = (parse(monitoring('alerts.yaml')) as { groups: { rules: { expr: string }[] }[] }).groups.flatMap(({ rules }) => rules.map(({ expr }) => expr))
+const panels = (JSON.parse(monitoring('dashboard.json')) as { panels: { targets: { expr: string }[] }[] }).panels.flatMap(({ targets }) => targets.map(({ expr }) => expr))
+
+test('the alert rules and the dashboard name figures and labels that there are', async () => {
+  const figures = families(await (await fetch(`${city.service.url}/metrics`)).text())
+  const asked = [...alerts, ...panels].flatMap(expr => [...expr.matchAll(/(satunomor_\w+)(?:\{([^}]*)\})?/g)].map(([, series, labels = '']) => ({ series: series!, labels: [...labels.matchAll(/(\w+)=/g)].map(([, label]) => label!) })))
+  expect(asked.length).toBeGreaterThan(30)
+  for (const { series, labels } of asked) {
+    const family = figures.get(series) ?? figures.get(series.replace(/_(bucket|sum|count)$/, ''))
+    expect([series, family?.type]).toEqual([series, expect.any(String)])
+    if (family!.labels.size > 0) expect([series, [...family!.labels]]).toEqual([series, expect.arrayContaining(labels)])
+  }
+  const increasing = [...alerts, ...panels].flatMap(expr => [...expr.matchAll(/(?:increase|rate)\((satunomor_\w+?)(?:_bucket)?[{[]/g)].map(([, name]) => name!))
+  expect(increasing.length).toBeGreaterThan(8)
+  for (const name of increasing) expect([name, ['counter', 'histogram']]).toEqual([name, expect.arrayContaining([figures.get(name)!.type])])
 })
 
 test('that Redis is away stands in the figures, queue by queue', async () => {
