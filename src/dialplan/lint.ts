@@ -2,7 +2,7 @@
  * Looks at rendered files before Asterisk does: only applications and functions that we know, no way to the shell,
  * the file system or the network, and nothing that a caller can type may choose where a call goes.
  */
-import { byPlace, didYouMean, quote, type Fault } from '../plan/faults.ts'
+import { byPlace, didYouMean, orMeant, quote, type Fault } from '../plan/faults.ts'
 import { call, parseDialplan, splitArguments, step, steps, withoutComment, type Statement } from './dialplan.ts'
 import { strangers } from './dialled.ts'
 import { branches, labels, targets } from './targets.ts'
@@ -106,7 +106,7 @@ function look(statement: Statement, rules: Rules, find: Find) {
 }
 
 function application({ app, args }: { app: string, args: string }, rules: Rules, line: number, place: string, find: Find) {
-  if (!rules.applications.has(app)) return find(line, place, `runs ${app}, which is not among the known applications`, never.has(app) ? 'it is never allowed' : didYouMean(app, rules.applications) ?? 'whoever may, allows it in asterisk-config/lint-allow.yaml')
+  if (!rules.applications.has(app)) return find(line, place, `runs ${app}, which is not among the known applications`, never.has(app) ? 'it is never allowed' : orMeant('whoever may, allows it in asterisk-config/lint-allow.yaml', app, rules.applications))
   if (leading.has(app) && callersWords.test(jumps.test(app) ? labels(app, args).join() : args)) {
     find(line, place, `${app} is led by what the caller sent`, 'compare it with what is in the plan, and go to a fixed place')
   }
@@ -161,5 +161,5 @@ function functionsIn(value: string, rules: Rules, line: number, place: string, f
 }
 
 function allowed(name: string, rules: Rules, line: number, place: string, find: Find) {
-  if (!rules.functions.has(name)) find(line, place, `uses ${name}(), which is not among the known functions`, never.has(name) ? 'it is never allowed' : didYouMean(name, rules.functions) ?? 'whoever may, allows it in asterisk-config/lint-allow.yaml')
+  if (!rules.functions.has(name)) find(line, place, `uses ${name}(), which is not among the known functions`, never.has(name) ? 'it is never allowed' : orMeant('whoever may, allows it in asterisk-config/lint-allow.yaml', name, rules.functions))
 }

@@ -5,7 +5,7 @@
 import { readdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Liquid, LiquidError } from 'liquidjs'
-import { byPlace, didYouMean, formatFault, quote, type Fault } from '../plan/faults.ts'
+import { byPlace, formatFault, orMeant, quote, type Fault } from '../plan/faults.ts'
 import type { Plan } from '../plan/plan.ts'
 import { view, type Site } from './view.ts'
 
@@ -119,7 +119,7 @@ function explain(error: LiquidError & { errors?: LiquidError[] }, file: string, 
   const sentence = (cause?.message ?? error.message).replace(/, (file|line):.*$/s, '')
   const unknown = /^undefined variable: (?:.*\.)?([^.]+)$/.exec(sentence)?.[1]
   const suggestion = cause instanceof Refusal ? cause.suggestion
-    : unknown ? didYouMean(unknown, words) ?? 'src/dialplan/view.ts lists what a template sees'
+    : unknown ? orMeant('src/dialplan/view.ts lists what a template sees', unknown, words)
     : undefined
   const text = error.token?.getText().replace(/\s+/g, ' ').slice(0, 80) ?? ''
   return [{ severity: 'error', file, line, column, path: text, sentence, suggestion }]

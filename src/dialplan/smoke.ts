@@ -12,6 +12,7 @@ import { Softphone, type Call } from '../../demo/softphone.ts'
 import { Child, dyingWithUs, until } from '../../setup/children.mjs'
 import { asterisk, asteriskFolders } from '../../setup/parts.mjs'
 import { inRoot } from '../../setup/root.mjs'
+import { listed } from '../plan/faults.ts'
 import type { Plan } from '../plan/plan.ts'
 import type { Candidate } from './candidate.ts'
 import { layOut, type Site } from './lay-out.ts'
@@ -76,7 +77,7 @@ export async function smoke({ plan, folder, rendered }: Candidate, { config, too
     throw new SmokeFailed(`an Asterisk of its own did not load what was rendered (${(error as Error).message})${tail(await messages())}`)
   }
   const complaints = (await messages()).split('\n').filter(line => complaint.test(line))
-  if (complaints.length > 0) throw new SmokeFailed(`an Asterisk of its own complains of what was rendered:\n${complaints.slice(0, 10).join('\n')}`)
+  if (complaints.length > 0) throw new SmokeFailed(`an Asterisk of its own complains of what was rendered:\n${listed(complaints, { most: 10, between: '\n' })}`)
 
   const rung = new Map<string, () => void>()
   const phones = new Map<string, Softphone>()
@@ -206,6 +207,7 @@ async function edit(file: string, change: (text: string) => string) {
 
 /** The last of what Asterisk complained of, for whoever must find out why. */
 function tail(messages: string): string {
-  const lines = messages.split('\n').filter(line => /WARNING|ERROR/.test(line)).slice(-5)
-  return lines.length > 0 ? `\nIts log says:\n${lines.join('\n')}` : ''
+  const lines = messages.split('\n').filter(line => /WARNING|ERROR/.test(line))
+  const left = lines.length - 5
+  return lines.length > 0 ? `\nIts log says${left > 0 ? `, after ${left} such line${left > 1 ? 's' : ''} more` : ''}:\n${lines.slice(-5).join('\n')}` : ''
 }

@@ -1,6 +1,6 @@
 /** The checks of the plan's follow-ups: check.ts has them in its list. */
 import { offersCallback, type Draft, type Path, type Partly, type Report } from './draft.ts'
-import { didYouMean, quote } from './faults.ts'
+import { didYouMean, quote, thereAre } from './faults.ts'
 import type { FollowUpRule, FollowUps } from './schema-followups.ts'
 
 /** Every name that the follow-ups mention is there, messages speak every language, and callbacks have a way out. */
@@ -8,7 +8,7 @@ export function followUps({ followups, agencies, mailboxes, hours, trunks, langu
   if (!followups) return
   const look = (path: Path, name: string | undefined, known: Iterable<string> | undefined, what: string) => {
     const all = [...known ?? []]
-    if (name !== undefined && !all.includes(name)) report(['followups', ...path], `${quote(name)} is no ${what}`, didYouMean(name, all) ?? `there are ${all.slice(0, 12).join(', ') || 'none yet'}`)
+    if (name !== undefined && !all.includes(name)) report(['followups', ...path], `${quote(name)} is no ${what}`, didYouMean(name, all) ?? thereAre(all))
   }
   look(['desk'], followups.desk, agencies?.keys(), 'agency')
   look(['mailbox'], followups.mailbox, mailboxes?.keys(), 'mailbox')

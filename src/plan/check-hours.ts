@@ -1,6 +1,6 @@
 /** The checks of opening hours, holidays, exceptions and overflow: check.ts has them in its list. */
 import { closedTo, type Draft, type Path, type Report } from './draft.ts'
-import { didYouMean, quote } from './faults.ts'
+import { didYouMean, listed, quote, thereAre } from './faults.ts'
 import { minutes } from './hours.ts'
 import { weekdays } from './schema.ts'
 
@@ -8,7 +8,7 @@ import { weekdays } from './schema.ts'
 export function hoursReferences({ hours, holidays, agencies, exceptions }: Draft, report: Report) {
   const look = (path: Path, name: string | undefined, known: Iterable<string>, what: string) => {
     const all = [...known]
-    if (name !== undefined && !all.includes(name)) report(path, `${quote(name)} is no ${what}`, didYouMean(name, all) ?? `there are ${all.slice(0, 12).join(', ') || 'none yet'}`)
+    if (name !== undefined && !all.includes(name)) report(path, `${quote(name)} is no ${what}`, didYouMean(name, all) ?? thereAre(all))
   }
   for (const [id, agency] of agencies ?? []) {
     look(['agencies', id, 'hours'], agency?.hours, hours?.keys() ?? [], 'timetable of hours')
@@ -73,7 +73,7 @@ export function overflowEnds({ menus = new Map(), agencies = new Map() }: Draft,
       const way = helper === undefined || reported.has(id) ? undefined : wayTo(id, helper, onward)
       if (!way) continue
       way.forEach(node => reported.add(node))
-      report(['agencies', id, 'overflow', ladder], `leads back to itself (${[id, ...way].slice(0, 12).join(' → ')})`, 'callers would go round and round: end it at an agency without overflow')
+      report(['agencies', id, 'overflow', ladder], `leads back to itself (${listed([id, ...way], { between: ' → ' })})`, 'callers would go round and round: end it at an agency without overflow')
     }
   }
 }

@@ -11,7 +11,7 @@ import { allLines, closedTo, offersCallback, type Draft, type Path, type Report 
 import { mailboxAgencies, mailboxesAreNoHumans } from './mailboxes.ts'
 import { spelledAlike } from './spellings.ts'
 import { webhookUrls } from './schema-webhook.ts'
-import { didYouMean, quote } from './faults.ts'
+import { didYouMean, listed, orMeant, quote, thereAre } from './faults.ts'
 import { dialable, dialRefusal, domestic, looksLikeTelephone } from './telephone.ts'
 
 /** Which prompts exist: by language, then by name. */
@@ -129,7 +129,7 @@ function endsAtAHuman({ menus = new Map(), agencies = new Map() }: Draft, report
     }
     if (next === undefined || way.some(node => reported.has(node))) continue
     way.forEach(node => reported.add(node))
-    const circle = [...way, next].slice(0, 12).join(' → ')
+    const circle = listed([...way, next], { between: ' → ' })
     if (!way.some(node => agencies.has(node))) report(['menus', name, 'silence'], `never reaches an agency (${circle})`, 'who presses nothing must end at a human')
     else report(agencies.has(name) ? ['agencies', name, 'closed'] : ['menus', name, 'silence'], `may never end at a human (${circle})`, 'one of these agencies must be open at all times')
   }
@@ -172,7 +172,7 @@ export function missingPrompts(plan: Draft, catalogue: PromptCatalogue, report: 
     const missing = languages.filter(language => !catalogue.get(language)?.has(prompt))
     if (missing.length === 0) continue
     const known = missing.flatMap(language => [...catalogue.get(language)?.keys() ?? []])
-    report(path, `the prompt ${quote(prompt)} has no text in ${missing.join(', ')}`, didYouMean(prompt, known) ?? `write prompts/${missing[0]}/${prompt}.txt`)
+    report(path, `the prompt ${quote(prompt)} has no text in ${missing.join(', ')}`, orMeant(`write ${listed(missing.map(language => `prompts/${language}/${prompt}.txt`))}`, prompt, known))
   }
 }
 
@@ -212,10 +212,6 @@ function* promptReferences(plan: Draft): Generator<[Path, string]> {
 
 /** Heard only where citizens are rung back. */
 const callbackPrompts = ['callback', 'speak', 'acceptCallback', 'unreached', 'agencyLeft', 'callbackOver', 'confirmTalk', 'noted', 'offer', 'promised'] as const
-
-export function thereAre(names: Iterable<string | undefined>): string {
-  return `there are ${[...names].slice(0, 12).join(', ') || 'none yet'}`
-}
 
 /** What people call Indonesia's zones, the city of a zone, or a name that is misspelt. */
 function zoneNamed(text: string): string | undefined {

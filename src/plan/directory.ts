@@ -4,7 +4,7 @@
  */
 import { Type, type Static } from 'typebox'
 import type { Draft, Report } from './draft.ts'
-import { didYouMean, quote, type Fault } from './faults.ts'
+import { didYouMean, orMeant, quote, thereAre, type Fault } from './faults.ts'
 import { dialled, name, named, reference, text } from './schema-words.ts'
 import type { FileTexts } from './source.ts'
 import { dialable, dialRefusal, domestic, looksLikeTelephone } from './telephone.ts'
@@ -53,7 +53,7 @@ export function readDirectory(plan: Draft, texts: FileTexts | undefined, report:
     ({ kind: 'opd', id, name: office?.name ?? '', agencies: office?.agencies?.filter(agency => agency !== undefined) ?? [] }))
   officesAgencies(offices, plan, report)
   const source = wilayah === undefined ? undefined : texts?.get(wilayah)
-  if (wilayah !== undefined && texts && !source) report(['directory', 'wilayah'], `there is no directory/${wilayah}`, didYouMean(wilayah, texts.keys()) ?? 'put it there; docs/plan.md says what it looks like')
+  if (wilayah !== undefined && texts && !source) report(['directory', 'wilayah'], `there is no directory/${wilayah}`, orMeant('put it there, as docs/plan.md says', wilayah, texts.keys()))
   const { entries: areas, faults } = source ? readWilayah(source) : { entries: [], faults: [] }
 
   const entries = [...offices, ...areas]
@@ -69,7 +69,7 @@ function officesAgencies(offices: readonly DirectoryEntry[], { agencies }: Draft
     named.forEach((agency, index) => {
       const path = ['directory', 'opd', id, 'agencies', index]
       const known = [...agencies?.keys() ?? []]
-      if (!known.includes(agency)) report(path, `${quote(agency)} is no agency`, didYouMean(agency, known) ?? `there are ${known.slice(0, 12).join(', ') || 'none yet'}`)
+      if (!known.includes(agency)) report(path, `${quote(agency)} is no agency`, didYouMean(agency, known) ?? thereAre(known))
       const other = taken.get(agency)
       if (other !== undefined && other !== id) report(path, `${quote(agency)} belongs to ${other} already`, 'an agency has one parent office')
       taken.set(agency, other ?? id)
@@ -83,9 +83,9 @@ function lines({ directory, trunks, numbers }: Draft, ids: ReadonlySet<string> |
   const taken = new Map<string, string>()
   for (const [id, contact] of directory?.contacts ?? []) {
     const path = ['directory', 'contacts', id]
-    if (ids && !ids.has(id)) report(path, `${quote(id)} is no OPD, kecamatan or kelurahan of the directory`, didYouMean(id, ids) ?? 'npx satunomor directory lists them')
+    if (ids && !ids.has(id)) report(path, `${quote(id)} is no OPD, kecamatan or kelurahan of the directory`, orMeant('npx satunomor directory lists them', id, ids))
     const { trunk, number } = contact ?? {}
-    if (trunk !== undefined && trunks && !trunks.has(trunk)) report([...path, 'trunk'], `${quote(trunk)} is no trunk`, didYouMean(trunk, trunks.keys()) ?? `there are ${[...trunks.keys()].slice(0, 12).join(', ') || 'none yet'}`)
+    if (trunk !== undefined && trunks && !trunks.has(trunk)) report([...path, 'trunk'], `${quote(trunk)} is no trunk`, didYouMean(trunk, trunks.keys()) ?? thereAre(trunks.keys()))
     if (number === undefined) continue
     const refusal = dialRefusal(number)
     if (refusal) report([...path, 'number'], `${quote(number)} may not be dialled: ${refusal}`, dialable)

@@ -6,7 +6,7 @@ import { DateTime } from 'luxon'
 import { Type, type Static } from 'typebox'
 import { conform, type Rule } from './conform.ts'
 import type { Partly } from './draft.ts'
-import { byPlace, didYouMean, quote, type Fault } from './faults.ts'
+import { byPlace, didYouMean, listed, quote, thereAre, type Fault } from './faults.ts'
 import { agencies, mailboxes, type Plan } from './plan.ts'
 import { oneOf, reference, text } from './schema-words.ts'
 import { doubts, simulate, supposedSwitches, type Simulation } from './simulate.ts'
@@ -56,7 +56,7 @@ export function checkExpectedCalls(text: string, file: string, plan: Plan): Faul
     if (number === undefined || reaches === undefined || at === undefined || [...press, ...busy, ...dead, ...closed].includes(undefined as never)) return
     const unknown = doubts(plan, { number, press, busy, dead, closed, siaga })
     for (const { part, index: item, sentence, suggestion } of unknown) source.report(['calls', index, part === 'siaga' ? 'mode' : part, ...item === undefined ? [] : [item]], sentence, suggestion)
-    if (!names.includes(reaches)) return source.report(['calls', index, 'reaches'], `${quote(reaches)} is no agency of the plan`, didYouMean(reaches, names) ?? `there are ${names.slice(0, 12).join(', ')}`)
+    if (!names.includes(reaches)) return source.report(['calls', index, 'reaches'], `${quote(reaches)} is no agency of the plan`, didYouMean(reaches, names) ?? thereAre(names))
     if (unknown.length > 0) return
     const way = simulate(plan, { number, at, press, busy, dead, withheld, switches: supposedSwitches({ closed, siaga }, at) })
     const look = `${quote(call?.name ?? '')} is expected; look at it: npx satunomor simulate --number ${number} --at "${call?.at}"${option('press', press)}${option('busy', busy)}${option('dead', dead)}${option('closed', closed)}${siaga ? ' --siaga' : ''}${withheld ? ' --withheld' : ''}`
@@ -74,7 +74,7 @@ const option = (name: string, values: readonly unknown[]) => values.length > 0 ?
 
 /** `utama, key 3, wali-kota closed, posko`: the forks alone. */
 function wayInWords({ steps }: Simulation): string {
-  return steps.flatMap(step => {
+  return listed(steps.flatMap(step => {
     switch (step.kind) {
       case 'menu': return [step.node]
       case 'key': return [`key ${step.digit}${step.language ? ` (${step.language})` : ''}`]
@@ -86,5 +86,5 @@ function wayInWords({ steps }: Simulation): string {
       case 'line': return step.outcome === 'answered' || step.outcome === 'cancelled' ? [] : [`${step.line} ${step.outcome}`]
       default: return []
     }
-  }).slice(0, 16).join(', ')
+  }), { most: 16 })
 }

@@ -38,6 +38,23 @@ export function quote(text: string): string {
   return JSON.stringify(text.length > 60 ? `${text.slice(0, 60)}…` : text)
 }
 
+/** `a, b, c`, or where there are more than `most`, those and how many more. */
+export function listed(items: readonly unknown[], { most = 12, between = ', ' } = {}): string {
+  const rest = items.length - most
+  return [...items.slice(0, most), ...rest > 0 ? [`and ${rest} more`] : []].join(between)
+}
+
+/** `there are a, b, c`: what may stand where something is that there is not. */
+export function thereAre(names: Iterable<string | undefined>): string {
+  return `there are ${listed([...names]) || 'none yet'}`
+}
+
+/** What to do, and after it the name that may have been meant. */
+export function orMeant(remedy: string, word: string, known: Iterable<string>): string {
+  const meant = didYouMean(word, known)
+  return meant === undefined ? remedy : `${remedy}; ${meant}`
+}
+
 /** `did you mean "bpbd"?`, or undefined where nothing known is near. */
 export function didYouMean(word: string, known: Iterable<string>): string | undefined {
   if (word.length > 60) return undefined

@@ -6,7 +6,7 @@ import { DateTime } from 'luxon'
 import { Type, type Static } from 'typebox'
 import { conform, type Rule } from './conform.ts'
 import type { Draft, Partly, Report } from './draft.ts'
-import { didYouMean, type Fault } from './faults.ts'
+import { orMeant, type Fault } from './faults.ts'
 import { date, oneOf, text } from './schema-words.ts'
 import { openSource, type FileTexts } from './source.ts'
 
@@ -38,7 +38,7 @@ export function readCalendars(plan: Draft, texts: FileTexts, report: Report, now
     for (const [index, name] of names?.entries() ?? []) {
       const source = name !== undefined && texts.get(name)
       if (!source) {
-        if (name !== undefined) report(['holidays', calendar, index], `there is no holidays/${name}.yaml`, didYouMean(name, texts.keys()) ?? 'write it; docs/plan.md says how')
+        if (name !== undefined) report(['holidays', calendar, index], `there is no holidays/${name}.yaml`, orMeant('write it, as docs/plan.md says', name, texts.keys()))
         continue
       }
       if (!files.has(name)) {

@@ -1,7 +1,7 @@
 /** Mailboxes: where a caller may leave a spoken message, and who may be led there. A mailbox is no human. Part of schema.ts and check.ts. */
 import { Type, type Static } from 'typebox'
 import { closedTo, offersCallback, type Draft, type Path, type Report } from './draft.ts'
-import { didYouMean, quote } from './faults.ts'
+import { didYouMean, listed, quote, thereAre } from './faults.ts'
 import { duration, prompt, reference } from './schema-words.ts'
 
 export const Mailbox = Type.Object({
@@ -16,7 +16,7 @@ export function mailboxAgencies({ mailboxes, agencies }: Draft, report: Report) 
   for (const [name, mailbox] of mailboxes ?? []) {
     const agency = mailbox?.agency
     if (agency === undefined || !agencies || agencies.has(agency)) continue
-    report(['mailboxes', name, 'agency'], `${quote(agency)} is no agency`, didYouMean(agency, agencies.keys()) ?? `there are ${[...agencies.keys()].slice(0, 12).join(', ')}`)
+    report(['mailboxes', name, 'agency'], `${quote(agency)} is no agency`, didYouMean(agency, agencies.keys()) ?? thereAre(agencies.keys()))
   }
 }
 
@@ -29,7 +29,7 @@ export function mailboxesAreNoHumans(plan: Draft, report: Report) {
   for (const [path, node] of wantsAHuman(plan)) {
     const way = wayToNobody(plan, node)
     if (!way) continue
-    const steps = way.slice(0, 12).join(' → ')
+    const steps = listed(way, { between: ' → ' })
     if (!plan.mailboxes?.has(way.at(-1)!)) report(path, `may end at the offer of a callback (${steps})`, 'an offer is no human: only a key may lead to an agency that makes one')
     else report(path, way.length === 1 ? `leads to the mailbox ${quote(node)}` : `may end at a mailbox (${steps})`, 'a mailbox is no human: a key may lead there, and `closed` of an agency that has hours and that no silence leads to')
   }

@@ -2,7 +2,7 @@
 import { Type, type Static } from 'typebox'
 import type { DirectoryEntry } from './directory.ts'
 import type { Draft, Path, Report } from './draft.ts'
-import { didYouMean, quote } from './faults.ts'
+import { didYouMean, quote, thereAre } from './faults.ts'
 import { oneOf, reference, text } from './schema-words.ts'
 
 export const Room = Type.Object({
@@ -24,7 +24,7 @@ export function checkRooms({ rooms, agencies }: Draft, entries: readonly Directo
     const path = ['rooms', name]
     const { lines: byLine = [], directory = [] } = room ?? {}
     byLine.forEach((id, index) => {
-      if (id !== undefined && !lines.includes(id)) unknown([...path, 'lines', index], id, 'line of an agency', lines, `there are ${lines.slice(0, 12).join(', ') || 'none yet'}`)
+      if (id !== undefined && !lines.includes(id)) unknown([...path, 'lines', index], id, 'line of an agency', lines, thereAre(lines))
     })
     directory.forEach((id, index) => {
       const entry = id === undefined ? undefined : byId.get(id)

@@ -1,6 +1,6 @@
 /** The way that a call would take over the plan, without a telephone: what is heard and rung, and why at each fork. */
 import type { Duration } from './duration.ts'
-import { didYouMean, quote } from './faults.ts'
+import { didYouMean, quote, thereAre } from './faults.ts'
 import { hunt, type HuntStep } from './hunt.ts'
 import type { Opening } from './hours.ts'
 import { outboundTrunk } from './follow-up-policy.ts'
@@ -72,7 +72,7 @@ export function doubts(plan: Plan, { number, press = [], busy = [], dead = [], c
   const all = agencies(plan).flatMap(({ lines }) => lines.map(({ id }) => id))
   const found: Doubt[] = []
   const unlessKnown = (part: Doubt['part'], word: string, known: string[], what: string, index?: number) => {
-    if (!known.includes(word)) found.push({ part, index, sentence: `${quote(word)} is no ${what}`, suggestion: didYouMean(word, known) ?? `there are ${known.slice(0, 12).join(', ') || 'none'}` })
+    if (!known.includes(word)) found.push({ part, index, sentence: `${quote(word)} is no ${what}`, suggestion: didYouMean(word, known) ?? thereAre(known) })
   }
   if (numberOf(plan, number) === undefined) unlessKnown('number', number, [...plan.numbers.keys()], 'number of the plan')
   press.forEach((key, index) => {

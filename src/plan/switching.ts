@@ -1,6 +1,6 @@
 /** What an admin asks of the switches, and what becomes of them: the command and the API ask the same. */
 import { DateTime } from 'luxon'
-import { didYouMean, quote } from './faults.ts'
+import { didYouMean, quote, thereAre } from './faults.ts'
 import { momentIn } from './moment.ts'
 import { agencies, type Plan } from './plan.ts'
 import type { Switch, Switches } from './switches.ts'
@@ -59,7 +59,7 @@ function agencyOf(plan: Plan | undefined, agency: string) {
   if (!plan) throw new NotSwitched('unknown', `${quote(agency)} is not closed by hand`)
   const known = agencies(plan).map(({ id }) => id)
   const node = agencies(plan).find(({ id }) => id === agency)
-  if (!node) throw new NotSwitched('unknown', `${quote(agency)} is no agency of the plan — ${didYouMean(agency, known) ?? `there are ${known.join(', ')}`}`)
+  if (!node) throw new NotSwitched('unknown', `${quote(agency)} is no agency of the plan — ${didYouMean(agency, known) ?? thereAre(known)}`)
   return node
 }
 

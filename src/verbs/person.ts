@@ -11,7 +11,7 @@ import { parseArgs } from 'node:util'
 import { pino } from 'pino'
 import { project } from '../../setup/project.mjs'
 import { addPerson, NotAPerson, readPeople, removePerson, renewPerson, roles } from '../http/people-file.ts'
-import { didYouMean, quote } from '../plan/faults.ts'
+import { didYouMean, quote, thereAre } from '../plan/faults.ts'
 import { agencies } from '../plan/plan.ts'
 import { Records } from '../records/records.ts'
 import { places, readSettings } from '../settings.ts'
@@ -57,7 +57,7 @@ function misused(sentence: string): number {
 async function checkList(list: string, role: string) {
   if (role === 'admin') throw new NotAPerson('--list: an admin works every list')
   const known = agencies((await livePlan()).plan).map(({ id }) => id)
-  if (!known.includes(list)) throw new NotAPerson(`--list: ${quote(list)} is no agency of the plan — ${didYouMean(list, known) ?? `there are ${known.join(', ')}`}`)
+  if (!known.includes(list)) throw new NotAPerson(`--list: ${quote(list)} is no agency of the plan — ${didYouMean(list, known) ?? thereAre(known)}`)
 }
 
 /** Shows the token, and writes down who did it. It is done by now, whatever the store says. */

@@ -8,7 +8,7 @@
  */
 import { parseArgs } from 'node:util'
 import { project } from '../../setup/project.mjs'
-import { didYouMean, quote } from '../plan/faults.ts'
+import { didYouMean, quote, thereAre } from '../plan/faults.ts'
 import { agencies } from '../plan/plan.ts'
 import { places, readSettings, type Settings } from '../settings.ts'
 import { WebhookSecrets } from '../webhooks/secrets.ts'
@@ -20,7 +20,7 @@ export async function run(args: string[]): Promise<number> {
   const settings = readSettings(process.env, project)
   if (what === 'secret') {
     const known = agencies(await planOf()).filter(({ webhook }) => webhook).map(({ id }) => id)
-    if (which === undefined || !known.includes(which)) throw new Error(`${quote(which ?? '')} is no agency with a webhook in the plan — ${didYouMean(which ?? '', known) ?? `there are ${known.join(', ') || 'none yet'}`}`)
+    if (which === undefined || !known.includes(which)) throw new Error(`${quote(which ?? '')} is no agency with a webhook in the plan — ${didYouMean(which ?? '', known) ?? thereAre(known)}`)
     const secrets = new WebhookSecrets(places(settings.state).webhooks)
     const secret = rotate ? await secrets.rotate(which, Date.now()) : (await secrets.of(which, Date.now()))[0]!
     process.stdout.write(`${secret}\n`)

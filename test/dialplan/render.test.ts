@@ -78,7 +78,7 @@ describe('a template', () => {
   })
 
   it.each([
-    ['a word that is not there', '\n {{ menus[0].greting }}', '2:5 menus[0].greting: undefined variable: menus.0.greting — did you mean "greeting"?'],
+    ['a word that is not there', '\n {{ menus[0].greting }}', '2:5 menus[0].greting: undefined variable: menus.0.greting — src/dialplan/view.ts lists what a template sees; did you mean "greeting"?'],
     ['a value that means something to Asterisk', '[x]\n{{ agencies[1].name }}', '2:1 {{ agencies[1].name }}: is "Posko (desk)", and "(" may mean something to Asterisk — change it in the plan; in a comment, write it with "| comment"'],
     ['a value that is not there', '{{ menus[1].greeting }}', '1:1 {{ menus[1].greeting }}: has no value — ask {% if … %} whether it is there'],
     ['a whole list', '{{ languages }}', '1:1 {{ languages }}: is a list or has parts — go through it with {% for … %}, or name the part'],

@@ -139,9 +139,9 @@ const stories: [story: string, edits: Edit[], ...faults: string[]][] = [
   ['one line given twice, in two spellings', [['trunk: gateway, number: posko-1', 'trunk: carrier, number: "+62721556"']],
     '37:40 agencies.posko.lines.0.number: "+62721556" on carrier is a line of bpbd already — give the line once, with its capacity'],
   ['a prompt without a text', [['prompt: menu-lain', 'prompt: menu-lian']],
-    '19:5 menus.lain.prompt: the prompt "menu-lian" has no text in id, en — did you mean "menu-lain"?'],
+    '19:5 menus.lain.prompt: the prompt "menu-lian" has no text in id, en — write prompts/id/menu-lian.txt, prompts/en/menu-lian.txt; did you mean "menu-lain"?'],
   ['an accept prompt without a text', [['  sorry: maaf\n', '  sorry: maaf\n  accept: terima\n']],
-    '42:3 prompts.accept: the prompt "terima" has no text in id, en — write prompts/id/terima.txt'],
+    '42:3 prompts.accept: the prompt "terima" has no text in id, en — write prompts/id/terima.txt, prompts/en/terima.txt'],
 
   ['a key given twice', [['2: lain', '1: lain']], '16:7 "1" stands here a second time — delete one of the two, or rename it'],
   ['a key given twice, once in quotes', [['2: lain', '"1": lain']], '16:7 "1" stands here a second time — delete one of the two, or rename it'],
@@ -163,6 +163,11 @@ const stories: [story: string, edits: Edit[], ...faults: string[]][] = [
 describe('a plan is refused for', () => {
   it.each(stories)('%s', (_, edits, ...faults) => {
     expect(refusal(townWith(...edits))).toBe(faults.map(fault => `plan.yaml:${fault}`).join('\n'))
+  })
+
+  it('a name among more than twelve: the list says how many more there are', () => {
+    const menus = Array.from({ length: 13 }, (_, n) => `  layanan-${n}: { prompt: menu-lain, keys: { 1: bpbd }, silence: posko }\n`).join('')
+    expect(refusal(townWith(['menus:\n', `menus:\n${menus}`], ['2: lain', '2: x']))).toMatch(/leads to "x", which is no menu or agency — there are (layanan-\d+, ){12}and \d more$/)
   })
 
   it('being empty, or no plan at all', () => {

@@ -145,7 +145,7 @@ describe('hours are refused for', () => {
     ['a calendar that is not there', [['holidays: nasional', 'holidays: nasionl']],
       '30:5 agencies.bpbd.holidays: "nasionl" is no calendar of holidays — did you mean "nasional"?'],
     ['a file that is not there', [['[libur]', '[liburan]']],
-      '57:14 holidays.nasional.0: there is no holidays/liburan.yaml — did you mean "libur"?'],
+      '57:14 holidays.nasional.0: there is no holidays/liburan.yaml — write it, as docs/plan.md says; did you mean "libur"?'],
     ['nowhere to go when it is closed', [['    closed: posko\n', '']],
       '27:3 agencies.bpbd: has hours, but no `closed` — say at which node its callers go on while it is closed'],
     ['a node that is none, for when it is closed', [['closed: posko\n', 'closed: pos\n']],
