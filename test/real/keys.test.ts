@@ -183,6 +183,12 @@ describe('one press is one key, without the service, too', () => {
     await one.call.hangUp()
   })
 
+  test.concurrent('who presses nothing reaches the desk', async () => {
+    const one = await at.caller()
+    await at.answeredBy('posko-1', one)
+    await one.call.hangUp()
+  })
+
   test.concurrent('the second menu takes a key once it has begun', async () => {
     const one = await at.caller()
     await one.call.press('2')
