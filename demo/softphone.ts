@@ -24,6 +24,8 @@ export interface DialOptions {
   to: string
   /** The caller's number; '' is a caller without one. */
   from: string
+  /** Its Call-ID, byte by byte (Latin-1); one of its own if left out. */
+  id?: string
   /** The From header as it shall stand, up to the tag, instead of one made of `from`. */
   fromHeader?: string
   /** The request URI as it shall stand, instead of `to`. */
@@ -248,7 +250,7 @@ export class OutgoingCall extends Call {
   #talking = false
 
   constructor(phone: Softphone, to: Address, options: DialOptions) {
-    super(phone, `${token()}@${phone.address}`, new Rtp(options.codecs, options.events, options.media))
+    super(phone, options.id ?? `${token()}@${phone.address}`, new Rtp(options.codecs, options.events, options.media))
     this.#to = to
     this.#options = options
     this.local = toWire(`${options.fromHeader ?? `<sip:${options.from && `${options.from}@`}${phone.address}>`};tag=${this.tag}`)

@@ -14,6 +14,7 @@ import { Gone } from './asterisk/ari-errors.ts'
 import { AriLink } from './asterisk/ari-link.ts'
 import { Bookkeeper } from './asterisk/bookkeeper.ts'
 import { AriCallbackLine } from './asterisk/callback-line.ts'
+import { channelsOf } from './asterisk/channels.ts'
 import { Health } from './asterisk/health.ts'
 import { Heartbeat } from './asterisk/heartbeat.ts'
 import { Overload } from './asterisk/overload.ts'
@@ -129,7 +130,7 @@ export async function serve(settings: Settings, log: Logger): Promise<Service> {
   const ari: AriLink = new AriLink(
     { url: `http://${asterisk.control}:${asterisk.ariPort}`, user: 'satunomor', password: secrets.ari, app },
     { onEvent: event => events.tell(event), onUp: async () => { await trunkLine.reconcile(); await heartbeat.beat(); catchUp() }, load: overload, log })
-  const trunkLine = new TrunkLine({ link: ari, events, switchboard, app, log })
+  const trunkLine = new TrunkLine({ link: ari, channels: () => channels(), events, switchboard, app, log })
   const seen = new Seen()
   events.onStasisStart(event => seen.starts(event))
   const heartbeat: Heartbeat = new Heartbeat(ari, log, () => overload.on)
@@ -159,8 +160,9 @@ export async function serve(settings: Settings, log: Logger): Promise<Service> {
       ledgerLag: bookkeeper.lag, pendingSteps: scribe.pending, calls: switchboard.size, waiting: room.figures, linksLost: ari.counts.lost, trunks: trunks.states.flatMap(({ name, up }) => up === null ? [] : [{ trunk: name, up }]), load: { overloaded: overload.on, ...overload.counts }, refused: refusals.counts, queues: { followups: jobs.up, messages: messenger.up, webhooks: porter.up }, sipReplies: sipReplies?.counts ?? {}
     })
   })
-  const bookkeeper: Bookkeeper = new Bookkeeper({ heard: step => { overload.heard(step); metrics.note(step); refusedOf(step); room.heard(step); settler.heard(step) }, file: asterisk.cel, records: local, scribe, ari, seen, inCare: () => switchboard.callIds(), ended: (callId, q850) => trunkLine.ended(callId, q850), log })
+  const bookkeeper: Bookkeeper = new Bookkeeper({ heard: step => { overload.heard(step); metrics.note(step); refusedOf(step); room.heard(step); settler.heard(step) }, file: asterisk.cel, records: local, scribe, ari, channels: () => channels(), seen, inCare: () => switchboard.callIds(), ended: (callId, q850) => trunkLine.ended(callId, q850), log })
   const ami: AmiLink = new AmiLink({ host: asterisk.control, port: asterisk.amiPort, user: 'satunomor', password: secrets.ami }, { onEvent: event => { refusals.note(event); trunks.hear(event) }, log })
+  const channels = channelsOf(ari, ami)
   const trunks: Trunks = new Trunks({ ami, plan: () => plan.now, log })
   const health = new Health({ ari, ami, heartbeat, plan: () => plan.now.version, trunks })
 
@@ -175,7 +177,7 @@ export async function serve(settings: Settings, log: Logger): Promise<Service> {
   const checkBooks = (from: number, to: number) => audit({ file: asterisk.cel, records: local, from, to })
 
   // Follow-ups: their truth is in the store, what is to be done now in the queue, what came of it in the ledger.
-  const callbacks: AriCallbackLine = new AriCallbackLine(ari)
+  const callbacks: AriCallbackLine = new AriCallbackLine(ari, channels)
   const settler: Settler = new Settler({
     book, line: callbacks, plan: () => plan.now, log, steps: callIds => local.stepsOf(callIds), note: step => local.append([step]),
     callers: async () => new Set((await local.live()).flatMap(({ cli }) => cli ?? [])), caughtUp: () => ari.up && bookkeeper.caughtUp
@@ -197,7 +199,7 @@ export async function serve(settings: Settings, log: Logger): Promise<Service> {
     hangUp: channelId => ari.request('channels', 'hangup', { channelId }).then(() => {}, error => { if (!(error instanceof Gone)) throw error })
   }, ending)
   const silentTalks = new SilentTalks({
-    link: ari, limit: () => plan.now.silentTalk, log,
+    link: ari, channels, limit: () => plan.now.silentTalk, log,
     // The caller's channel has the call's id; of a callback the citizen's is any of them.
     end: async (channels, silence) => {
       const calls = new Set((await local.live()).map(({ callId }) => callId))

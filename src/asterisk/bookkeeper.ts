@@ -5,6 +5,7 @@ import { seconds } from '../plan/duration.ts'
 import type { Records } from '../records/records.ts'
 import type { Scribe } from '../records/scribe.ts'
 import type { AriLink } from './ari-link.ts'
+import type { ListChannels } from './channels.ts'
 import { Ledger, type Watermark } from './ledger.ts'
 import type { Seen } from './seen.ts'
 
@@ -13,7 +14,8 @@ export interface BookkeeperOptions {
   file: string
   records: Records
   scribe: Scribe
-  ari: AriLink
+  ari: Pick<AriLink, 'up'>
+  channels: ListChannels
   /** The calls that came to the service. */
   seen: Seen
   /** The calls that are in its care, by id. */
@@ -95,7 +97,7 @@ export class Bookkeeper {
    * that is in our care is let go, also where no record says that there is such a call.
    */
   async #closeLostCalls() {
-    const { records, ari, scribe, inCare, ended, heard, log } = this.#options
+    const { records, channels, scribe, inCare, ended, heard, log } = this.#options
     const suspects = this.#suspects
     // In this order: a call that arrives while we ask is not taken for one that is gone.
     const held = inCare()
@@ -103,7 +105,7 @@ export class Bookkeeper {
     const open = new Set([...live, ...held])
     for (const callId of suspects) if (!open.has(callId)) suspects.delete(callId)
     if (open.size === 0) return
-    const there = new Set((await ari.request<{ id: string }[]>('channels', 'list')).map(({ id }) => id))
+    const there = new Set((await channels()).map(({ id }) => id))
     for (const callId of open) {
       if (there.has(callId)) suspects.delete(callId)
       else if (!suspects.has(callId)) suspects.add(callId)     // its end may be on its way: look once more

@@ -5,17 +5,20 @@ import type { CallbackLine, Ringing } from '../followups/attempt.ts'
 import { milliseconds } from '../plan/duration.ts'
 import { Gone, Refused } from './ari-errors.ts'
 import type { AriLink } from './ari-link.ts'
+import type { ListChannels, Seen } from './channels.ts'
 
 /** `[callback-agency]` and `[callback-citizen]` of the templates, one of them first. */
 export class AriCallbackLine implements CallbackLine {
   readonly #link: Pick<AriLink, 'request'>
+  readonly #list: ListChannels
   /** Those that may be there; undefined: not known yet. Where there is none, no caller waits for a look at all channels. */
   #there: Set<string> | undefined
   /** Those that are being withdrawn. */
   readonly #giving = new Set<string>()
 
-  constructor(link: Pick<AriLink, 'request'>) {
+  constructor(link: Pick<AriLink, 'request'>, list: ListChannels = () => link.request<Seen[]>('channels', 'list')) {
     this.#link = link
+    this.#list = list
   }
 
   async ring({ id, agency, citizen, cli, language, first, ringTime }: Ringing) {
@@ -36,7 +39,7 @@ export class AriCallbackLine implements CallbackLine {
   /** Both ends of each. */
   async #channels() {
     const known = [...this.#there ?? []]
-    const channels = (await this.#link.request<Seen[]>('channels', 'list')).filter(({ id }) => id.startsWith('followup-'))
+    const channels = (await this.#list()).filter(({ id }) => id.startsWith('followup-'))
     this.#there ??= new Set()
     for (const id of known) this.#there.delete(id)
     for (const { id } of channels) this.#there.add(id)
@@ -76,9 +79,6 @@ export class AriCallbackLine implements CallbackLine {
     }
   }
 }
-
-/** What Asterisk says of a channel. */
-interface Seen { id: string, name: string, state: string, creationtime: string }
 
 const passOver = (error: unknown) => { if (!(error instanceof Gone)) throw error }
 

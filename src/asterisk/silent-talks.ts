@@ -10,9 +10,11 @@ import { Rounds } from '../calls/rounds.ts'
 import { milliseconds, seconds, type Duration } from '../plan/duration.ts'
 import { AsteriskAway, Gone } from './ari-errors.ts'
 import type { AriLink } from './ari-link.ts'
+import type { ListChannels } from './channels.ts'
 
 export interface SilentTalksOptions {
   link: Pick<AriLink, 'request' | 'up'>
+  channels: ListChannels
   /** How long both sides may be silent. */
   limit: () => Duration
   /** Ends the talk of these channels, none of which has had sound for so many ms. */
@@ -20,7 +22,7 @@ export interface SilentTalksOptions {
   log: Logger
 }
 
-interface Channel { id: string, name: string, state: string }
+interface Channel { id: string, name: string }
 interface Bridge { channels: string[] }
 /** How many packets have come from a telephone, and since when there were no more. */
 interface Heard { packets: number, since: number }
@@ -45,11 +47,11 @@ export class SilentTalks {
   async close() { await this.#rounds.close() }
 
   async look(now = performance.now()): Promise<void> {
-    const { link, limit, end, log } = this.#options
+    const { link, channels, limit, end, log } = this.#options
     if (!link.up) return
     const bridges = await link.request<Bridge[]>('bridges', 'list')
     if (!bridges.some(({ channels }) => channels.length > 1)) return void this.#heard.clear()
-    const all = talks(bridges, await link.request<Channel[]>('channels', 'list'))
+    const all = talks(bridges, await channels())
     const there = new Set(all.flat())
     for (const id of this.#heard.keys()) if (!there.has(id)) this.#heard.delete(id)
     const from = all.length > atMost ? this.#turn % all.length : 0

@@ -10,6 +10,7 @@ import { AriChannel, nextPlayback, playbacks } from './ari-channel.ts'
 import type { AriEvents } from './ari-events.ts'
 import { AsteriskAway, Gone } from './ari-errors.ts'
 import type { AriLink } from './ari-link.ts'
+import type { ListChannels } from './channels.ts'
 
 /** What Asterisk says of a caller's channel. */
 type Caller = { id: string, caller?: { number?: string } }
@@ -17,14 +18,16 @@ type Caller = { id: string, caller?: { number?: string } }
 /** Brings the calls that the dialplan hands over (`Stasis(satunomor,…)`) to the switchboard, and those that it gives back. */
 export class TrunkLine {
   readonly #link: AriLink
+  readonly #channels: ListChannels
   readonly #events: AriEvents
   readonly #switchboard: Switchboard
   readonly #app: string
   readonly #log: Logger
   readonly #rounds: Rounds
 
-  constructor(parts: { link: AriLink, events: AriEvents, switchboard: Switchboard, app: string, log: Logger }) {
+  constructor(parts: { link: AriLink, channels: ListChannels, events: AriEvents, switchboard: Switchboard, app: string, log: Logger }) {
     this.#link = parts.link
+    this.#channels = parts.channels
     this.#events = parts.events
     this.#switchboard = parts.switchboard
     this.#app = parts.app
@@ -80,8 +83,7 @@ export class TrunkLine {
     // In this order: a call that arrives while we ask is not taken for one that is gone.
     const known = this.#switchboard.callIds()
     const app = await this.#link.request<{ channel_ids: string[] }>('applications', 'get', { applicationName: this.#app })
-    const channels = await this.#link.request<Caller[]>('channels', 'list')
-    const there = new Map(channels.map(channel => [channel.id, channel]))
+    const there = new Set((await this.#channels()).map(({ id }) => id))
     let away = 0
     /** What went wrong with the call, if anything did. Where nothing is heard of three of them, it is Asterisk that is away. */
     const each = async (callId: string, work: Promise<void> | undefined): Promise<unknown> => {
@@ -98,7 +100,7 @@ export class TrunkLine {
       if (!there.has(callId)) this.ended(callId, null)
       else if (await each(callId, this.#switchboard.channel<AriChannel>(callId)?.catchUp()) instanceof AsteriskAway) missed = true
     }
-    for (const callId of app.channel_ids) if (there.has(callId) && !this.#switchboard.channel<AriChannel>(callId)?.inHand) await each(callId, this.#resume(there.get(callId)!))
+    for (const callId of app.channel_ids) if (there.has(callId) && !this.#switchboard.channel<AriChannel>(callId)?.inHand) await each(callId, this.#resume(callId))
     if (missed) throw new AsteriskAway('whether the prompts of all calls have ended is not known')
   }
 
@@ -118,7 +120,7 @@ export class TrunkLine {
       if (!before.has(callId)) continue
       this.#strays.delete(callId)
       try {
-        await this.#resume(await this.#link.request<Caller>('channels', 'get', { channelId: callId }))
+        await this.#resume(callId)
       } catch (error) {
         if (!(error instanceof Gone)) this.#log.error({ call: callId, err: error }, 'a call that hangs in Asterisk could not be asked about')
       }
@@ -129,11 +131,16 @@ export class TrunkLine {
   readonly #resuming = new Set<string>()
 
   /** @throws AsteriskAway */
-  async #resume(channel: Caller) {
-    const callId = channel.id
+  async #resume(callId: string) {
     if (this.#resuming.has(callId)) return
     this.#resuming.add(callId)
     try {
+      const channel = await this.#link.request<Caller | null | undefined>('channels', 'get', { channelId: callId })
+      // Nor can Asterisk tell us of its keys: the dialplan keeps it, as with an old beat it takes the service for dead.
+      if (!channel) {
+        await this.#link.request('channels', 'setChannelVar', { channelId: callId, variable: 'SN_BEAT', value: '1' })
+        throw new Error('Asterisk cannot say what it is')
+      }
       const place = await this.#variable(callId, 'SN_STATE')
       const [kind, node = '', status = ''] = place.split(':')
       const returned = kind === 'returned' ? { agency: node, status } : undefined
@@ -144,17 +151,17 @@ export class TrunkLine {
       else this.#arrives(channel, kind === 'entry' ? { entry: node } : kind === 'waiting' ? { waiting: node } : { node }, played)     // at its beginning: where it begins now
     } catch (error) {
       if (error instanceof AsteriskAway) throw error
-      if (!(error instanceof Gone)) await this.#fallBack(channel, error)
+      if (!(error instanceof Gone)) await this.#fallBack(callId, error)
     } finally {
       this.#resuming.delete(callId)
     }
   }
 
   /** A call that cannot be taken up is not let fall. */
-  async #fallBack(channel: Caller, why: unknown) {
-    this.#log.error({ call: channel.id, err: why }, 'a call that waits in Asterisk could not be taken up: it goes on in the fallback')
-    await new AriChannel(this.#link, this.#events, channel).fallBack().catch(error => {
-      if (!(error instanceof Hangup)) this.#log.error({ call: channel.id, err: error }, 'the call could not be given to the fallback either')
+  async #fallBack(callId: string, why: unknown) {
+    this.#log.error({ call: callId, err: why }, 'a call that waits in Asterisk could not be taken up: it goes on in the fallback')
+    await new AriChannel(this.#link, this.#events, { id: callId }).fallBack().catch(error => {
+      if (!(error instanceof Hangup)) this.#log.error({ call: callId, err: error }, 'the call could not be given to the fallback either')
     })
   }
 

@@ -29,6 +29,8 @@ export const never = new Set([
 /** What a caller (or whoever sends us SIP) chooses. It may be logged and compared, but it never leads anywhere. */
 const callersWords = /\$\{(EXTEN|CALLERID|CALLERIDNUM|CALLERIDNAME|DNID|RDNIS|SIPDOMAIN|PJSIP_HEADERS?|SIP_HEADER|CHANNEL\(pjsip)\b/
 const leading = new Set(['Dial', 'Goto', 'GotoIf', 'Gosub', 'GosubIf', 'GotoIfTime', 'Background', 'Playback', 'Read', 'MusicOnHold'])
+/** What FILTER may let through into MSet: letters and digits, or all but what ends a word there, or means something: comma, quote, backslash. */
+const inOneWord = String.raw`(?:0-9|a-z|A-Z|\+)+|\\x21\\x23-\\x2b\\x2d-\\x5b\\x5d-\\xff`
 /** Where calls come in. */
 const ways = new Set(['trunk-in', 'agencies-in', 'told'])
 const jumps = /^(Goto|Gosub|GotoIf|GosubIf|GotoIfTime)$/
@@ -120,7 +122,7 @@ function application({ app, args }: { app: string, args: string }, rules: Rules,
   if (app === 'Record' && splitArguments(args)[0] !== recording) find(line, place, 'records to another place than the mailbox', `write Record(${recording},…)`)
   const sets = app === 'MSet' ? splitArguments(args) : app === 'Set' ? [args] : []
   if (app === 'MSet') {
-    if (callersWords.test(withoutCleaned(args, 'MD5|REGEX|LEN|FILTER(?=\\((?:0-9|a-z|A-Z|\\+)+,)'))) find(line, place, 'MSet has what the caller sent', 'a comma in it would begin another variable: write a Set of its own')
+    if (callersWords.test(withoutCleaned(args, `MD5|REGEX|LEN|FILTER(?=\\((?:${inOneWord}),)`))) find(line, place, 'MSet has what the caller sent', 'a comma in it would begin another variable: write a Set of its own')
     for (const part of sets) functionsIn(`Set(${part.trim()})`, rules, line, place, find)
   }
   if (sets.some(part => /^\s*_*SN_CITIZEN\b/.test(part))) find(line, place, 'sets SN_CITIZEN', 'the service alone says who is rung back')

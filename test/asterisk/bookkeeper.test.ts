@@ -5,7 +5,6 @@ import { join } from 'node:path'
 import { pino } from 'pino'
 import { expect, test } from 'vitest'
 import { AriEvents } from '../../src/asterisk/ari-events.ts'
-import type { AriLink } from '../../src/asterisk/ari-link.ts'
 import { Bookkeeper } from '../../src/asterisk/bookkeeper.ts'
 import { Seen } from '../../src/asterisk/seen.ts'
 import { audit } from '../../src/audit.ts'
@@ -32,9 +31,8 @@ async function books(ledger: string, channels: string[]) {
   const events = new AriEvents()
   const seen = new Seen()
   events.onStasisStart(event => seen.starts(event))
-  const ari = { up: true, request: async () => channels.map(id => ({ id })) } as unknown as AriLink
-  const bookkeeper = new Bookkeeper({
-    file, records, scribe, ari, seen, inCare: () => [...inCare], ended: callId => { ended.push(callId); inCare.delete(callId) }, heard: step => { heard.push(step) }, log
+    const bookkeeper = new Bookkeeper({
+    file, records, scribe, ari: { up: true }, channels: async () => channels.map(id => ({ id, name: '', state: 'Up', creationtime: '' })), seen, inCare: () => [...inCare], ended: callId => { ended.push(callId); inCare.delete(callId) }, heard: step => { heard.push(step) }, log
   })
   await bookkeeper.open()
   return {

@@ -5,6 +5,7 @@ import { afterEach, expect, test } from 'vitest'
 import { AriEvents } from '../../src/asterisk/ari-events.ts'
 import { AsteriskAway, Gone } from '../../src/asterisk/ari-errors.ts'
 import type { AriLink } from '../../src/asterisk/ari-link.ts'
+import type { Seen } from '../../src/asterisk/channels.ts'
 import { TrunkLine } from '../../src/asterisk/trunk-line.ts'
 import { Switchboard } from '../../src/calls/switchboard.ts'
 import type { Plan } from '../../src/plan/plan.ts'
@@ -69,7 +70,7 @@ function stage({ switches = noSwitches, planOf = () => plan } = {}) {
   const log = pino({ level: 'silent' })
   const noted: string[] = []
   const switchboard = new Switchboard({ plan: planOf, noteFor: () => (kind, facts) => { noted.push(`${kind} ${Object.values(facts).join(' ')}`.trim()) }, switches: () => switches, log })
-  const trunkLine = new TrunkLine({ link: link as unknown as AriLink, events, switchboard, app: 'satunomor', log })
+  const trunkLine = new TrunkLine({ link: link as unknown as AriLink, channels: () => link.request('channels', 'list') as Promise<Seen[]>, events, switchboard, app: 'satunomor', log })
   return {
     events, channels, inApp, playing, asked, switchboard, trunkLine, noted, link,
     set fails(does: typeof fails) { fails = does },
