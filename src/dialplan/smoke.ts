@@ -1,6 +1,6 @@
 /**
  * Tries a candidate where it harms nobody: a throw-away Asterisk, with addresses, ports and folders of its own on the
- * loopback, loads it, and every number of the plan is dialled there. No service runs, so what answers is the fallback.
+ * loopback, loads it, every number of the plan is dialled there, and every line rung by each of its trunks. No service runs, so what answers is the fallback.
  */
 import { randomBytes, randomInt } from 'node:crypto'
 import { mkdir, mkdtemp, readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises'
@@ -13,7 +13,7 @@ import { Child, dyingWithUs, until } from '../../setup/children.mjs'
 import { asterisk, asteriskFolders } from '../../setup/parts.mjs'
 import { inRoot } from '../../setup/root.mjs'
 import { listed } from '../plan/faults.ts'
-import type { Plan } from '../plan/plan.ts'
+import { agencies, type Plan } from '../plan/plan.ts'
 import type { Candidate } from './candidate.ts'
 import { layOut, type Site } from './lay-out.ts'
 import { laidOut } from './place.ts'
@@ -81,13 +81,13 @@ export async function smoke({ plan, folder, rendered }: Candidate, { config, too
 
   const rung = new Map<string, () => void>()
   const phones = new Map<string, Softphone>()
-  for (const address of new Set([gateway, ...[...tried.trunks.values()].filter(({ role }) => role === 'agencies').map(({ address }) => address)])) {
+  for (const address of new Set([gateway, ...[...tried.trunks.values()].map(({ address }) => address)])) {
     const phone = opened.use(await Softphone.open({ address, port: 5060 }))
     phones.set(address, phone)
     phone.onCall(call => { rung.get(call.from)?.(); return call.answer() })
   }
   const carrier = [...tried.trunks.values()].find(({ role }) => role === 'carrier')!
-  const caller = opened.use(await Softphone.open({ address: carrier.address, port: 5060 }))
+  const caller = phones.get(carrier.address)!
   const ears = new Map<string, Ear>()
   for (const language of plan.languages) ears.set(language, new Ear(await loadPrompts(join(folder, 'sounds', language))))
 
@@ -102,16 +102,19 @@ export async function smoke({ plan, folder, rendered }: Candidate, { config, too
   }
   await Promise.all(Array.from({ length: atOnce }, dialAll))
 
+  failures.push(...await ringLines(tried, phones, async endpoint => originate(`${at}1`, ari, { endpoint, callerId: '+627215550199' })))
+
   // Each codec of each trunk, for one that Asterisk cannot translate is agreed on all the same, and then there is no sound.
   const [did] = plan.numbers.keys()
   await Promise.all([...tried.trunks].map(async ([name, { role, address, codecs }]) => {
-    const phone = role === 'carrier' ? address === carrier.address ? caller : opened.use(await Softphone.open({ address, port: 5060 })) : phones.get(address)!
+    const phone = phones.get(address)!
     for (const codec of codecs) {
       const call = role === 'carrier' ? phone.dial({ to: `sip:${did}@${at}1:5060`, from: '+627215550199', codecs: [codec] }) : await rings(phone, name, codec, { control: `${at}1`, ari })
       const heard = call && await hasSound(call, codec)
       await call?.hangUp()
       if (heard) continue
-      failures.push(`a call in ${codec} on the trunk "${name}" has no sound on an Asterisk of its own: load a translator for ${codec} in asterisk-config/modules.conf (codec_g722.so and codec_resample.so for g722), or take it out of trunks.${name}.codecs`)
+      if (!call) failures.push(`the trunk "${name}" rings nobody on an Asterisk of its own: look at its endpoint and aor in dialplan/templates/pjsip.conf.liquid`)
+      else failures.push(`a call in ${codec} on the trunk "${name}" has no sound on an Asterisk of its own: load a translator for ${codec} in asterisk-config/modules.conf (codec_g722.so and codec_resample.so for g722), or take it out of trunks.${name}.codecs`)
     }
   }))
   if (failures.length > 0) throw new SmokeFailed(`${failures.join('\n')}${tail(await messages())}`)
@@ -133,6 +136,55 @@ async function dial(caller: Softphone, to: string, { from, ear }: { from: string
   return failure
 }
 
+/** Each line by each of its trunks, in the dialplan's own way: telephones that refuse with 503 have the next trunk tried. What did not ring, in sentences. */
+async function ringLines(plan: Plan, phones: ReadonlyMap<string, Softphone>, originate: (endpoint: string) => Promise<unknown>): Promise<string[]> {
+  const rung = new Map<string, PromiseWithResolvers<void>>()
+  const place = (address: string, number: string) => `${number}@${address}`
+  for (const [address, phone] of phones) {
+    phone.onCall(call => {
+      rung.get(place(address, call.line))?.resolve()
+      return call.refuse(503)
+    })
+  }
+  const failures: string[] = []
+  const lines = agencies(plan).flatMap(({ id, lines }) => lines.map(line => ({ agency: id, ...line })))
+  const ringAll = async () => {
+    for (let line = lines.shift(); line; line = lines.shift()) {
+      const trunks = line.trunks.map(name => {
+        const at = place(plan.trunks.get(name)!.address, line.number)
+        const rings = rung.get(at) ?? Promise.withResolvers<void>()          // one telephone may be a line of two agencies
+        rung.set(at, rings)
+        return { name, rings }
+      })
+      await originate(`Local/s@line-${line.id}/n`)
+      for (const { name, rings } of trunks) {
+        if (await within(patience, rings.promise)) continue
+        failures.push(`the line "${line.id}" of "${line.agency}" does not ring by the trunk "${name}" on an Asterisk of its own: look at [line-…] and [ring] in dialplan/templates/extensions.conf.liquid, and at the trunk's endpoint and aor in pjsip.conf.liquid`)
+        break
+      }
+    }
+  }
+  await Promise.all(Array.from({ length: atOnce }, ringAll))
+  return failures
+}
+
+/** Whether it comes within so many ms. */
+async function within(ms: number, what: Promise<void>): Promise<boolean> {
+  const late = Promise.withResolvers<boolean>()
+  const timer = setTimeout(() => late.resolve(false), ms)
+  try {
+    return await Promise.race([what.then(() => true), late.promise])
+  } finally {
+    clearTimeout(timer)
+  }
+}
+
+/** Has the trial's Asterisk call `endpoint`; who answers hears a prompt. */
+async function originate(control: string, ari: string, call: { endpoint: string, callerId: string, formats?: string }) {
+  const asked = new URLSearchParams({ context: 'smoke-sound', extension: 's', priority: '1', formats: 'alaw', ...call })
+  return fetch(`http://${control}:8088/ari/channels?${asked}`, { method: 'POST', headers: { authorization: `Basic ${btoa(`satunomor:${ari}`)}` }, signal: AbortSignal.timeout(patience) })
+}
+
 /** The trial's Asterisk rings a telephone on that trunk, which answers in that codec alone; undefined where it does not ring. */
 async function rings(phone: Softphone, trunk: string, codec: Codec, { control, ari }: { control: string, ari: string }): Promise<Call | undefined> {
   const { promise, resolve } = Promise.withResolvers<Call | undefined>()
@@ -142,8 +194,7 @@ async function rings(phone: Softphone, trunk: string, codec: Codec, { control, a
     resolve(call)
     return call.answer()
   })
-  const asked = new URLSearchParams({ endpoint: `PJSIP/smoke@${trunk}`, context: 'smoke-sound', extension: 's', priority: '1', formats: 'alaw', callerId: '+627215550199' })
-  await fetch(`http://${control}:8088/ari/channels?${asked}`, { method: 'POST', headers: { authorization: `Basic ${btoa(`satunomor:${ari}`)}` }, signal: AbortSignal.timeout(patience) })
+  await originate(control, ari, { endpoint: `PJSIP/smoke@${trunk}`, callerId: '+627215550199' })
   const call = await promise
   clearTimeout(timer)
   await call?.answered.catch(() => {})

@@ -106,3 +106,24 @@ test('the smoke call rings each trunk\'s codecs, and refuses one that Asterisk c
     await rm(config, { recursive: true })
   }
 })
+
+test.each([
+  ['no trunk has a way out', 'pjsip.conf.liquid', 'aors = {{ trunk.name }}\n', 'aors = {{ trunk.name }}-aor\n', ['posko-1', 'ambulans-1', 'bpbd-1'], []],
+  ['one line is left out', 'extensions.conf.liquid', 'same => n,Gosub(ring,s,1({{ agency.id }},', 'same => n,{% if line.id == "bpbd-1" %}NoOp(nobody){% else %}Gosub{% endif %}(ring,s,1({{ agency.id }},', ['bpbd-1'], ['posko-1', 'bpbd-2']]
+])('a template with which %s is refused: the smoke call rings every line by each of its trunks', async (_, name, from, to, silent, rung) => {
+  const version = (await city.service.changes.versions.current())!
+  const folder = await mkdtemp(join(tmpdir(), 'satunomor-template-'))
+  try {
+    await cp(version.folder, folder, { recursive: true })
+    const template = join(folder, 'dialplan', 'templates', name)
+    const text = await readFile(template, 'utf8')
+    expect(text).toContain(from)
+    await writeFile(template, text.replace(from, to))
+    const failure = await smoke({ ...version, folder, plan: await planOf(version), files: new Map<string, string>(), warnings: [] }, { config: join(project, 'asterisk-config'), tools: 'root', tell: () => {} }).catch(error => error)
+    expect(failure).toBeInstanceOf(SmokeFailed)
+    for (const line of silent) expect(failure.message).toMatch(new RegExp(`the line "${line}" of "[a-z-]+" does not ring by the trunk "[a-z0-9-]+" on an Asterisk of its own: look at`))
+    for (const line of rung) expect(failure.message).not.toContain(`"${line}"`)
+  } finally {
+    await rm(folder, { recursive: true })
+  }
+})
