@@ -1,7 +1,7 @@
 /**
  * The audit: proves that no call is lost. Every call that came in on a trunk, as Asterisk's ledger has it, must have
  * exactly one record with exactly one disposition, and no record may be without such a call (design.md, section 3); and every
- * missed one a follow-up that is open, done, or closed by somebody who is named.
+ * missed one a follow-up that is open, done, or closed by somebody who is named. And that nobody has changed who has seen what.
  *
  *     npm run audit -- [--from 2026-11-24T00:00] [--to …] [--json]        default: the last 24 hours; a time without a zone is the city's
  *
@@ -19,6 +19,7 @@ import { momentExample, momentIn } from './plan/moment.ts'
 import { readCel } from './asterisk/cel-lines.ts'
 import { stepOf } from './asterisk/cel.ts'
 import { ledgerFiles } from './asterisk/ledger.ts'
+import type { Trail } from './records/audit-trail.ts'
 import { Records } from './records/records.ts'
 import { places, readSettings } from './settings.ts'
 
@@ -51,7 +52,9 @@ export interface AuditReport {
   followUps: Record<string, number>
   /** Pieces of the ledger that are no line of it. */
   unreadable: number
-  /** arrived + turnedAway + untold = sum of the dispositions + live, and nothing is in the five lists. */
+  /** The table `audit`, whole and whatever the period: who has seen what. */
+  trail: Trail
+  /** arrived + turnedAway + untold = sum of the dispositions + live, nothing is in the five lists, and the trail is whole. */
   balanced: boolean
 }
 
@@ -80,11 +83,12 @@ export async function audit({ file, records, from, to }: AuditOptions): Promise<
   const live = rows.filter(({ callId, disposition }) => disposition === null && !ended.has(callId)).length
   const sum = Object.values(dispositions).reduce((total, count) => total + count, 0)
   const { forgotten, unsigned, states: followUps } = await records.followedUp(from, to)
+  const trail = await records.auditTrail()
   return {
-    from, to, forgotten, unsigned, followUps, arrived: arrived.size, dispositions, live, turnedAway: away.size, untold, missing, unfinished, orphans, unreadable,
+    from, to, trail, forgotten, unsigned, followUps, arrived: arrived.size, dispositions, live, turnedAway: away.size, untold, missing, unfinished, orphans, unreadable,
     shed: rows.filter(({ way }) => way === 'shed').length,
     backfilled: rows.filter(row => row.disposition !== null && row.disposition !== 'refused' && !row.served && row.way !== 'shed').map(({ callId }) => callId),
-    balanced: missing.length + unfinished.length + orphans.length + forgotten.length + unsigned.length === 0 && arrived.size + away.size + untold.length === sum + live
+    balanced: missing.length + unfinished.length + orphans.length + forgotten.length + unsigned.length + trail.broken.length === 0 && !trail.cut && arrived.size + away.size + untold.length === sum + live
   }
 }
 
@@ -113,9 +117,9 @@ async function readLedger(file: string, from: number, to: number) {
 }
 
 /** The report in words, for a terminal. */
-export function inWords({ from, to, arrived, dispositions, live, turnedAway, shed, backfilled, untold, missing, unfinished, orphans, forgotten, unsigned, followUps, unreadable, balanced }: AuditReport, zone = 'Asia/Jakarta'): string {
+export function inWords({ from, to, arrived, dispositions, live, turnedAway, shed, backfilled, untold, missing, unfinished, orphans, forgotten, unsigned, followUps, unreadable, trail, balanced }: AuditReport, zone = 'Asia/Jakarta'): string {
   const time = (ms: number) => DateTime.fromMillis(ms, { zone }).toFormat('yyyy-MM-dd HH:mm ZZZZ')
-  const list = (what: string, ids: string[]) => ids.length === 0 ? [] : [`${what}: ${ids.length}`, ...ids.slice(0, 20).map(id => `  ${id}`), ...ids.length > 20 ? ['  …'] : []]
+  const list = (what: string, ids: readonly (string | number)[]) => ids.length === 0 ? [] : [`${what}: ${ids.length}`, ...ids.slice(0, 20).map(id => `  ${id}`), ...ids.length > 20 ? ['  …'] : []]
   return [
     `${time(from)} to ${time(to)}`,
     `came in on a trunk: ${arrived}`,
@@ -129,6 +133,8 @@ export function inWords({ from, to, arrived, dispositions, live, turnedAway, she
     `owed a call back: ${Object.values(followUps).reduce((sum, count) => sum + count, 0)}`,
     ...Object.entries(followUps).sort().map(([state, count]) => `  ${state}: ${count}`),
     ...list('MISSED AND FORGOTTEN', forgotten), ...list('FOLLOW-UPS THAT NOBODY HAS SIGNED', unsigned),
+    `who has seen what: ${trail.entries} entries${trail.head === null ? '' : `, the last one's sum is ${trail.head}`}`,
+    ...list('ENTRIES THAT WERE CHANGED, OR BEFORE WHICH ONE IS MISSING', trail.broken), ...trail.cut ? ['THE NEWEST ENTRIES ARE MISSING'] : [],
     ...unreadable > 0 ? [`lines of the ledger that cannot be read: ${unreadable}`] : [],
     balanced ? 'The sums are the same: no call is lost, nobody is forgotten.' : 'THE SUMS DIFFER.'
   ].join('\n')

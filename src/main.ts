@@ -236,7 +236,7 @@ export async function serve(settings: Settings, log: Logger): Promise<Service> {
 
   const { token, made: tokenMade } = settings.token ? { token: settings.token, made: false } : await loadToken(place.token)
   const release = (JSON.parse(await readFile(join(settings.project, 'package.json'), 'utf8')) as { version: string }).version
-  const http = await httpServer({ records: shared ?? local, live: () => local.live(), end, timezone: () => plan.now.timezone, token, people: new People(place.people, log), log, ready: () => health.ready(), version: release, metrics, audit: checkBooks, refused: limit => refusals.lastHour(limit), trunks: () => trunks.states, changes, directory: () => plan.now.directory, switches: { now: () => switches.now, set: setByHand }, messaging, webhooks, followUps: { book, plan: () => plan.now, records: local }, recordings: new Recordings(local, asterisk.mailbox), queues: [...jobs.queues, ...messenger.queues, ...porter.queues] })
+  const http = await httpServer({ records: shared ? withAudit(shared, local) : local, live: () => local.live(), end, timezone: () => plan.now.timezone, token, people: new People(place.people, log), log, ready: () => health.ready(), version: release, metrics, audit: checkBooks, refused: limit => refusals.lastHour(limit), trunks: () => trunks.states, access: local, changes, directory: () => plan.now.directory, switches: { now: () => switches.now, set: setByHand }, messaging, webhooks, followUps: { book, plan: () => plan.now, records: local }, recordings: new Recordings(local, asterisk.mailbox), queues: [...jobs.queues, ...messenger.queues, ...porter.queues] })
 
   watch.goOn(version, plan.now)
   await switches.open()
@@ -303,6 +303,11 @@ export async function serve(settings: Settings, log: Logger): Promise<Service> {
     log.info('the service has stopped')
   }
   return { url, token, tokenMade, switchboard, events, health, ari, ami, records: local, scribe, changes, plan, switches, book, stop }
+}
+
+/** Calls are read where all of them are; who has read them stands here. */
+function withAudit(shared: Records, local: Records) {
+  return { list: shared.list.bind(shared), get: shared.get.bind(shared), live: shared.live.bind(shared), audit: local.audit.bind(local) }
 }
 
 /** Tries again each second what Asterisk, or somebody who holds the lock, does not let be done yet. */

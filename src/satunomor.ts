@@ -20,6 +20,7 @@ const verbs: Record<string, { does: string, load: () => Promise<Verb> }> = {
   call: { does: 'calls that go on: list, end ID --reason "…" [--who NAME]', load: () => import('./verbs/call.ts') },
   directory: { does: 'OPD, kecamatan and kelurahan: [--search "tanjung karang"]', load: () => import('./verbs/directory.ts') },
   person: { does: 'who has a token of their own: add NAME --role desk|admin [--list AGENCY], list, renew NAME, remove NAME', load: () => import('./verbs/person.ts') },
+  access: { does: 'who has seen which caller\'s number or recording: [--from TIME] [--to TIME] [--who NAME] [--call ID] [--limit N]', load: () => import('./verbs/access.ts') },
   webhook: { does: 'agencies\' own systems: secret AGENCY [--rotate], dead, redeliver EVENT', load: () => import('./verbs/webhook.ts') },
   schema: { does: 'prints the JSON Schema of plan.yaml, for editors', load: () => import('./verbs/schema.ts') }
 }

@@ -97,7 +97,7 @@ export function moment(key: string, value: string, zone: string): number {
 }
 
 /** A store that is away is not our caller's fault, nor a secret. */
-async function ask<T>(log: { error(facts: object, message: string): void }, question: () => Promise<T>): Promise<T> {
+export async function ask<T>(log: { error(facts: object, message: string): void }, question: () => Promise<T>): Promise<T> {
   try {
     return await question()
   } catch (error) {

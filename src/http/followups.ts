@@ -118,13 +118,15 @@ export const followUpRoutes: FastifyPluginAsyncTypebox<FollowUpsOptions> = async
 
   app.post('/followups', {
     config,
-    schema: { summary: 'Has somebody rung back', ...about, body: Ask, description: 'Only a number that has called us, and that may be rung.', response: { 201: Shown, 404: Fault, ...faults } }
+    schema: { summary: 'Has somebody rung back', ...about, body: Ask, description: 'Only a number that has called us, and that may be rung. Each try is written into the audit.', response: { 201: Shown, 404: Fault, ...faults } }
   }, async ({ body: { number, agency = null, who, reason, key }, asker }, reply) => {
     const cli = e164(number)
     if (cli === null) throw new Refusal(400, 'bad-request', 'The body key \'number\' is no telephone number.', 'For example +627215550112.')
     if (agency !== null && plan().nodes.get(agency)?.kind !== 'agency') throw new Refusal(404, 'not-found', `The plan has no agency "${agency}".`)
     onTheirList(asker, agency ?? deskOf(plan()))
-    const followUp = await answered(() => book.ask({ ...key === undefined ? {} : { key }, agency, cli, did: [...plan().numbers.keys()][0]! }, asker.who(who), reason, Date.now(), { signedBy: asker.signedBy }))
+    const by = asker.who(who)
+    await records.audit(by, `asked to ring back ${masked(cli)}`, null, asker.signedBy)          // whether it has called us is learnt by asking
+    const followUp = await answered(() => book.ask({ ...key === undefined ? {} : { key }, agency, cli, did: [...plan().numbers.keys()][0]! }, by, reason, Date.now(), { signedBy: asker.signedBy }))
     return reply.code(201).send(shown(followUp))
   })
 

@@ -1,11 +1,14 @@
-/** For whoever operates the service: the audit, who was refused, and which trunks answer. */
+/** For whoever operates the service: the audit, who was refused, which trunks answer, and who has seen what. */
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import { Type, type TSchema } from 'typebox'
 import type { LastHour } from '../asterisk/refusals.ts'
 import type { TrunkState } from '../asterisk/trunks.ts'
 import type { AuditReport } from '../audit.ts'
-import { moment } from './calls.ts'
-import { Fault, NoQuery } from './schemas.ts'
+import { masked } from '../calls/masked.ts'
+import type { Records } from '../records/records.ts'
+import type { SignedBy } from '../records/tables.ts'
+import { ask, moment } from './calls.ts'
+import { defaulted, Fault, NoQuery } from './schemas.ts'
 
 export interface OperationsOptions {
   audit: (from: number, to: number) => Promise<AuditReport>
@@ -13,6 +16,8 @@ export interface OperationsOptions {
   refused: (limit: number) => LastHour
   /** The plan's trunks. */
   trunks?: () => TrunkState[]
+  /** Who has seen or done what. */
+  records?: Pick<Records, 'audited'>
   /** The city's, in which times without a zone are read; UTC if left out. */
   timezone?: () => string
 }
@@ -22,6 +27,7 @@ const Period = Type.Object({
   to: Type.Optional(Type.String({ description: 'End of the period, not in it, written likewise. Default: now.' }))
 }, { additionalProperties: false })
 
+const orNull = <T extends TSchema>(schema: T, description: string) => Type.Union([schema, Type.Null()], { description })
 const ids = (description: string) => Type.Array(Type.String(), { description })
 const Report = Type.Object({
   from: Type.Integer(), to: Type.Integer(),
@@ -38,7 +44,13 @@ const Report = Type.Object({
   unsigned: ids('Follow-ups that ended, and nobody says by whom.'),
   followUps: Type.Record(Type.String(), Type.Integer(), { description: 'What became of those who were missed: how many follow-ups stand where.' }),
   unreadable: Type.Integer({ description: 'Lines of the ledger that cannot be read.' }),
-  balanced: Type.Boolean({ description: 'The sums are the same, and nothing is in the five lists.' })
+  trail: Type.Object({
+    entries: Type.Integer({ description: 'How many entries GET /api/access has.' }),
+    head: orNull(Type.String(), 'The sum of the last one, which every one before is part of. null: there is none.'),
+    broken: Type.Array(Type.Integer(), { description: 'Entries that were changed, or before which one is missing.' }),
+    cut: Type.Boolean({ description: 'The newest entries are missing.' })
+  }, { description: 'Whether the entries of GET /api/access are as they were written: all of them, whatever the period.' }),
+  balanced: Type.Boolean({ description: 'The sums are the same, nothing is in the five lists, and the trail is whole.' })
 })
 
 const figure = (description: string) => Type.Integer({ description })
@@ -54,7 +66,6 @@ const Refused = Type.Object({
   elsewhere: figure('Refusals whose address was not kept: more than 1,000 others came in the same minute.')
 })
 
-const orNull = <T extends TSchema>(schema: T, description: string) => Type.Union([schema, Type.Null()], { description })
 const TrunkList = Type.Object({
   trunks: Type.Array(Type.Object({
     name: Type.String({ description: 'Its name in the service plan.' }),
@@ -66,7 +77,28 @@ const TrunkList = Type.Object({
   }), { description: 'In the plan\'s order.' })
 })
 
-export const operationsRoutes: FastifyPluginAsyncTypebox<OperationsOptions> = async (app, { audit, refused, trunks, timezone = () => 'utc' }) => {
+const AccessQuery = Type.Object({
+  from: Type.Optional(Type.String({ maxLength: 40, description: 'Entries of this time or later: ISO 8601 (a time without a zone is the city\'s) or Unix ms.' })),
+  to: Type.Optional(Type.String({ maxLength: 40, description: 'Entries before this time, written likewise.' })),
+  who: Type.Optional(Type.String({ minLength: 1, maxLength: 200, description: 'Only what this person did, or this program (`api 127.0.0.1`).' })),
+  callId: Type.Optional(Type.String({ minLength: 1, maxLength: 400, description: 'Only what is about this call.' })),
+  cursor: Type.Optional(Type.String({ maxLength: 2_000, pattern: '^[\\w-]+$', description: '`next` of the page before. Keep the other keys the same.' })),
+  limit: defaulted(Type.Integer({ minimum: 1, maximum: 200, default: 50, description: 'How many entries at most.' }))
+}, { additionalProperties: false })
+const Access = Type.Object({
+  entries: Type.Array(Type.Object({
+    id: Type.Integer({ description: 'The entry\'s number.' }),
+    at: Type.Integer({ description: 'When, Unix ms.' }),
+    who: Type.String({ description: 'The person whose token it was. With the city\'s token: who was named, or `api` and the address that asked.' }),
+    what: Type.String({ description: 'What they saw or did.' }),
+    callId: orNull(Type.String(), 'The call that it is about.'),
+    number: orNull(Type.String(), 'The number of that call\'s caller, masked.'),
+    signedBy: orNull(Type.Unsafe<SignedBy>({ type: 'string', enum: ['own-token', 'city-token'] }), 'own-token: they signed in. city-token: its bearer named them. null: a command, or the service itself.')
+  }), { description: 'Newest first.' }),
+  next: orNull(Type.String(), 'Pass it as `cursor` for what follows; null at the end.')
+})
+
+export const operationsRoutes: FastifyPluginAsyncTypebox<OperationsOptions> = async (app, { audit, refused, trunks, records, timezone = () => 'utc' }) => {
   app.get('/audit', {
     schema: {
       summary: 'Whether every call is accounted for', tags: ['operations'], security: [{ token: [] }], querystring: Period,
@@ -91,5 +123,19 @@ export const operationsRoutes: FastifyPluginAsyncTypebox<OperationsOptions> = as
         response: { 200: TrunkList, 401: Fault }
       }
     }, async () => ({ trunks: trunks() }))
+  }
+
+  if (records) {
+    app.get('/access', {
+      schema: {
+        summary: 'Who has seen which number or recording, and who did what', tags: ['operations'], security: [{ token: [] }], querystring: AccessQuery,
+        description: 'Every look at a full number or at a recording, every try to have a number rung back, and what admins did by hand. `GET /api/audit` says whether an entry was changed or deleted.',
+        response: { 200: Access, 400: Fault, 401: Fault, 503: Fault }
+      }
+    }, async ({ query: { from, to, ...query }, log }) => {
+      const range = { ...from === undefined ? {} : { from: moment('from', from, timezone()) }, ...to === undefined ? {} : { to: moment('to', to, timezone()) } }
+      const { entries, next } = await ask(log, () => records.audited({ ...query, ...range }))
+      return { entries: entries.map(({ cli, ...entry }) => ({ ...entry, number: masked(cli) })), next }
+    })
   }
 }

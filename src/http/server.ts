@@ -33,6 +33,7 @@ export interface HttpOptions extends CallsOptions, Keys {
   audit?: OperationsOptions['audit']
   refused?: OperationsOptions['refused']
   trunks?: OperationsOptions['trunks']
+  access?: OperationsOptions['records']
   /** How the service plan changes. */
   changes?: PlanOptions['changes']
   /** Messages to citizens, and the secret of their gateway, where there is one. */
@@ -52,7 +53,7 @@ export interface HttpOptions extends CallsOptions, Keys {
 }
 
 /** The app, ready to `listen` or `inject`. It reads no environment and opens no port by itself. */
-export async function httpServer({ records, live, end, timezone, token, people, log, ready, version, metrics, audit, refused, trunks, changes, directory, switches, messaging, webhooks, followUps, recordings, queues }: HttpOptions) {
+export async function httpServer({ records, live, end, timezone, token, people, log, ready, version, metrics, audit, refused, trunks, access, changes, directory, switches, messaging, webhooks, followUps, recordings, queues }: HttpOptions) {
   const zone = timezone ?? (followUps ? () => followUps.plan().timezone : undefined)
   const inZone = zone ? { timezone: zone } : {}
   const app = fastify({
@@ -118,7 +119,7 @@ export async function httpServer({ records, live, end, timezone, token, people, 
   await app.register(async api => {
     api.addHook('onRequest', bearer({ token, ...people ? { people } : {} }))
     api.addHook('onRoute', sayForWhom)
-    if (audit && refused) await api.register(operationsRoutes, { audit, refused, ...trunks ? { trunks } : {}, ...inZone })
+    if (audit && refused) await api.register(operationsRoutes, { audit, refused, ...trunks ? { trunks } : {}, ...access ? { records: access } : {}, ...inZone })
     if (changes) await api.register(planRoutes, { changes })
     if (messaging) await api.register(messageRoutes, messaging)
     if (webhooks) await api.register(webhookRoutes, { webhooks })

@@ -1,5 +1,6 @@
 /** The store's shape, version by version. A migration that has been released is never edited: add the next one. */
 import { sql, type Kysely, type Migration } from 'kysely'
+import { sealAudit } from './audit-trail.ts'
 import { urgency } from './follow-up.ts'
 
 export type StoreKind = 'sqlite' | 'postgres'
@@ -16,7 +17,8 @@ export function migrations(store: StoreKind): Record<string, Migration> {
     '007-counted-by-index': { up: countedByIndex },
     '008-urgent-first': { up: urgentFirst },
     '009-of-a-number': { up: ofANumber },
-    '010-which-way': { up: whichWay }
+    '010-which-way': { up: whichWay },
+    '011-audit-trail': { up: auditTrail }
   }
 }
 
@@ -194,6 +196,12 @@ async function ofANumber(db: Kysely<any>) {
 /** Which way a call went: see `Way`. */
 async function whichWay(db: Kysely<any>) {
   await db.schema.alterTable('calls').addColumn('way', 'text').execute()
+}
+
+/** Each entry of the audit holds the sum of itself and of the one before: see audit-trail.ts. */
+async function auditTrail(db: Kysely<any>) {
+  await db.schema.alterTable('audit').addColumn('sum', 'text').execute()
+  await sealAudit(db)
 }
 
 async function calls(db: Kysely<any>, store: StoreKind) {

@@ -3,6 +3,7 @@ import { CamelCasePlugin, Kysely, Migrator, sql, type Transaction } from 'kysely
 import type { Logger } from 'pino'
 import type { Disposition, Owner, Step, Way } from '../calls/story.ts'
 import { lines, tell, type LineTry } from '../calls/tell.ts'
+import { checkAudit, readAudit, writeAudit, type AuditQuery } from './audit-trail.ts'
 import { stepsOf, storeCalls, storeSteps } from './bulk.ts'
 import { fromCursor, toCursor } from './cursor.ts'
 import { plainly } from './faults.ts'
@@ -192,7 +193,17 @@ export class Records implements AsyncDisposable {
 
   /** Notes that somebody has seen or done something that must be answered for. */
   async audit(who: string, what: string, callId: string | null, signedBy: SignedBy | null = null): Promise<void> {
-    await this.db.insertInto('audit').values({ at: Date.now(), who: text(who), what: text(what), callId: callId === null ? null : text(callId), signedBy }).execute()
+    await writeAudit(this.db, this.kind, { at: Date.now(), who, what, callId, signedBy })
+  }
+
+  /** Who has seen or done what, newest first. Throws `BadCursor`. */
+  audited(query: AuditQuery) {
+    return readAudit(this.db, query)
+  }
+
+  /** Whether each entry of the audit is as it was written, and none is missing. */
+  auditTrail() {
+    return checkAudit(this.db)
   }
 
   /** What is owed and not done, oldest first. */

@@ -1,6 +1,7 @@
 /** The store's tables as Kysely sees them, and how steps become rows. Times are Unix ms, columns are snake_case in SQL. */
 import type { Generated } from 'kysely'
 import type { CallRecord, Step } from '../calls/story.ts'
+import type { AuditEntry } from './audit-trail.ts'
 import type { Attempt, FollowUp } from './follow-up.ts'
 import type { Message } from './message.ts'
 import type { Delivery } from './delivery.ts'
@@ -9,7 +10,8 @@ export interface Tables {
   steps: StepRow & { seq: Generated<number> }
   calls: StoredCall
   watermarks: Watermark
-  audit: { id: Generated<number>, at: number, who: string, what: string, callId: string | null, signedBy: SignedBy | null }
+  /** Written by audit-trail.ts alone. */
+  audit: AuditEntry & { id: Generated<number>, sum: string }
   followups: FollowUp
   followupCalls: { callId: string, followupId: string }
   attempts: Attempt

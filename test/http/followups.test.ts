@@ -61,6 +61,14 @@ test('the list masks the number, one shows it, and that is audited', async () =>
   expect(await records.db.selectFrom('audit').select('what').where('callId', '=', `call-${calls}`).execute()).toEqual([{ what: `read the number of follow-up ${id}` }])
 })
 
+test('whoever finds a number out by asking for it stands in the audit, also where it has never called', async () => {
+  const tries = async () => (await records.db.selectFrom('audit').select(['who', 'what']).where('what', 'like', 'asked%').execute()).map(({ who, what }) => `${who}: ${what}`)
+  expect((await ask('', 'POST', { number: '0721 555 0988', who: 'Ujang', reason: 'is it theirs?' })).status).toBe(409)
+  expect(await tries()).toEqual(['Ujang: asked to ring back +62721•••0988'])
+  expect((await ask('', 'POST', { number, who: 'Ujang', reason: 'is it theirs?', key: 'found' })).status).toBe(201)
+  expect(await tries()).toEqual(['Ujang: asked to ring back +62721•••0988', `Ujang: asked to ring back +62721•••${number.slice(-4)}`])
+})
+
 test('a page goes on where the one before ended', async () => {
   await missed('+627215550180')
   await missed('+627215550181')
