@@ -30,7 +30,7 @@ beforeAll(async () => {
     rings.push(call)
     return (acts(citizens, call.line) ?? (it => it.refuse(486)))(call)
   })
-  for (const id of ['posko-1', 'bpbd-1', 'bpbd-2']) city.line(id, call => {
+  for (const id of ['posko-1', 'bpbd-1', 'bpbd-2', 'ambulans-1', 'ambulans-2']) city.line(id, call => {
     legs.push(call)
     return (acts(officers, call.from) ?? (it => it.refuse(486)))(call)
   })
@@ -48,6 +48,14 @@ const after = (prompt: string, key: string): Act => async call => {
 }
 const accepts = after('konfirmasi-telepon-balik', '1')
 const ready = after('telepon-balik', '1')
+/** Listens to the whole question, which is longer than a talk, and accepts then. */
+const acceptsLate: Act = async call => {
+  await call.answer()
+  await hearsAll(call, 'konfirmasi-telepon-balik')
+  await call.press('1')
+}
+const hearsAll = (call: IncomingCall, prompt: string) =>
+  eventually(`${prompt} is over`, async () => city.ear.heardOn(call).some(heard => heard.prompt === prompt && heard.to > heard.length - 300), 60_000)
 const answers: Act = call => call.answer()
 /** Calls 112, and hangs up in the greeting: the desk rings back. */
 async function misses(number: string) {
@@ -55,6 +63,18 @@ async function misses(number: string) {
   await call.answered
   await city.ear.hears(call, 'sambutan', { within: 30_000 })
   await call.hangUp()
+}
+/** Chooses an agency, where nobody picks up, and hangs up: it rings back. BPBD (key 2) has the citizen rung first. Who does what from then on; how often the agency has been rung before. */
+async function findsNobody(number: string, { key = '2', officer, citizen }: { key?: string, officer: Act[], citizen: Act[] }) {
+  const call = city.dial({ from: number })
+  await call.answered
+  await call.press(key)
+  await city.ear.hears(call, 'tawaran-telepon-balik', ears)
+  officers.set(number, officer)
+  citizens.set(number, citizen)
+  const before = asked(number).length
+  await call.hangUp()
+  return before
 }
 const followUp = (number: string): Promise<FollowUp | undefined> =>
   city.service.records.db.selectFrom('followups').selectAll().where('cli', '=', number).orderBy('madeAt', 'desc').limit(1).executeTakeFirst()
@@ -106,13 +126,7 @@ test.concurrent('an agency that leaves while a citizen hears the question who pr
 
 test.concurrent('the citizen first: where they leave while the agency is asked, the agency is told, and it is no talk', async () => {
   const number = '+627215550203'
-  const call = city.dial({ from: number })
-  await call.answered
-  await call.press('2')
-  await city.ear.hears(call, 'tawaran-telepon-balik', ears)
-  officers.set(number, [answers, accepts])
-  citizens.set(number, [ready])
-  await call.hangUp()
+  await findsNobody(number, { officer: [answers, accepts], citizen: [ready] })
   const citizen = await ringing(number)
   const officer = await eventually('the agency is asked', async () => asked(number).find(leg => !leg.ending), 30_000)
   await city.ear.hears(officer, 'konfirmasi-telepon-balik', ears)
@@ -120,6 +134,74 @@ test.concurrent('the citizen first: where they leave while the agency is asked, 
   await officer.press('1')
   await city.ear.hears(officer, 'telepon-balik-selesai', ears)
   expect(await comesTo(number, 'citizen-left')).toMatchObject({ endedAt: null, tried: 1, agencyFailed: 0 })
+}, 120_000)
+
+test.concurrent('an agency that hangs up when it is asked has not accepted: the next line rings, and the citizen only when somebody has accepted', async () => {
+  const number = '+627215550215'
+  const before = await findsNobody(number, { key: '1', officer: [async call => { await call.answer(); await call.hangUp() }, answers], citizen: [ready] })
+  const officer = await agencyRinging(number, before + 2)
+  await city.ear.hears(officer, 'konfirmasi-telepon-balik', ears)
+  expect(rung(number)).toEqual([])
+  await officer.press('1')
+  const citizen = await ringing(number)
+  await talk(citizen, officer)
+  await citizen.hangUp()
+  expect(await becomes(number, { state: 'done' })).toMatchObject({ why: 'spoken' })
+  expect(rung(number)).toHaveLength(1)
+}, 120_000)
+
+test.concurrent('the citizen first: where they hang up when they are asked, the agency is not rung', async () => {
+  const number = '+627215550216'
+  const before = await findsNobody(number, { officer: [accepts], citizen: [async call => { await call.answer(); await call.hangUp() }] })
+  await ringing(number)
+  expect(await comesTo(number, 'silent')).toMatchObject({ endedAt: null, tried: 1 })
+  expect(asked(number)).toHaveLength(before)
+}, 120_000)
+
+test.concurrent('the citizen first: where the agency leaves after a moment, the citizen is told, no other line rings, and they are rung again', async () => {
+  const number = '+627215550212'
+  const before = await findsNobody(number, { officer: [acceptsLate], citizen: [ready] })
+  const citizen = await ringing(number)
+  const officer = await agencyRinging(number, before + 1)
+  await officer.answered
+  await talk(citizen, officer, 0)
+  await officer.hangUp()
+  await city.ear.hears(citizen, 'petugas-sudah-pergi', ears)
+  expect((await citizen.ended).by).toBe('there')
+  expect(asked(number)).toHaveLength(before + 1)
+  expect(await comesTo(number, 'agency-left')).toMatchObject({ endedAt: null, tried: 0, agencyFailed: 1 })
+  const [again, other] = [await ringing(number, 2), await agencyRinging(number, before + 2)]
+  await other.answered
+  await talk(again, other)
+  await again.hangUp()
+  expect(await becomes(number, { state: 'done' })).toMatchObject({ why: 'spoken' })
+}, 120_000)
+
+test.concurrent('the citizen first: where they leave after a moment, the agency is told, and not asked whether it was a talk', async () => {
+  const number = '+627215550213'
+  const before = await findsNobody(number, { officer: [acceptsLate], citizen: [answers] })
+  const citizen = await ringing(number)
+  const officer = await agencyRinging(number, before + 1)
+  await officer.answered
+  await talk(citizen, officer, 0)
+  await citizen.hangUp()
+  await city.ear.hears(officer, 'telepon-balik-selesai', ears)
+  expect(city.ear.heardOn(officer).map(({ prompt }) => prompt)).not.toContain('sudah-bicara')
+  expect(await comesTo(number, 'citizen-left')).toMatchObject({ endedAt: null, tried: 1, agencyFailed: 0 })
+}, 120_000)
+
+test.concurrent('the time in which the citizen hears the question is no talk: the agency is told that they have left', async () => {
+  const number = '+627215550214'
+  officers.set(number, [accepts])
+  citizens.set(number, [after('mohon-bicara', '1')])
+  await misses(number)
+  const citizen = await ringing(number)
+  const officer = await agencyRinging(number)
+  await citizen.answered
+  await talk(citizen, officer, 0)
+  await citizen.hangUp()
+  await city.ear.hears(officer, 'telepon-balik-selesai', ears)
+  expect(await comesTo(number, 'citizen-left')).toMatchObject({ endedAt: null, tried: 1 })
 }, 120_000)
 
 test.concurrent('who is joined for a moment has not talked: whoever left first is to blame, and the other is told', async () => {
@@ -189,7 +271,7 @@ test.concurrent('a human who presses nothing is heard, also after the prompts; t
   const officer = await agencyRinging(number)
   const { endedAt, startedAt } = await city.ear.hears(citizen, 'mohon-bicara', ears)
   expect(endedAt).toBeGreaterThanOrEqual(startedAt)
-  await eventually('the prompt is over', async () => city.ear.heardOn(citizen).some(({ prompt, to, length }) => prompt === 'mohon-bicara' && to > length - 300))
+  await hearsAll(citizen, 'mohon-bicara')
   await talk(citizen, officer)
   await citizen.hangUp()
   await city.ear.hears(officer, 'sudah-bicara', ears)
