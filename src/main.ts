@@ -137,7 +137,10 @@ export async function serve(settings: Settings, log: Logger): Promise<Service> {
   const refusals = new Refusals()
   const addressOf = (trunk: string) => plan.now.trunks.get(trunk)?.address
   const refusedOf = (step: Step) => {
-    if (step.kind === 'refused') refusals.add({ address: addressOf(step.facts.trunk) ?? 'unknown', why: 'no-such-number', at: step.at })
+    if (step.kind !== 'refused') return
+    const { trunk, why } = step.facts
+    refusals.add({ address: addressOf(trunk) ?? 'unknown', why: why === 'too-many-calls' ? why : 'no-such-number', at: step.at })
+    if (why === 'too-many-calls') log.error({ call: step.callId, trunk }, 'call refused: trunk has too many calls')
   }
   const refusalLog = new RefusalLog({ file: asterisk.messages, take: refusal => refusals.add({ ...refusal, at: Date.now() }), log })
   const sipCopies = new SipCopies({

@@ -59,7 +59,7 @@ function userStep({ userEvent, extra, channelName }: CelEvent, tell: Tell): Step
     case 'CALLER': return tell('caller', { cli: words[0] })
     case 'HEADERS': return tell('headers', { headers: headersOf(extraText(extra)) })
     case 'REPEAT': return tell('repeat', { why: words[0] as Happenings['repeat']['why'] })
-    case 'REFUSED': return tell('refused', { status: Number(words[0]) || 404, trunk: trunkOf(channelName) })
+    case 'REFUSED': return tell('refused', { status: Number(words[0]) || 404, trunk: trunkOf(channelName), ...words[1] ? { why: words[1] } : {} })
     case 'AGENCY': return tell('agency', { agency: words[0] })
     case 'LINE': return tell('line', { agency: words[0], line: words[1], ...words[2] === undefined ? {} : { spoken: Number(words[2]) || 0 } })
     case 'GOODBYE': return tell('goodbye', {})

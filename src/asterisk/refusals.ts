@@ -11,9 +11,10 @@ import type { AmiMessage } from './ami-link.ts'
  * Calls of trunks: no-such-number: to none of the plan's numbers (404) · no-common-codec: no codec of the trunk's is offered (488) · no-common-media: a kind of
  * sound that we cannot take, as SRTP (488, 415) · unsupported-extension: it requires what Asterisk does not know (420) · session-timer: its session timer is too
  * short (422) · not-taken: any other refusal before there is a channel
+ * too-many-calls: the trunk has as many calls as the plan's `maxCalls` (503)
  * unreadable: no SIP that Asterisk can read, as `INVITE urn:service:sos`; it gets no answer
  */
-export const whys = ['unknown-address', 'wrong-password', 'acl', 'login', 'other', 'no-such-number', 'no-common-codec', 'no-common-media', 'unsupported-extension', 'session-timer', 'not-taken', 'unreadable'] as const
+export const whys = ['unknown-address', 'wrong-password', 'acl', 'login', 'other', 'no-such-number', 'no-common-codec', 'no-common-media', 'unsupported-extension', 'session-timer', 'not-taken', 'too-many-calls', 'unreadable'] as const
 export type Why = (typeof whys)[number]
 
 /** One request that was refused; `at` is Unix ms. */

@@ -8,6 +8,8 @@
 
 /** The hang-up cause (Q.850: preemption) of a callback that was withdrawn for a live caller, or for the trunk's reserve. */
 export const preempted = 8
+/** The detail of a call whose caller's side never acknowledged that we picked up: lost on the way, or forged. */
+export const neverAcknowledged = 'never-acknowledged'
 /** The hang-up cause (answered elsewhere) of a callback that nobody needs any more. */
 export const needless = 26
 
@@ -37,7 +39,7 @@ export interface Happenings {
   headers: { headers: Record<string, string> }
   /** It is a call that is with us already: the same INVITE by another way (`twin`), or a line of ours that is forwarded to us (`loop`). */
   repeat: { why: 'twin' | 'loop' }
-  /** It was refused: by the dialplan, since the number is none of the plan's, or by Asterisk before there was a channel, for `why`. */
+  /** It was refused: by the dialplan, since the number is none of the plan's (no `why`) or its trunk has too many calls, or by Asterisk before there was a channel, for `why`. */
   refused: { status: number, trunk: string, why?: string }
   /** The service took the call in hand: a call without this step ran without us. */
   taken: Record<never, never>

@@ -5,7 +5,7 @@
  * caller's place (`menu:utama`, `ringing:bpbd-1`) follows until the hang-up: it is where an abandoned call was lost.
  */
 import { parsePhoneNumberFromString } from 'libphonenumber-js/max'
-import { isShed, type CallRecord, type Disposition, type Happenings, type Kind, type LineOutcome, type Owner, type Step, type Way } from './story.ts'
+import { isShed, neverAcknowledged, type CallRecord, type Disposition, type Happenings, type Kind, type LineOutcome, type Owner, type Step, type Way } from './story.ts'
 
 /** One attempt at one line. Times are Unix ms; `outcome` is null while it still rings. */
 export interface LineTry {
@@ -131,6 +131,8 @@ interface Story {
   chosen: string | null
   decided: Happenings['decided'] | null
   fault: string | null
+  /** Whether a key has come from the caller. */
+  keyed: boolean
   /** Somebody has ended it from outside. */
   cut: Happenings['cut'] | null
   /** Whether they left a message, or what was meant to be one could not be recorded. */
@@ -144,7 +146,7 @@ interface Story {
 
 function follow(steps: readonly Step[]): Story {
   const story: Story = { arrived: null, number: null, caller: null, repeated: false, refused: null, pickedAt: null, endedAt: null, hangup: null, goodbye: false, chosen: null,
-    decided: null, fault: null, cut: null, message: null, place: 'before-answer', tries: [], talks: [], way: null }
+    decided: null, fault: null, keyed: false, cut: null, message: null, place: 'before-answer', tries: [], talks: [], way: null }
   const { tries, talks } = story
   /** The bridge that the caller is in. */
   let bridge: string | null = null
@@ -185,6 +187,7 @@ function follow(steps: readonly Step[]): Story {
         move(step.facts.greeting && beforeMenus.includes(story.place) ? 'greeting' : `menu:${step.facts.node}`)
         break
       case 'key':
+        story.keyed = true
         if (beforeMenus.includes(story.place)) move(`menu:${step.facts.node}`)
         break
       case 'closed':
@@ -285,7 +288,16 @@ function dispositionOf(story: Story): { disposition: Disposition, detail: string
   if (by === 'us' && cut) return { disposition: 'failed', detail: cut.by === 'satunomor' ? 'no-sound' : 'ended-by-hand' }
   // A mailbox ends by our hanging up, whether something was said there or not.
   if (by === 'us' && !place.startsWith('mailbox:')) return { disposition: 'failed', detail: 'hung-up-by-us' }
-  return { disposition: 'abandoned', detail: place }
+  return { disposition: 'abandoned', detail: isUnacknowledged(story) ? neverAcknowledged : place }
+}
+
+/** Asterisk gives up a call whose 200 OK nobody acknowledges after 7 to 13 s (timer_t1 in asterisk-config/pjsip.conf), with this cause. */
+const noResponse = { q850: 18, within: 30_000 }
+
+/** Who presses a key has heard us, whatever became of the ACK. */
+function isUnacknowledged(story: Story): boolean {
+  const { hangup, pickedAt, endedAt, keyed } = story
+  return hangup?.by === 'caller' && !keyed && causeOf(story) === noResponse.q850 && pickedAt !== null && endedAt !== null && endedAt - pickedAt < noResponse.within
 }
 
 /**

@@ -2,7 +2,8 @@
  * The service plan as the templates see it. This is the list of what may be written between `{{` and `}}`:
  *
  *   city, version, languages[]                     version: the plan's, 12 hex digits
- *   trunks[]    name, role, address, port, codecs[], qualify, channels, areaCode     areaCode: the city's where the trunk has none, null without any
+ *   trunks[]    name, role, address, port, codecs[], qualify, channels, maxCalls, areaCode     areaCode: the city's where the trunk has none, null without any
+ *   callLimits                                      whether any trunk has maxCalls
  *   areaCodes                                       whether any trunk has an area code
  *   numbers[]   did, others[], language, entry, entryKind   others: its other spellings (src/plan/spellings.ts);    entryKind, kind, silenceKind: 'menu', 'agency' or 'mailbox'
  *               human                               the agency, open at all times, that silence leads to
@@ -22,7 +23,7 @@
  *   site        what this machine adds (addresses, ports, folders), as the caller of `render` gives it
  *
  * Names of prompts are bare (`menu-utama`). Times are milliseconds: write them with `| seconds`. `greeting`,
- * `acceptKey`, `qualify`, `channels` and a key's `language` are null where the plan has none: ask `{% if menu.greeting %}` first. An agency's `name` is for people
+ * `acceptKey`, `qualify`, `channels`, `maxCalls` and a key's `language` are null where the plan has none: ask `{% if menu.greeting %}` first. An agency's `name` is for people
  * and stands in comments only: `; {{ agency.name | comment }}`.
  */
 import { qualifyOf } from '../plan/check-lines.ts'
@@ -41,7 +42,8 @@ export function view(plan: Plan, site: Site) {
   return {
     city, version, languages: [...languages], prompts: { ...prompts }, spoken, site, callbacks: callbacks(plan),
     soundless: soundless(plan), held: Math.max(soundless(plan), seconds(3600)),
-    trunks: [...plan.trunks].map(([name, trunk]) => ({ name, channels: null, areaCode: plan.areaCode ?? null, ...trunk, qualify: qualifyOf(trunk) || null })),
+    trunks: [...plan.trunks].map(([name, trunk]) => ({ name, channels: null, maxCalls: null, areaCode: plan.areaCode ?? null, ...trunk, qualify: qualifyOf(trunk) || null })),
+    callLimits: [...plan.trunks.values()].some(({ maxCalls }) => maxCalls !== undefined),
     areaCodes: plan.areaCode !== undefined || [...plan.trunks.values()].some(({ areaCode }) => areaCode !== undefined),
     numbers: [...plan.numbers].map(([did, number]) => (
       { did, others: spellings(did, areaCodes(plan)).slice(1), ...number, entryKind: kind(number.entry), human: humanBehind(plan, number.entry) })),

@@ -5,7 +5,7 @@
 import { randomUUID } from 'node:crypto'
 import { EventEmitter } from 'node:events'
 import { sql, type ExpressionBuilder, type Kysely } from 'kysely'
-import type { Happenings } from '../calls/story.ts'
+import { neverAcknowledged, type Happenings } from '../calls/story.ts'
 import { attemptId, type Outcome, type Result } from './attempt.ts'
 import { escalate, followPlan, handAll } from './deadlines.ts'
 import { agencyIn, closed, followUpOf, idOf, make, openingFor, type MissedCall, type Reason } from './make.ts'
@@ -86,7 +86,7 @@ export class Book {
     for (const call of fresh) {
       const agency = agencyIn(plan, call.agency)
       const theirs = call.cli === null ? [] : open.get(call.cli) ?? []
-      const other = theirs.find(one => one.agency === agency && (Math.abs(call.arrivedAt - one.arrivedAt) <= plan.followups.window || closed(call.detail) && waits(one, call)))
+      const other = theirs.find(one => one.agency === agency && (one.why !== neverAcknowledged || call.detail === neverAcknowledged) && (Math.abs(call.arrivedAt - one.arrivedAt) <= plan.followups.window || closed(call.detail) && waits(one, call)))
       const followUp = other ?? followUpOf(plan, call, now, switches)
       links.push({ callId: call.callId, followupId: followUp.id })
       if (other) {

@@ -1,5 +1,6 @@
 /** What a missed call makes of itself: the follow-up that we owe its caller. */
 import { createHash } from 'node:crypto'
+import { neverAcknowledged } from '../calls/story.ts'
 import { nextOpening } from '../plan/calendar.ts'
 import { deskOf, nextHour, policyOf } from '../plan/follow-up-policy.ts'
 import { isOurs } from '../plan/own-numbers.ts'
@@ -40,7 +41,7 @@ export const closed = (detail: string | null) => detail?.startsWith('closed:') ?
 /** The follow-up of a call that no other follow-up knows. The same call always makes the same one. */
 export function followUpOf(plan: Plan, call: MissedCall, now: number, switches = noSwitches): FollowUp {
   const opensAt = openingFor(plan, call, switches)
-  return make(plan, { ...opensAt === undefined ? {} : { opensAt }, key: call.callId, kind: kindOf(call, now), agency: agencyIn(plan, call.agency), cli: call.cli, did: call.did, ...call.language === undefined ? {} : { language: call.language }, arrivedAt: call.arrivedAt, missedAt: call.endedAt ?? call.arrivedAt }, now)
+  return make(plan, { ...opensAt === undefined ? {} : { opensAt }, key: call.callId, kind: kindOf(call, now), ...call.detail === neverAcknowledged ? { person: neverAcknowledged } : {}, agency: agencyIn(plan, call.agency), cli: call.cli, did: call.did, ...call.language === undefined ? {} : { language: call.language }, arrivedAt: call.arrivedAt, missedAt: call.endedAt ?? call.arrivedAt }, now)
 }
 
 export interface Reason {
@@ -57,15 +58,18 @@ export interface Reason {
   missedAt: number
   /** They were promised a callback for when the agency opens: all counts from then, Unix ms. */
   opensAt?: number
+  /** Why it is a person's, and nobody is rung by itself. */
+  person?: string
 }
 
-export function make(plan: Plan, { key, kind, agency, cli, did, language, arrivedAt, missedAt: told, opensAt: opening }: Reason, now: number): FollowUp {
+export function make(plan: Plan, { key, kind, agency, cli, did, language, arrivedAt, missedAt: told, opensAt: opening, person: theirs }: Reason, now: number): FollowUp {
   const policy = policyOf(plan, agency, kind)
   const missedAt = Math.min(told, now)                   // Asterisk's clock may be ahead of ours
   const opensAt = opening ?? missedAt
   const rings = agency ?? deskOf(plan)
   const person = cli === null || !mayBeRungBack(cli) ? 'no-number'
     : isOurs(plan, cli) ? 'own-number'
+    : theirs !== undefined ? theirs
     : now - opensAt > plan.followups.stale ? 'learned-of-too-late'
     : policy.attempts === 0 || plan.followups.outbound.channels === 0 ? 'by-policy' : undefined
   return {

@@ -7,6 +7,8 @@ import type { Book } from '../followups/book.ts'
 export interface Figures {
   /** Calls by disposition, ever. */
   dispositions: { disposition: string, calls: number }[]
+  /** Calls whose caller's side never acknowledged that we picked up, ever. */
+  unacknowledged: number
   /** Follow-ups that are owed and not yet made. */
   owed: number
   /** Lines that are rung or talk now. */
@@ -141,6 +143,7 @@ export class Metrics {
     })
 
     const calls = new Growth(new Counter({ name: 'satunomor_calls_total', help: 'Calls that were written down as ended since the start of the service, by disposition.', labelNames: ['disposition'], registers }))
+    const unacknowledged = new Growth(new Counter({ name: 'satunomor_calls_unacknowledged_total', help: 'Of these, calls whose caller\'s side never acknowledged that we picked up: lost on the way, or forged.', registers }))
     const owed = new Gauge({ name: 'satunomor_outbox_depth', help: 'Follow-ups that are owed and not made yet.', registers })
     const busy = new Gauge({ name: 'satunomor_line_busy', help: '1 while the line is rung or talks.', labelNames: ['agency', 'line'], registers })
     const open = new Gauge({ name: 'satunomor_followups_open', help: 'Follow-ups that have not ended, by kind, state, and how long ago the citizen called.', labelNames: ['kind', 'state', 'age'], registers })
@@ -153,6 +156,7 @@ export class Metrics {
     this.#ask = async () => {
       const seen = await figures()
       calls.seen(dispositions.map(disposition => ({ labels: { disposition }, count: seen.dispositions.find(one => one.disposition === disposition)?.calls ?? 0 })))
+      unacknowledged.seen([{ labels: {}, count: seen.unacknowledged }])
       owed.set(seen.owed)
       busy.reset()
       for (const line of seen.lines) busy.set({ ...line }, 0)

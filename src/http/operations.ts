@@ -60,7 +60,7 @@ const Refused = Type.Object({
   sources: Type.Array(Type.Object({
     address: Type.String({ description: 'The IP address that the request came from; that of a UDP packet can be forged.' }),
     count: figure('How many.'),
-    why: Type.Record(Type.String(), Type.Integer(), { description: 'How many for which reason: `unknown-address` (SIP of an address in no trunk), `wrong-password` (the same, guessing one), `acl`, `login` (Asterisk\'s manager interface), `other`; of a trunk, `no-such-number` (a call to none of the plan\'s numbers, 404), `no-common-codec` (488), `no-common-media` (SRTP or no sound, 488, 415), `unsupported-extension` (420), `session-timer` (422), `not-taken` (any other refusal before there was a channel); `unreadable` (no SIP that can be read).' }),
+    why: Type.Record(Type.String(), Type.Integer(), { description: 'How many for which reason: `unknown-address` (SIP of an address in no trunk), `wrong-password` (the same, guessing one), `acl`, `login` (Asterisk\'s manager interface), `other`; of a trunk, `no-such-number` (a call to none of the plan\'s numbers, 404), `no-common-codec` (488), `no-common-media` (SRTP or no sound, 488, 415), `unsupported-extension` (420), `session-timer` (422), `not-taken` (any other refusal before there was a channel), `too-many-calls` (more than the plan\'s `maxCalls`, 503); `unreadable` (no SIP that can be read).' }),
     first: figure('The first of them, Unix ms.'), last: figure('The last of them, Unix ms.')
   }), { description: 'Most refused first, at most 100.' }),
   elsewhere: figure('Refusals whose address was not kept: more than 1,000 others came in the same minute.')

@@ -61,6 +61,9 @@ function trunks({ trunks, numbers }: Draft, report: Report) {
   }
   const taken = new Map<string, string>()
   for (const [name, trunk] of trunks) {
+    if (trunk?.role === 'agencies' && trunk.maxCalls !== undefined) {
+      report(['trunks', name, 'maxCalls'], 'is of an agencies’ trunk, and counts only calls that come in from a carrier', 'for calls to lines, write `channels`')
+    }
     if (trunk?.address === undefined) continue
     const other = taken.get(trunk.address)
     if (other) report(['trunks', name, 'address'], `${trunk.address} is the address of ${quote(other)} too`, 'trunks are told apart by their address alone')

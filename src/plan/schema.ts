@@ -36,6 +36,9 @@ const Trunk = Type.Object({
   channels: Type.Optional(Type.Integer({
     minimum: 1, maximum: 10_000, description: 'The most calls to lines on it at once; one that is full is out of order for one more. Any number if left out'
   })),
+  maxCalls: Type.Optional(Type.Integer({
+    minimum: 1, maximum: 10_000, description: 'Of a carrier: the most calls that come in on it at once; one more is refused with 503. Any number if left out'
+  })),
   areaCode: areaCode('The area code of numbers that come in on it without one; the city’s if left out')
 })
 

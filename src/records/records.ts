@@ -1,7 +1,7 @@
 /** The store: every step of every call, and the record that each call's steps add up to. SQLite or PostgreSQL, one code. */
 import { CamelCasePlugin, Kysely, Migrator, sql, type Transaction } from 'kysely'
 import type { Logger } from 'pino'
-import type { Disposition, Owner, Step, Way } from '../calls/story.ts'
+import { neverAcknowledged, type Disposition, type Owner, type Step, type Way } from '../calls/story.ts'
 import { lines, tell, type LineTry } from '../calls/tell.ts'
 import { checkAudit, readAudit, writeAudit, type AuditQuery } from './audit-trail.ts'
 import { stepsOf, storeCalls, storeSteps } from './bulk.ts'
@@ -179,11 +179,13 @@ export class Records implements AsyncDisposable {
   }
 
   /** How many calls ended how, ever; and the outbox's depth. For the metrics. */
-  async totals(): Promise<{ dispositions: { disposition: Disposition, calls: number }[], owed: number }> {
+  async totals(): Promise<{ dispositions: { disposition: Disposition, calls: number }[], unacknowledged: number, owed: number }> {
     const rows = await this.db.selectFrom('calls').select('disposition').select(({ fn }) => fn.countAll().as('calls'))
       .where('disposition', 'is not', null).groupBy('disposition').execute()
+    const { unacknowledged } = await this.db.selectFrom('calls').select(({ fn }) => fn.countAll().as('unacknowledged'))
+      .where('disposition', '=', 'abandoned').where('detail', '=', neverAcknowledged).executeTakeFirstOrThrow()
     const { owed } = await this.db.selectFrom('outbox').select(({ fn }) => fn.countAll().as('owed')).where('doneAt', 'is', null).executeTakeFirstOrThrow()
-    return { dispositions: rows.map(row => ({ disposition: row.disposition!, calls: Number(row.calls) })), owed: Number(owed) }
+    return { dispositions: rows.map(row => ({ disposition: row.disposition!, calls: Number(row.calls) })), unacknowledged: Number(unacknowledged), owed: Number(owed) }
   }
 
   async watermark(name: string): Promise<string | null> {

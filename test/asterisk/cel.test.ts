@@ -28,7 +28,7 @@ test.each([
   ['FALLBACK', 'utama ', 'menu', { node: 'utama' }], ['FALLBACK', 'utama shed', 'menu', { node: 'utama', shed: true }], ['SHED', '', 'shed', {}],
   ['LEFT', 'pesan 4020', 'left', { mailbox: 'pesan', ms: 4020 }],
   ['NOT_LEFT', 'pesan SILENCE', 'not-left', { mailbox: 'pesan', why: 'silent' }], ['NOT_LEFT', 'pesan HANGUP', 'not-left', { mailbox: 'pesan', why: 'silent' }],
-  ['NUMBER', '112', 'number', { did: '112' }], ['CALLER', '07215550112', 'caller', { cli: '07215550112' }], ['REPEAT', 'loop', 'repeat', { why: 'loop' }], ['REFUSED', '404', 'refused', { status: 404, trunk: 'carrier' }],
+  ['NUMBER', '112', 'number', { did: '112' }], ['CALLER', '07215550112', 'caller', { cli: '07215550112' }], ['REPEAT', 'loop', 'repeat', { why: 'loop' }], ['REFUSED', '404', 'refused', { status: 404, trunk: 'carrier' }], ['REFUSED', '503 too-many-calls', 'refused', { status: 503, trunk: 'carrier', why: 'too-many-calls' }],
   ['HEADERS', '<cid:a>||<sip:b@c>;reason=no-answer|', 'headers', { headers: { Geolocation: '<cid:a>', Diversion: '<sip:b@c>;reason=no-answer' } }],
   ['NOT_LEFT', 'pesan ERROR', 'not-left', { mailbox: 'pesan', why: 'not-recorded' }]
 ])('%s(%s) is the step %s', (event, extra, kind, facts) => {

@@ -67,6 +67,16 @@ test('a call that goes on has no disposition, and its line no outcome', () => {
   expect(lines(steps)).toMatchObject([{ line: 'bpbd-1', outcome: null }])
 })
 
+test('whose side never acknowledges that we picked up is told apart from who leaves', () => {
+  const gone = ['hangup', { by: 'caller', q850: 18 }] as const satisfies [Kind, object]
+  const menu = ['menu', { node: 'utama' }] as const satisfies [Kind, object]
+  const late = story(arrived, ['picked'], gone, ['ended']).map(step => step.kind === 'ended' ? { ...step, at: 60_000 } : step)
+  const rung = [['line', line], ['line-outcome', { ...line, outcome: 'noanswer', q850: 18 }]] as const satisfies Happening[]
+  expect([story(arrived, ['picked'], gone, ['ended']), story(arrived, ['picked'], menu, gone, ['ended']), late, story(arrived, gone, ['ended']), story(arrived, ['picked'], menu, byCaller, ['ended']),
+    story(arrived, ['picked'], menu, ['key', { node: 'utama', digit: '9', means: null }], gone, ['ended']), story(arrived, ['picked'], ...rung, gone, ['ended'])].map(steps => tell(steps)?.detail))
+    .toEqual(['never-acknowledged', 'never-acknowledged', 'greeting', 'before-answer', 'menu:utama', 'menu:utama', 'agency:bpbd'])
+})
+
 describe('a caller who leaves is abandoned where they were', () => {
   test.each<[string, Step[]]>([
     ['before-answer', story(arrived, byCaller, ['ended'])],

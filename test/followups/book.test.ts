@@ -115,6 +115,14 @@ describe.each([['sqlite', onSqlite], ['postgresql', onPostgres]])('the book on %
       expect((await book.get(first!.id))!.calls.sort()).toEqual(['a', 'b'])
       expect(await words(first!.id)).toEqual(['opened', 'called-again'])
     })
+    test('a call that was never acknowledged, which may be forged, takes nobody their callback', async () => {
+      const seen = (offset: number) => ({ callId: 'forged', key: `x-${offset}`, at: start + offset, witness: 'ledger' }) as const
+      await records.append([
+        { ...seen(0), kind: 'arrived', facts: { did: '112', trunk: 'carrier', cli: citizen(12) } }, { ...seen(1), kind: 'picked', facts: {} }, { ...seen(2), kind: 'agency', facts: { agency: 'bpbd' } },
+        { ...seen(12_801), kind: 'hangup', facts: { by: 'caller', q850: 18 } }, { ...seen(12_802), kind: 'ended', facts: {} }, ...missedCall('b', { at: minute })])
+      await takeAll(now + 2 * minute)
+      expect((await all()).map(({ state, why }) => [state, why]).toSorted()).toEqual([['open', expect.any(String)], ['person', 'never-acknowledged']])
+    })
     test('a later batch finds the one that an earlier batch has made', async () => {
       await misses('a')
       await misses('b', { at: minute })
@@ -502,7 +510,7 @@ describe.each([['sqlite', onSqlite], ['postgresql', onPostgres]])('the book on %
 
   test('what Prometheus reads of them: what is open by its age, what is past its deadline, what ended in time, and attempts to success', async () => {
     const metrics = new Metrics({
-      figures: async () => ({ dispositions: [], owed: 0, busyLines: [], lines: [], deliveries: [], followUps: await book.figures(missedAt + 35 * minute) }),
+      figures: async () => ({ dispositions: [], unacknowledged: 0, owed: 0, busyLines: [], lines: [], deliveries: [], followUps: await book.figures(missedAt + 35 * minute) }),
       instant: () => ({ refused: {}, queues: {}, sipReplies: {}, waiting: [], trunks: [] }) as never
     })
     await metrics.begin()

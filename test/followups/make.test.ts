@@ -75,6 +75,10 @@ describe('a follow-up that is made', () => {
     expect(make(plan, { ...reason, kind: 'message' }, missedAt)).toMatchObject({ state: 'open', kind: 'message' })
     expect(make(plan, { ...reason, kind: 'message', cli: null }, missedAt)).toMatchObject({ state: 'person', why: 'no-number', list: 'posko' })
   })
+  test('of a call that was never acknowledged is a person\'s, whoever\'s number that is', () => {
+    expect(followUpOf(plan, call({ detail: 'never-acknowledged' }), missedAt)).toMatchObject({ state: 'person', why: 'never-acknowledged', list: 'posko' })
+    expect(followUpOf(plan, call({ detail: 'greeting' }), missedAt)).toMatchObject({ state: 'open' })
+  })
   test('that is learned of too late is a person\'s: nobody is rung out of the blue', () => {
     expect(make(plan, reason, missedAt + 121 * minute)).toMatchObject({ state: 'person', why: 'learned-of-too-late' })
   })

@@ -32,6 +32,7 @@ test.each<[string, [string, string][], string[]]>([
     ['28:5 agencies.bpbd.order: is "ring-all"; it must be one of in-turn, all-at-once, longest-idle']],
   ['a priority that is none', [[first, '{ id: bpbd-1, trunk: gateway, number: bpbd-1, priority: 0 }']],
     ['30:55 agencies.bpbd.lines.0.priority: is 0; it must be between 1 and 9']],
+  ['a limit of incoming calls where none come in', [['port: 5070', 'maxCalls: 20']], ['6:50 trunks.gateway.maxCalls: is of an agencies’ trunk, and counts only calls that come in from a carrier — for calls to lines, write `channels`']],
   ['asking without end', [['port: 5070', 'qualify: 1 s']], ['6:50 trunks.gateway.qualify: is 1 s; it must be between 5 s and 60 min']]
 ])('%s is a fault, with its place', (_, edits, expected) => {
   expect(faults(townWith(...edits))).toEqual(expected.map(fault => `plan.yaml:${fault}`))
