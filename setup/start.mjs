@@ -8,6 +8,7 @@ import { createSocket } from 'node:dgram'
 import { join } from 'node:path'
 import { killWhenFrozen, stirs } from './alive.mjs'
 import { Child, dyingWithUs, until, withoutRights } from './children.mjs'
+import { complaint } from './complaints.mjs'
 import { controlAddress } from './control-address.mjs'
 import { installPackages, node, nodeEnv, program } from './packages.mjs'
 import { asterisk, asteriskFolders, redis } from './parts.mjs'
@@ -25,6 +26,7 @@ const ami = { host: ari.host, port: Number(env['SATUNOMOR_AMI_PORT'] || 5038) }
 const redisPort = Number(env['SATUNOMOR_REDIS_PORT'] || 6389)
 const phones = env['SATUNOMOR_PHONES'] !== 'off'
 const asteriskFolder = join(state, 'asterisk')
+const messagesFile = join(asteriskFolder, 'log', 'messages.log')
 const sounds = join(state, 'sounds')
 const watchdogSocket = join(state, 'watchdog.sock')
 
@@ -98,6 +100,7 @@ async function start() {
     await freeTcp(ami, 'AMI', 'SATUNOMOR_AMI_PORT')
     await freeUdp(sip, 'SIP', 'SATUNOMOR_SIP_PORT')
   })
+  const before = messages().length
   for (const part of parts) {
     if (stopping.signal.aborted) return
     try {
@@ -107,6 +110,24 @@ async function start() {
       process.stderr.write(`    ! ${sentence(error)}\n    ! ${part === asteriskPart ? 'It is waited for' : 'Calls go on without it, and it is tried again'}\n`)
     }
     void keepRunning(part)
+  }
+  tellComplaints(before)          // it has loaded everything by now: the service waits for that
+}
+
+/** What Asterisk does not understand of its settings counts for nothing, and nothing else would say so. @param {number} before what its log held */
+function tellComplaints(before) {
+  const lines = messages().slice(before).split('\n').filter(line => complaint.test(line))
+  for (const line of lines.slice(0, 10)) process.stderr.write(`    ! Asterisk does not understand a setting: ${line}\n`)
+  if (lines.length > 10) process.stderr.write(`    ! and ${lines.length - 10} more lines: ${messagesFile}\n`)
+  if (lines.length > 0) process.stderr.write('    ! Mend asterisk-config/ (npx satunomor validate), and start again\n')
+}
+
+/** Asterisk's own log. */
+function messages() {
+  try {
+    return readFileSync(messagesFile, 'latin1')
+  } catch {
+    return ''
   }
 }
 

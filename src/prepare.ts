@@ -13,9 +13,11 @@ import { Changes, type ChangesOptions } from './dialplan/changes.ts'
 import { layOut, type LayOut, type Site } from './dialplan/lay-out.ts'
 import { run as runHere, type Run } from './dialplan/run.ts'
 import { smoke } from './dialplan/smoke.ts'
+import { staticFaults } from './dialplan/static-config.ts'
 import { speak, writeWhole, type Progress } from './dialplan/synthesise.ts'
 import { Versions, type Version } from './dialplan/versions.ts'
 import { checkExpectedCalls } from './plan/expected.ts'
+import { formatFault } from './plan/faults.ts'
 import { places, readSettings, type Settings } from './settings.ts'
 import { secretsIn } from './secrets.ts'
 
@@ -60,6 +62,7 @@ export async function makeReady({ settings, owner, run, progress = () => {}, war
   await mkdir(sounds, { recursive: true, mode: 0o755 })
   const changes = changesOf(settings, pino({ level: 'silent' }), { sounds, progress, ...run ? { run } : {} })
   const version = await changes.start({ who: 'the set-up', applyEdits: settings.applyAtStart, warn })
+  for (const fault of await staticFaults(join(project, 'asterisk-config'))) warn(formatFault(fault))
   await layOut({ config: join(project, 'asterisk-config'), site: siteOf(settings), secrets: await secretsIn(secrets), ...settings.messages.by === 'sip' ? { modules: sipMessageModules, include: ['messages.conf'] } : {}, to: etc, ...owner ? { owner } : {} })
   const tools = run ?? (settings.tools === 'root' ? toolsInRoot : runHere)
   // No call needs these: where they cannot be made, e.g. on a full disk, Asterisk is started all the same.

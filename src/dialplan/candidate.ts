@@ -42,7 +42,7 @@ export async function makeCandidate(desk: Desk, folder: string, { spoken, expect
   const copy = await copyOf(desk, join(folder, 'dialplan'))
   const sounds = join(folder, 'sounds')
   await mkdir(sounds)
-  if (spoken) await seed(spoken, sounds)
+  if (spoken && existsSync(spoken)) await seed(spoken, sounds)          // before the first start there are none
   const named = (path: string) => (['plan', 'templates', 'prompts'] as const)
     .reduce((text, part) => text.replaceAll(copy[part], desk[part]), path)
     .replaceAll(dirname(copy.plan), dirname(desk.plan))

@@ -10,6 +10,7 @@ import { Ear, loadPrompts } from '../../demo/ear.ts'
 import type { Codec } from '../../demo/rtp.ts'
 import { Softphone, type Call } from '../../demo/softphone.ts'
 import { Child, dyingWithUs, until } from '../../setup/children.mjs'
+import { complaint } from '../../setup/complaints.mjs'
 import { asterisk, asteriskFolders } from '../../setup/parts.mjs'
 import { inRoot } from '../../setup/root.mjs'
 import { listed } from '../plan/faults.ts'
@@ -40,8 +41,6 @@ const shared = { data: '/usr/share/asterisk', sounds: '/usr/share/asterisk/sound
 const patience = 10_000
 /** Calls at once. */
 const atOnce = 5
-/** What Asterisk complains of when it cannot make sense of what it loads. */
-const complaint = /(WARNING|ERROR)\[\d+\](?:\[[^\]]*\])? (pbx_config|pbx|config|config_options|res_pjsip|sorcery|res_musiconhold)\b/
 
 /** Throws `SmokeFailed`, or what kept Asterisk from being started. */
 export async function smoke({ plan, folder, rendered }: Candidate, { config, tools, tell }: Smoke) {

@@ -1,4 +1,6 @@
 /** `npx satunomor validate`: everything that can be checked without changing anything. */
+import { join } from 'node:path'
+import { staticFaults } from '../dialplan/static-config.ts'
 import { formatFault } from '../plan/faults.ts'
 import { desk } from './desk.ts'
 
@@ -6,7 +8,9 @@ export async function run(): Promise<number> {
   const { changes, settings } = desk()
   await using draft = await changes.draft()
   const { plan, warnings } = draft.candidate
-  for (const warning of warnings) process.stderr.write(`${formatFault(warning)}\n`)
+  const settingsOfAsterisk = await staticFaults(join(settings.project, 'asterisk-config'))
+  for (const warning of [...warnings, ...settingsOfAsterisk]) process.stderr.write(`${formatFault(warning)}\n`)
+  if (settingsOfAsterisk.some(({ severity }) => severity === 'error')) return 1
   process.stdout.write(`${settings.plan} is without fault: plan ${plan.version}, ${plan.numbers.size} number(s), ${plan.nodes.size} nodes.\n`)
   return 0
 }

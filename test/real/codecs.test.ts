@@ -127,3 +127,20 @@ test.each([
     await rm(folder, { recursive: true })
   }
 })
+
+test.each([
+  ['pjsip.conf', 'foo = bar\n', /Could not (find option suitable|create an object)/],
+  ['last-resort.conf', '[broken\n', /parse error: no closing ']'/]
+])('what Asterisk does not understand in asterisk-config/%s refuses an apply', async (name, added, says) => {
+  const version = (await city.service.changes.versions.current())!
+  const config = await mkdtemp(join(tmpdir(), 'satunomor-config-'))
+  try {
+    await cp(join(project, 'asterisk-config'), config, { recursive: true })
+    await writeFile(join(config, name), `${await readFile(join(config, name), 'utf8')}${added}`)
+    const failure = await smoke({ ...version, plan: await planOf(version), files: new Map<string, string>(), warnings: [] }, { config, tools: 'root', tell: () => {} }).catch(error => error)
+    expect(failure).toBeInstanceOf(SmokeFailed)
+    expect(failure.message).toMatch(says)
+  } finally {
+    await rm(config, { recursive: true })
+  }
+})
