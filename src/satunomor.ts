@@ -1,46 +1,68 @@
 /** `npx satunomor <verb> …`: what a PBX admin does from a terminal. Each verb is a program of its own; this finds it. */
 
-/** A verb: does its work with the arguments after its name, prints, and says with what code to end. */
+import { orMeant, quote } from './plan/faults.ts'
+import { helpOf, Misused, type Usage } from './verbs/usage.ts'
+
+/** A verb: does its work with the arguments after its name, prints, and says with what code to end. Throws `Misused` where they make no sense. */
 export interface Verb {
+  usage: Usage
   run(args: string[]): Promise<number>
 }
 
 /** What there is, in the order of the help. Loaded only when it is asked for. */
 const verbs: Record<string, { does: string, load: () => Promise<Verb> }> = {
   validate: { does: 'checks the service plan, the templates and the prompts; changes nothing', load: () => import('./verbs/validate.ts') },
-  render: { does: 'what Asterisk would load of them [--out DIR]; changes nothing', load: () => import('./verbs/render.ts') },
-  diff: { does: 'what differs from the live version [FROM [TO]]', load: () => import('./verbs/diff.ts') },
-  apply: { does: 'makes the edited plan live: --why "…" [--who NAME] [--base N] [--no-smoke]', load: () => import('./verbs/apply.ts') },
-  versions: { does: 'every version: when, who, why', load: () => import('./verbs/versions.ts') },
-  rollback: { does: 'makes the version before live again, or version N: [N] --why "…" [--who NAME]', load: () => import('./verbs/rollback.ts') },
-  simulate: { does: 'the way that a call would take: --number 112 --at "2027-03-20 02:30" --press 1,2 --busy LINE --dead LINE, of what is edited [--live] [--plan FILE]', load: () => import('./verbs/simulate.ts') },
+  render: { does: 'shows what Asterisk would load of them; changes nothing', load: () => import('./verbs/render.ts') },
+  diff: { does: 'shows what differs from the live version, or between two versions; ends with 1 where something does', load: () => import('./verbs/diff.ts') },
+  apply: { does: 'makes the edited plan live, after all checks and a call on an Asterisk of its own', load: () => import('./verbs/apply.ts') },
+  versions: { does: 'lists every version: when, who, why; * is live', load: () => import('./verbs/versions.ts') },
+  rollback: { does: 'makes the version before, or version N, live again; dialplan/ stays as it is', load: () => import('./verbs/rollback.ts') },
+  simulate: { does: 'shows the way that a call would take, and why at each fork', load: () => import('./verbs/simulate.ts') },
   expect: { does: 'checks the expected calls of dialplan/calls.yaml', load: () => import('./verbs/expect.ts') },
-  calendar: { does: 'when agencies open and close: --days 30 --from 2027-03-01, of what is edited [--live] [--plan FILE]', load: () => import('./verbs/calendar.ts') },
-  switch: { does: 'closes an agency until a time, or sets the city\'s surge mode: close AGENCY, open AGENCY, siaga, normal --until "2027-03-20 18:00" --reason "…" [--who NAME]', load: () => import('./verbs/switch.ts') },
-  call: { does: 'calls that go on: list, end ID --reason "…" [--who NAME]', load: () => import('./verbs/call.ts') },
-  directory: { does: 'OPD, kecamatan and kelurahan: [--search "tanjung karang"]', load: () => import('./verbs/directory.ts') },
-  person: { does: 'who has a token of their own: add NAME --role desk|admin [--list AGENCY], list, renew NAME, remove NAME', load: () => import('./verbs/person.ts') },
-  access: { does: 'who has seen which caller\'s number or recording: [--from TIME] [--to TIME] [--who NAME] [--call ID] [--limit N]', load: () => import('./verbs/access.ts') },
-  webhook: { does: 'agencies\' own systems: secret AGENCY [--rotate], dead, redeliver EVENT', load: () => import('./verbs/webhook.ts') },
+  calendar: { does: 'shows when agencies open and close, and why', load: () => import('./verbs/calendar.ts') },
+  switch: { does: 'closes an agency until a time, or sets the city\'s surge mode', load: () => import('./verbs/switch.ts') },
+  call: { does: 'lists the calls that go on, or ends one', load: () => import('./verbs/call.ts') },
+  directory: { does: 'lists OPD, kecamatan and kelurahan, and their lines', load: () => import('./verbs/directory.ts') },
+  person: { does: 'says who has a token of their own, and gives, renews or takes it away', load: () => import('./verbs/person.ts') },
+  access: { does: 'says who has seen which caller\'s number, or heard which recording', load: () => import('./verbs/access.ts') },
+  webhook: { does: 'shows agencies\' own systems their secret, and what could not be delivered to them', load: () => import('./verbs/webhook.ts') },
   schema: { does: 'prints the JSON Schema of plan.yaml, for editors', load: () => import('./verbs/schema.ts') }
 }
 
 function help(): string {
-  const width = Math.max(...Object.keys(verbs).map(name => name.length), 0)
-  return ['npx satunomor <verb> [arguments]', '', ...Object.entries(verbs).map(([name, { does }]) => `  ${name.padEnd(width)}  ${does}`), ''].join('\n')
+  const width = Math.max(...Object.keys(verbs).map(name => name.length))
+  return ['npx satunomor <verb> [arguments]', '', ...Object.entries(verbs).map(([name, { does }]) => `  ${name.padEnd(width)}  ${does}`), '', 'npx satunomor <verb> --help says how each is used.', ''].join('\n')
+}
+
+async function main([name = '--help', ...args]: string[]): Promise<number> {
+  const asked = ['help', '--help', '-h'].includes(name) ? args[0] : name
+  if (asked === undefined) {
+    process.stdout.write(help())
+    return 0
+  }
+  const verb = Object.hasOwn(verbs, asked) ? verbs[asked] : undefined
+  if (!verb) {
+    process.stderr.write(`${orMeant(`there is no verb ${quote(asked)}`, asked, Object.keys(verbs))}\n\n${help()}`)
+    return 2
+  }
+  const { usage, run } = await verb.load()
+  if (asked !== name || args.includes('--help') || args.includes('-h')) {
+    process.stdout.write(helpOf(usage, verb.does))
+    return 0
+  }
+  return run(args)
+}
+
+/** Root has made what is in the state folder, and only root may start the tools. */
+function needsRoot({ message }: Error): boolean {
+  return process.getuid?.() !== 0 && /EACCES|EPERM|operation not permitted|permission denied/i.test(message)
 }
 
 if (import.meta.main) {
-  const [name = '', ...args] = process.argv.slice(2)
-  const verb = verbs[name]
   try {
-    if (verb) process.exitCode = await (await verb.load()).run(args)
-    else {
-      process.stderr.write(help())
-      process.exitCode = ['', 'help', '--help'].includes(name) ? 0 : 2
-    }
+    process.exitCode = await main(process.argv.slice(2))
   } catch (error) {
-    process.stderr.write(`${(error as Error).message}\n`)
-    process.exitCode = 1
+    process.stderr.write(needsRoot(error as Error) ? `This needs root: run it as root, for example with sudo (${(error as Error).message.split('\n')[0]}).\n` : `${(error as Error).message}\n`)
+    process.exitCode = error instanceof Misused ? 2 : 1
   }
 }

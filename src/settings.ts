@@ -3,7 +3,7 @@
  * Only `main.ts` and `prepare.ts` call it, with `process.env`; everybody else is handed what they need.
  */
 import { isIP } from 'node:net'
-import { join } from 'node:path'
+import { join, resolve } from 'node:path'
 import { controlAddress } from '../setup/control-address.mjs'
 import { isSecret } from './delivery/signed.ts'
 import { urlRefusal } from './plan/webhook-url.ts'
@@ -47,6 +47,8 @@ const levels = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent']
 export function readSettings(env: Record<string, string | undefined>, project: string): Settings {
   const faults: string[] = []
   const text = (name: string, fallback: string) => env[name]?.trim() || fallback
+  /** Whatever folder we were started in. */
+  const path = (name: string, ...fallback: string[]) => resolve(project, text(name, join(...fallback)))
   const port = (name: string, fallback: number) => {
     const value = Number(text(name, String(fallback)))
     if (!Number.isInteger(value) || value < 1 || value > 65535) faults.push(`${name} is "${env[name]}": a port is a number from 1 to 65535`)
@@ -63,14 +65,14 @@ export function readSettings(env: Record<string, string | undefined>, project: s
     return value
   }
 
-  const state = text('SATUNOMOR_STATE', join(project, 'var'))
+  const state = path('SATUNOMOR_STATE', 'var')
   const sip = address('SATUNOMOR_SIP_ADDRESS', '127.0.0.1')
   const rtpFirst = port('SATUNOMOR_RTP_FIRST', 10000)
   const settings: Settings = {
     project,
     state,
-    plan: text('SATUNOMOR_PLAN', join(project, 'dialplan', 'plan.yaml')),
-    sounds: text('SATUNOMOR_SOUNDS', join(state, 'sounds')),
+    plan: path('SATUNOMOR_PLAN', 'dialplan', 'plan.yaml'),
+    sounds: path('SATUNOMOR_SOUNDS', state, 'sounds'),
     http: { host: address('SATUNOMOR_HTTP_ADDRESS', '127.0.0.1'), port: port('SATUNOMOR_HTTP_PORT', 8080) },
     asterisk: {
       address: sip,
@@ -79,8 +81,8 @@ export function readSettings(env: Record<string, string | undefined>, project: s
       ariPort: port('SATUNOMOR_ARI_PORT', 8088),
       amiPort: port('SATUNOMOR_AMI_PORT', 5038),
       rtp: [rtpFirst, port('SATUNOMOR_RTP_LAST', rtpFirst + 9999)],
-      cel: text('SATUNOMOR_CEL', join(state, 'asterisk', 'log', 'cel-custom', 'calls.csv')),
-      mailbox: text('SATUNOMOR_MAILBOX', join(state, 'asterisk', 'spool', 'mailbox')),
+      cel: path('SATUNOMOR_CEL', state, 'asterisk', 'log', 'cel-custom', 'calls.csv'),
+      mailbox: path('SATUNOMOR_MAILBOX', state, 'asterisk', 'spool', 'mailbox'),
       messages: join(state, 'asterisk', 'log', 'messages.log')
     },
     redis: env['REDIS_URL'] ? url('REDIS_URL', '', ['redis:', 'rediss:']) : undefined,

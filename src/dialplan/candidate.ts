@@ -94,6 +94,7 @@ async function copyOf(desk: Desk, to: string): Promise<Desk> {
 
 /** Sounds of every language, linked where the disk can: they are replaced by renaming, never written to. */
 async function seed(from: string, to: string) {
+  if (!existsSync(from)) return                          // before the first start
   for (const entry of await readdir(from, { withFileTypes: true })) {
     if (!entry.isDirectory() || !/^[a-z]{2}$/.test(entry.name)) continue
     await mkdir(join(to, entry.name))

@@ -1,5 +1,4 @@
 /** `npx satunomor calendar`: when agencies open and close in the next days, and why. */
-import { parseArgs } from 'node:util'
 import { DateTime } from 'luxon'
 import { project } from '../../setup/project.mjs'
 import { changes, type Change } from '../plan/calendar.ts'
@@ -9,12 +8,22 @@ import { agencies, type Plan } from '../plan/plan.ts'
 import { readSwitches } from '../plan/switches.ts'
 import { places, readSettings } from '../settings.ts'
 import { editedPlan } from './plan-file.ts'
+import { read, type Usage } from './usage.ts'
+
+export const usage = {
+  lines: ['calendar [--days 30] [--from 2027-03-01] [--live] [--plan FILE]'],
+  options: {
+    days: { type: 'string', value: 'N', does: 'how many, 1 to 400; 30 if left out' }, from: { type: 'string', value: '2027-03-01', does: 'the first day; today if left out' },
+    live: { type: 'boolean', does: 'by the plan that is live; by what is edited if left out' }, plan: { type: 'string', value: 'FILE', does: 'another plan' }
+  },
+  example: 'calendar --days 30 --from 2027-03-01'
+} as const satisfies Usage
 
 export async function run(args: string[]): Promise<number> {
-  const { values } = parseArgs({ args, options: { days: { type: 'string', default: '30' }, from: { type: 'string' }, plan: { type: 'string' }, live: { type: 'boolean', default: false } } })
-  const { plan } = await editedPlan(values)
+  const { values } = read(usage, args)
+  const { plan } = await editedPlan('calendar', values)
   const from = values.from === undefined ? DateTime.now().setZone(plan.timezone) : DateTime.fromMillis(momentIn(plan.timezone, values.from) ?? NaN, { zone: plan.timezone })
-  const days = Number(values.days)
+  const days = Number(values.days ?? 30)
   if (!from.isValid || !Number.isInteger(days) || days < 1 || days > 400) {
     process.stderr.write('--from is a date, as in 2027-03-01; --days are from 1 to 400\n')
     return 2

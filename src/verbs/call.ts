@@ -1,12 +1,8 @@
 /**
  * `npx satunomor call`: what an admin does about a call that goes on.
  *
- *   call list                         the calls that go on, with their ids
- *   call end ID --reason "…"          hangs it up; the audit and the record say by whom, and the citizen is followed up
- *
  * It asks the running service. Where none runs, `end` asks Asterisk itself.
  */
-import { parseArgs } from 'node:util'
 import { pino } from 'pino'
 import { project } from '../../setup/project.mjs'
 import { endCall } from '../calls/end-call.ts'
@@ -14,11 +10,20 @@ import { Records } from '../records/records.ts'
 import { secretsIn } from '../secrets.ts'
 import { places, readSettings, type Settings } from '../settings.ts'
 import { cityToken, me, serviceUrl } from './desk.ts'
+import { misused, read, type Usage } from './usage.ts'
 
-const usage = 'call list, call end ID --reason "…" [--who NAME]\n'
+export const usage = {
+  lines: [['call list', 'the calls that go on, with their ids'], ['call end ID --reason "…" [--who NAME]', 'hangs it up']],
+  ways: { list: { words: 0, options: [] }, end: { words: 1, options: ['reason', 'who'] } },
+  options: { reason: { type: 'string', value: '"…"', does: 'why: it stands in the audit and in the record' }, who: { type: 'string', value: 'NAME', does: 'who does it; you at this machine if left out' } },
+  example: 'call end 1796500000.42 --reason "the line is blocked"'
+} as const satisfies Usage
 
 export async function run(args: string[]): Promise<number> {
-  const { values: { reason, who }, positionals: [what, callId] } = parseArgs({ args, allowPositionals: true, options: { reason: { type: 'string' }, who: { type: 'string', default: me() } } })
+  const { values: { reason, who = me() }, words: [what, callId] } = read(usage, args)
+  if (what === undefined) misused('call', 'say list or end')
+  if (what === 'end' && callId === undefined) misused('call', 'say which call: npx satunomor call list shows their ids')
+  if (what === 'end' && reason === undefined) misused('call', 'say why: --reason "the line is blocked"')
   const settings = readSettings(process.env, project)
   const url = await serviceUrl(settings)
   if (what === 'list' && url !== undefined) {
@@ -28,12 +33,8 @@ export async function run(args: string[]): Promise<number> {
     return 0
   }
   if (what === 'list') throw new Error('no service answers: start it first')
-  if (what !== 'end' || callId === undefined || reason === undefined) {
-    process.stderr.write(usage)
-    return 2
-  }
-  if (url === undefined) await endHere(settings, { callId, who, reason })
-  else await ask(settings, url, `calls/${encodeURIComponent(callId)}/end`, { who, reason })
+  if (url === undefined) await endHere(settings, { callId: callId!, who, reason: reason! })
+  else await ask(settings, url, `calls/${encodeURIComponent(callId!)}/end`, { who, reason })
   process.stdout.write(`${callId} is ended.\n`)
   return 0
 }

@@ -6,9 +6,11 @@ import { fileURLToPath } from 'node:url'
 import { pino } from 'pino'
 import type { Changes, Order } from '../dialplan/changes.ts'
 import type { Version } from '../dialplan/versions.ts'
+import { quote } from '../plan/faults.ts'
 import { changesOf } from '../prepare.ts'
 import { runningService } from '../service-card.ts'
 import { places, readSettings, type Settings } from '../settings.ts'
+import { misused } from './usage.ts'
 
 export interface AtDesk {
   settings: Settings
@@ -23,9 +25,9 @@ export function desk(): AtDesk {
 /** Who is at the terminal, where they do not say it. */
 export const me = () => `${process.env['SUDO_USER'] ?? userInfo().username}@${hostname()}`
 
-/** The number of a version as an argument. Throws a RangeError that says what was wrong. */
-export function versionNumber(text: string): number {
-  if (!/^[1-9]\d{0,8}$/.test(text)) throw new RangeError(`"${text}" is no version: versions are counted from 1 (npx satunomor versions)`)
+/** The number of a version as an argument of a verb. Throws `Misused`. */
+export function versionNumber(verb: string, text: string): number {
+  if (!/^[1-9]\d{0,8}$/.test(text)) misused(verb, `${quote(text)} is no version: versions are counted from 1 (npx satunomor versions)`)
   return Number(text)
 }
 

@@ -1,16 +1,22 @@
 /** `npx satunomor expect`: checks the expected calls (dialplan/calls.yaml beside the plan). */
 import { readFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
-import { parseArgs } from 'node:util'
 import { project } from '../../setup/project.mjs'
 import { checkExpectedCalls } from '../plan/expected.ts'
 import { formatFault } from '../plan/faults.ts'
 import { readSettings } from '../settings.ts'
 import { planOf } from './plan-file.ts'
+import { read, type Usage } from './usage.ts'
+
+export const usage = {
+  lines: ['expect [--plan FILE] [--calls FILE]'],
+  options: { plan: { type: 'string', value: 'FILE', does: 'another plan than what is edited' }, calls: { type: 'string', value: 'FILE', does: 'other expected calls; calls.yaml beside the plan if left out' } },
+  example: 'expect'
+} as const satisfies Usage
 
 /** Ends with 0 when all of them get where they are expected, else with 1. */
 export async function run(args: string[]): Promise<number> {
-  const { values } = parseArgs({ args, options: { plan: { type: 'string' }, calls: { type: 'string' } } })
+  const { values } = read(usage, args)
   const planFile = values.plan ?? readSettings(process.env, project).plan
   const file = values.calls ?? join(dirname(planFile), 'calls.yaml')
   const plan = await planOf(planFile)

@@ -6,6 +6,7 @@ import { formatFault, PlanFaults } from '../plan/faults.ts'
 import { loadPlan } from '../plan/load.ts'
 import type { Plan } from '../plan/plan.ts'
 import { places, readSettings } from '../settings.ts'
+import { misused } from './usage.ts'
 
 export interface Chosen {
   plan: Plan
@@ -23,8 +24,8 @@ export async function livePlan(file?: string): Promise<Chosen> {
 }
 
 /** What is edited, or `file`; with `live`, what the service runs. For what is looked at before it is applied. */
-export async function editedPlan({ plan: file, live = false }: { plan?: string | undefined, live?: boolean | undefined }): Promise<Chosen> {
-  if (live && file !== undefined) throw new RangeError('say --live or --plan, not both')
+export async function editedPlan(verb: string, { plan: file, live = false }: { plan?: string | undefined, live?: boolean | undefined }): Promise<Chosen> {
+  if (live && file !== undefined) misused(verb, 'say --live or --plan, not both')
   if (live || file !== undefined) return livePlan(file)
   const version = await liveVersion()
   const plan = await planOf().catch(error => {

@@ -1,11 +1,15 @@
 /** `npx satunomor render [--out DIR]`: what Asterisk would load, on the terminal or in a folder. */
 import { mkdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { parseArgs } from 'node:util'
 import { desk } from './desk.ts'
+import { read, type Usage } from './usage.ts'
+
+export const usage = {
+  lines: ['render [--out FOLDER]'], options: { out: { type: 'string', value: 'FOLDER', does: 'writes a file for each; the terminal if left out' } }, example: 'render --out /tmp/rendered'
+} as const satisfies Usage
 
 export async function run(args: string[]): Promise<number> {
-  const { values: { out } } = parseArgs({ args, options: { out: { type: 'string' } } })
+  const { values: { out } } = read(usage, args)
   await using draft = await desk().changes.draft()
   const { files } = draft.candidate
   if (out === undefined) {

@@ -1,5 +1,4 @@
 /** `npx satunomor simulate`: prints the way that a call would take, prompts and lines and all, and why at each fork. */
-import { parseArgs } from 'node:util'
 import { DateTime } from 'luxon'
 import { project } from '../../setup/project.mjs'
 import { catalogue, type Catalogue } from '../dialplan/prompts.ts'
@@ -11,20 +10,31 @@ import { doubts, simulate, supposedSwitches, type Simulation, type Step, type Su
 import { readSwitches } from '../plan/switches.ts'
 import { places, readSettings } from '../settings.ts'
 import { editedPlan } from './plan-file.ts'
+import { read, type Usage } from './usage.ts'
+
+export const usage = {
+  lines: ['simulate [--number 112] [--at "2027-03-20 02:30"] [--press 1,2] …'],
+  options: {
+    number: { type: 'string', value: 'NUMBER', does: 'the number that is dialled; the first of the plan if left out' },
+    at: { type: 'string', value: '"2027-03-20 02:30"', does: 'when, in the plan\'s zone; now if left out' },
+    press: { type: 'string', value: 'KEYS', does: 'the keys that the caller presses, as in 1,2' },
+    busy: { type: 'string', multiple: true, value: 'LINES', does: 'lines that are busy, as in bpbd-1,bpbd-2' },
+    dead: { type: 'string', multiple: true, value: 'LINES', does: 'lines, or trunks, that are out of order' },
+    closed: { type: 'string', multiple: true, value: 'AGENCIES', does: 'agencies that are closed by hand' },
+    siaga: { type: 'boolean', does: 'in surge mode' }, withheld: { type: 'boolean', does: 'the caller withholds their number' },
+    live: { type: 'boolean', does: 'by the plan that is live; by what is edited if left out' }, plan: { type: 'string', value: 'FILE', does: 'another plan' }
+  },
+  example: 'simulate --number 112 --at "2027-03-20 02:30" --press 1 --busy ambulans-1'
+} as const satisfies Usage
 
 /** Ends with 0 when the call gets to a human, with 1 when it does not, with 2 when the question makes no sense. */
 export async function run(args: string[]): Promise<number> {
-  const { values } = parseArgs({
-    args, options: {
-      number: { type: 'string' }, at: { type: 'string' }, press: { type: 'string', default: '' },
-      busy: { type: 'string', multiple: true, default: [] }, dead: { type: 'string', multiple: true, default: [] },
-      closed: { type: 'string', multiple: true, default: [] }, siaga: { type: 'boolean', default: false }, withheld: { type: 'boolean', default: false }, plan: { type: 'string' }, live: { type: 'boolean', default: false }
-    }
-  })
-  const { plan, prompts: texts } = await editedPlan(values)
+  const { values } = read(usage, args)
+  const { press = '', busy = [], dead = [], closed = [], siaga = false, withheld = false } = values
+  const { plan, prompts: texts } = await editedPlan('simulate', values)
   const at = values.at === undefined ? Date.now() : momentIn(plan.timezone, values.at)
   const supposition = {
-    number: values.number ?? [...plan.numbers.keys()][0]!, press: list(values.press), busy: values.busy.flatMap(list), dead: values.dead.flatMap(list), closed: values.closed.flatMap(list), siaga: values.siaga, withheld: values.withheld
+    number: values.number ?? [...plan.numbers.keys()][0]!, press: list(press), busy: busy.flatMap(list), dead: dead.flatMap(list), closed: closed.flatMap(list), siaga, withheld
   }
   const faults = doubts(plan, supposition).map(({ part, sentence, suggestion }) => `--${part}: ${sentence} — ${suggestion}`)
   if (at === undefined) faults.push(`--at: ${JSON.stringify(values.at)} is no time — as in "2027-03-20 02:30"`)
@@ -33,7 +43,7 @@ export async function run(args: string[]): Promise<number> {
     return 2
   }
   // What is set by hand now counts for a call made now; for any other time it is supposed.
-  const byHand = values.at === undefined && !values.siaga && values.closed.length === 0
+  const byHand = values.at === undefined && !siaga && closed.length === 0
   const switches = byHand ? await readSwitches(places(readSettings(process.env, project).state).switches) : supposedSwitches(supposition, at)
   const simulation = simulate(plan, { ...supposition, at, switches })
   const { prompts } = await catalogue(texts, plan.languages)

@@ -3,8 +3,12 @@ import { join } from 'node:path'
 import { staticFaults } from '../dialplan/static-config.ts'
 import { formatFault } from '../plan/faults.ts'
 import { desk } from './desk.ts'
+import { read, type Usage } from './usage.ts'
 
-export async function run(): Promise<number> {
+export const usage = { lines: ['validate'], options: {}, example: 'validate' } as const satisfies Usage
+
+export async function run(args: string[]): Promise<number> {
+  read(usage, args)
   const { changes, settings } = desk()
   await using draft = await changes.draft()
   const { plan, warnings } = draft.candidate

@@ -1,8 +1,12 @@
 /** `npx satunomor versions`: every version of the plan, the newest last; `*` is live. */
 import { DateTime } from 'luxon'
 import { desk } from './desk.ts'
+import { read, type Usage } from './usage.ts'
 
-export async function run(): Promise<number> {
+export const usage = { lines: ['versions'], options: {}, example: 'versions' } as const satisfies Usage
+
+export async function run(args: string[]): Promise<number> {
+  read(usage, args)
   const { changes: { versions } } = desk()
   const [all, live] = [await versions.list(), await versions.look()]
   for (const { version, sentence } of await versions.lost()) process.stderr.write(`version ${version} is lost: ${sentence}\n`)

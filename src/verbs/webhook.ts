@@ -1,12 +1,4 @@
-/**
- * `npx satunomor webhook`: what an admin does about agencies' own systems (docs/webhooks.md).
- *
- *   webhook secret bpbd              the secret that its receiver needs
- *   webhook secret bpbd --rotate     a new one; the one before holds for a day more
- *   webhook dead [--agency bpbd]     what could not be delivered
- *   webhook redeliver EVENT          has one of them delivered, or all of an agency: --agency bpbd
- */
-import { parseArgs } from 'node:util'
+/** `npx satunomor webhook`: what an admin does about agencies' own systems (docs/webhooks.md). */
 import { project } from '../../setup/project.mjs'
 import { didYouMean, quote, thereAre } from '../plan/faults.ts'
 import { agencies } from '../plan/plan.ts'
@@ -14,22 +6,38 @@ import { places, readSettings, type Settings } from '../settings.ts'
 import { WebhookSecrets } from '../webhooks/secrets.ts'
 import { cityToken, serviceUrl } from './desk.ts'
 import { planOf } from './plan-file.ts'
+import { misused, read, type Usage } from './usage.ts'
+
+export const usage = {
+  lines: [
+    ['webhook secret AGENCY [--rotate]', 'the secret that its receiver needs'], ['webhook dead [--agency AGENCY]', 'what could not be delivered'],
+    ['webhook redeliver EVENT', 'delivers one of them'], ['webhook redeliver --agency AGENCY', 'delivers all of an agency']
+  ],
+  ways: { secret: { words: 1, options: ['rotate'] }, dead: { words: 0, options: ['agency'] }, redeliver: { words: 1, options: ['agency'] } },
+  options: { rotate: { type: 'boolean', does: 'makes a new one; the one before holds for a day more' }, agency: { type: 'string', value: 'AGENCY', does: 'of this one alone' } },
+  example: 'webhook secret bpbd'
+} as const satisfies Usage
+
+/** As many of the dead as the API gives at once. */
+const most = 200
 
 export async function run(args: string[]): Promise<number> {
-  const { values: { rotate = false, agency }, positionals: [what, which] } = parseArgs({ args, allowPositionals: true, options: { rotate: { type: 'boolean' }, agency: { type: 'string' } } })
+  const { values: { rotate = false, agency }, words: [what, which] } = read(usage, args)
+  if (what === 'secret' && which === undefined) misused('webhook', 'say of which agency: webhook secret AGENCY')
   const settings = readSettings(process.env, project)
   if (what === 'secret') {
     const known = agencies(await planOf()).filter(({ webhook }) => webhook).map(({ id }) => id)
-    if (which === undefined || !known.includes(which)) throw new Error(`${quote(which ?? '')} is no agency with a webhook in the plan — ${didYouMean(which ?? '', known) ?? thereAre(known)}`)
+    if (!known.includes(which!)) throw new Error(`${quote(which!)} is no agency with a webhook in the plan — ${didYouMean(which!, known) ?? thereAre(known)}`)
     const secrets = new WebhookSecrets(places(settings.state).webhooks)
-    const secret = rotate ? await secrets.rotate(which, Date.now()) : (await secrets.of(which, Date.now()))[0]!
+    const secret = rotate ? await secrets.rotate(which!, Date.now()) : (await secrets.of(which!, Date.now()))[0]!
     process.stdout.write(`${secret}\n`)
     return 0
   }
   if (what === 'dead') {
-    const { dead } = await ask<{ dead: { id: string, agency: string, sequence: number, type: string, at: number, why: string | null }[] }>(settings, 'GET', `dead?limit=200${agency === undefined ? '' : `&agency=${encodeURIComponent(agency)}`}`)
+    const { dead } = await ask<{ dead: { id: string, agency: string, sequence: number, type: string, at: number, why: string | null }[] }>(settings, 'GET', `dead?limit=${most}${agency === undefined ? '' : `&agency=${encodeURIComponent(agency)}`}`)
     for (const { id, agency, sequence, type, at, why } of dead) process.stdout.write(`${id}  ${agency} ${sequence}  ${type}  ${new Date(at).toISOString()}  ${why}\n`)
     if (dead.length === 0) process.stdout.write('Nothing is dead.\n')
+    if (dead.length === most) process.stderr.write(`These are ${most}, and there may be more: --agency AGENCY shows those of one.\n`)
     return 0
   }
   if (what === 'redeliver' && (which === undefined) !== (agency === undefined)) {
@@ -37,8 +45,7 @@ export async function run(args: string[]): Promise<number> {
     process.stdout.write(`${redelivered} delivered anew.\n`)
     return 0
   }
-  process.stderr.write('webhook secret AGENCY [--rotate], webhook dead [--agency AGENCY], webhook redeliver EVENT, webhook redeliver --agency AGENCY\n')
-  return 2
+  misused('webhook', what === 'redeliver' ? 'say which event, or --agency AGENCY for all of one: either' : 'say secret, dead or redeliver')
 }
 
 /** Asks the running service. Throws what it says. */

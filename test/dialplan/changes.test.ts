@@ -137,6 +137,12 @@ describe('the start', () => {
     expect(await desk.loaded()).toBe(first.rendered)
   })
 
+  test('before the first start an edit can be looked at, too', async () => {
+    await using desk = await admin()
+    await using draft = await changesIn(desk.path, { workshop: { site: {}, run: async () => Buffer.alloc(16_000), spoken: join(desk.path, 'sounds') } }).draft()
+    expect(draft.candidate.plan.city).toBe('Kota Kecil')
+  })
+
   test('a wrong folder, and nothing that was live before: it is refused', async () => {
     await using desk = await admin()
     await desk.edit(wrong)

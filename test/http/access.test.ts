@@ -72,6 +72,6 @@ test('the command prints the same in the city\'s time, and needs no service', as
   const time = String.raw`\d{4}-\d\d-\d\d \d\d:\d\d:\d\d`
   expect((await run()).said).toMatch(new RegExp(`^${time}  api 127.0.0.1 \\(city's token\\)  read the caller's number  2.2  \\+62721•••0112\n${time}  Ani  read the caller's number  1.1  \\+62721•••0112\n$`))
   expect((await run('--who', 'Ani', '--call', '2.2')).said).toBe('There is no such entry.\n')
-  expect(await run('--from', 'yesterday')).toEqual({ code: 1, said: expect.stringContaining('"yesterday" is no time') })
-  expect(await run('--limit', 'x')).toEqual({ code: 2, said: expect.stringContaining('access [--from TIME]') })
+  expect(await run('--from', 'yesterday')).toEqual({ code: 2, said: expect.stringContaining('"yesterday" is no time') })
+  expect(await run('--limit', 'x')).toEqual({ code: 2, said: expect.stringContaining('access: --limit x is no number') })
 }, 60_000)

@@ -52,7 +52,8 @@ test('what makes no sense is refused in words, and nobody is added', async () =>
   for (const [args, code, why] of [
     [['add', 'BUDI', '--role', 'admin'], 1, 'Budi has a token already'], [['add', 'policy', '--role', 'desk'], 1, 'choose another name'], [['add', 'a:b', '--role', 'desk'], 1, 'is no name'],
     [['add', 'Citra'], 2, '--role is missing'], [['add', 'Citra', '--role', 'boss'], 2, '--role is "boss"'], [['add', 'Citra', '--role', 'desk', '--list', 'wali-kot'], 1, 'did you mean "wali-kota"'],
-    [['add', 'Citra', '--role', 'admin', '--list', 'posko'], 1, 'works every list'], [['renew', 'Bud'], 1, 'did you mean "Budi"'], [['remove', 'Citra'], 1, 'there are Budi'], [['add'], 2, 'person add NAME'], [['give', 'Citra'], 2, 'person add NAME']
+    [['add', 'Citra', '--role', 'admin', '--list', 'posko'], 1, 'works every list'], [['renew', 'Bud'], 1, 'did you mean "Budi"'], [['remove', 'Citra'], 1, 'there are Budi'], [['add'], 2, 'person add NAME'], [['give', 'Citra'], 2, '"give" is none of add, list, renew, remove'],
+    [['list', 'Budi'], 2, '"Budi" is one word too many'], [['remove', 'Budi', '--role', 'desk'], 2, '--role means nothing for person remove']
   ] as const) expect([args, await person(...args)]).toEqual([args, { code, said: expect.stringContaining(why) }])
   expect(await person('list')).toEqual(list)
 })

@@ -1,12 +1,13 @@
 /** The admin's verbs as they are typed: what they print, and the code that they end with. */
-import { spawn } from 'node:child_process'
+import { spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
-import { cp, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { cp, mkdtemp, readFile, realpath, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { afterAll, beforeAll, expect, test, vi } from 'vitest'
 import { Versions } from '../../src/dialplan/versions.ts'
+import { read, type Usage } from '../../src/verbs/usage.ts'
 import { plainPlan } from '../parts/plain-plan.ts'
 
 // Each verb is a process of its own.
@@ -27,8 +28,14 @@ afterAll(() => rm(folder, { recursive: true, force: true }))
 
 const satunomor = (...args: string[]) => satunomorIn({ SATUNOMOR_STATE: join(folder, 'state') }, ...args)
 
+const program = join(process.cwd(), 'src', 'satunomor.ts')
+
 async function satunomorIn(env: Record<string, string>, ...args: string[]) {
-  const child = spawn(process.execPath, ['--disable-warning=ExperimentalWarning', 'src/satunomor.ts', ...args], { env: { ...process.env, ...env } })
+  return satunomorAs({ env }, ...args)
+}
+
+async function satunomorAs({ env = {}, ...how }: { env?: Record<string, string>, cwd?: string, uid?: number, gid?: number }, ...args: string[]) {
+  const child = spawn(process.execPath, ['--disable-warning=ExperimentalWarning', program, ...args], { env: { ...process.env, ...env }, ...how })
   const said = { stdout: '', stderr: '' }
   child.stdout.on('data', chunk => { said.stdout += chunk })
   child.stderr.on('data', chunk => { said.stderr += chunk })
@@ -144,7 +151,8 @@ test('what only the edit has cannot be closed, as nobody would notice; simulate 
   expect(await night.satunomor('switch', 'close', 'walikota', ...until)).toMatchObject({ code: 2, stderr: expect.stringContaining('"walikota" is no agency of the plan — did you mean "wali-kota"?') })
   expect(await night.satunomor('simulate', '--press', '3')).toMatchObject({ stdout: expect.stringContaining('→ walikota'), stderr: expect.stringMatching(/plan\.yaml as it is edited, which is not live: --live looks at version 1, which is\.\n$/) })
   expect((await night.satunomor('calendar', '--from', '2027-03-19')).stdout).toContain('walikota')
-  expect(await night.satunomor('simulate', '--live', '--plan', 'x')).toMatchObject({ code: 1, stderr: 'say --live or --plan, not both\n' })
+  expect(await night.satunomor('simulate', '--live', '--plan', 'x')).toMatchObject({ code: 2, stderr: expect.stringContaining('there is no file ') })
+  expect(await night.satunomor('simulate', '--live', '--plan', 'package.json')).toMatchObject({ code: 2, stderr: expect.stringContaining('say --live or --plan, not both\n') })
 })
 
 test('what is set is shown and ended without any plan', async () => {
@@ -166,6 +174,78 @@ test('directory finds a kecamatan, however it is spelt', async () => {
 
 test('schema prints what lies in dialplan/plan.schema.json', async () => {
   expect(await satunomor('schema')).toEqual({ code: 0, stdout: await readFile('dialplan/plan.schema.json', 'utf8'), stderr: '' })
+})
+
+const verbs = [...(await readFile('src/satunomor.ts', 'utf8')).matchAll(/^ {2}(\w+): \{ does:/gm)].map(([, verb]) => verb!)
+
+test('the help names every verb, and each has its own: how to type it, what it does, its options, an example', async () => {
+  const help = await satunomor('--help')
+  expect([help.code, help.stderr, await satunomor()]).toEqual([0, '', help])
+  expect(verbs.length).toBeGreaterThan(10)
+  for (const verb of verbs) {
+    expect(help.stdout).toMatch(new RegExp(`^  ${verb} +\\w`, 'm'))
+    const { code, stdout, stderr } = await satunomor(verb, '--help')
+    expect([verb, code, stderr]).toEqual([verb, 0, ''])
+    expect(stdout).toMatch(new RegExp(`^(  npx satunomor ${verb}.*\\n)+\\n[A-Z].*\\.\\n\\n(  --.*\\n)+\\nFor example: npx satunomor ${verb}`))
+  }
+  expect(await satunomor('help', 'apply')).toEqual(await satunomor('apply', '--help'))
+})
+
+test('what an example says is taken as it stands there', async () => {
+  for (const verb of verbs) {
+    const { usage } = await import(`../../src/verbs/${verb}.ts`) as { usage: Usage }
+    const words = [...usage.example.replace(/ >.*/, '').matchAll(/"([^"]*)"|(\S+)/g)].map(([, quoted, plain]) => quoted ?? plain!)
+    expect([verb, words[0]]).toEqual([verb, verb])
+    expect(() => read(usage, words.slice(1))).not.toThrow()
+    // Each option of its lines is one, and each of its options is named there.
+    const lines = usage.lines.map(line => typeof line === 'string' ? line : line[0]).join(' ')
+    for (const [, option] of lines.matchAll(/--([a-z-]+)/g)) expect([verb, Object.keys(usage.options)]).toEqual([verb, expect.arrayContaining([option])])
+    for (const option of Object.values(usage.ways ?? {}).flatMap(way => way.options)) expect([verb, Object.keys(usage.options)]).toEqual([verb, expect.arrayContaining([option])])
+  }
+})
+
+test.each([
+  [['validate', '--plan', 'nonsense.yaml'], 'validate: there is no option --plan: it has none'], [['validate', 'x'], 'validate: "x" is one word too many'],
+  [['simulate', '--plan', 'nonsense.yaml'], `simulate: --plan: there is no file ${join(process.cwd(), 'nonsense.yaml')}`], [['expect', '--calls', 'src'], 'expect: --calls: there is no file '],
+  [['apply'], 'apply: say why: --why "'], [['apply', '--wy', 'x'], 'apply: there is no option --wy: there are --why, --who, --base, --no-smoke; did you mean "--why"?'],
+  [['apply', '--why'], 'apply: a value is missing: --why "…"'], [['apply', '--why', '--who'], 'apply: a value is missing: --why "…"'], [['apply', '--no-smoke=x', '--why', 'x'], 'apply: --no-smoke takes no value'],
+  [['apply', '--why', 'x', '--base', 'y'], 'apply: "y" is no version'], [['rollback', '1', '2', '--why', 'x'], 'rollback: "2" is one word too many'], [['diff', '1', '2', '3'], 'diff: "3" is one word too many'],
+  [['render', '--out'], 'render: a value is missing: --out FOLDER'], [['schema', '--x'], 'schema: there is no option --x: it has none'], [['versions', '1'], 'versions: "1" is one word too many'],
+  [['directory', 'tanjung'], 'directory: "tanjung" is one word too many'], [['calendar', '-d', '3'], 'calendar: there is no option -d: there are --days, --from, --live, --plan'],
+  [['switch', 'shut', 'x'], 'switch: "shut" is none of close, open, siaga, normal'], [['switch', 'close'], 'switch: say which agency'], [['switch', 'normal', 'x'], 'switch: "x" is one word too many'],
+  [['switch', 'open', 'x', '--until', '2999-01-01 10:00'], 'switch: --until means nothing for switch open'], [['call', 'end'], 'call: say which call'], [['call', 'end', 'x'], 'call: say why'], [['call'], 'call: say list or end'],
+  [['webhook', 'secret'], 'webhook: say of which agency'], [['webhook', 'dead', '--rotate'], 'webhook: --rotate means nothing for webhook dead'], [['aply', '--why', 'x'], 'there is no verb "aply"; did you mean "apply"?']
+])('%j is refused before anything is done', async (args, sentence) => {
+  const { code, stdout, stderr } = await satunomor(...args)
+  expect([code, stdout]).toEqual([2, ''])
+  expect(stderr.startsWith(sentence)).toBe(true)
+  expect(stderr).toContain(args[0] === 'aply' ? 'npx satunomor <verb>' : `npx satunomor ${args[0]} --help`)
+})
+
+test('a rollback to a version that there is not says which there are', async () => {
+  await using night = await nightOf('')
+  expect(await night.satunomor('rollback', '99', '--why', 'x')).toMatchObject({ code: 1, stderr: 'there is no version 99: there is 1\n' })
+})
+
+test('it runs from any folder: settings are relative to the project\'s, what is typed to one\'s own', async () => {
+  const env = { SATUNOMOR_STATE: join(folder, 'state'), SATUNOMOR_PLAN: 'dialplan/plan.yaml' }
+  expect((await satunomorAs({ env, cwd: folder }, 'simulate', '--press', '2')).stdout).toContain('A human picks up: bpbd')
+  expect((await satunomorAs({ env, cwd: folder }, 'calendar', '--plan', 'plan.yaml')).stdout).toContain('wali-kota')
+  expect(await satunomorAs({ env, cwd: folder }, 'expect')).toMatchObject({ code: 0 })
+  expect(await satunomorAs({ env, cwd: folder }, 'expect', '--plan', 'nonsense.yaml')).toMatchObject({ code: 2, stderr: expect.stringContaining(`there is no file ${join(await realpath(folder), 'nonsense.yaml')}`) })
+})
+
+const nobody = { uid: 65534, gid: 65534 }
+test.skipIf(process.getuid?.() !== 0 || spawnSync('test', ['-r', program], nobody).status !== 0)('who is not root is told so in one sentence, with what to do', async () => {
+  const state = await mkdtemp(join(tmpdir(), 'satunomor-roots-'))          // only for root
+  try {
+    for (const args of [['validate'], ['person', 'list'], ['versions']]) {
+      const { code, stderr } = await satunomorAs({ env: { SATUNOMOR_STATE: state }, ...nobody }, ...args)
+      expect([args, code, stderr]).toEqual([args, 1, expect.stringMatching(/^This needs root: run it as root, for example with sudo \(EACCES: permission denied, .*\)\.\n$/)])
+    }
+  } finally {
+    await rm(state, { recursive: true })
+  }
 })
 
 test('a plan that is refused is refused here, too, with its places', async () => {
