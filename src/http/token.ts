@@ -1,10 +1,11 @@
 /** The key to the API: 256 random bits in a file that only its owner can read. */
 import { randomBytes } from 'node:crypto'
+import { existsSync } from 'node:fs'
 import { link, open, rm, writeFile } from 'node:fs/promises'
 
 /** Reads the token, or makes one where there is no file. Throws, saying what to do, if others could read it or it is none. */
 export async function loadToken(file: string): Promise<{ token: string, made: boolean }> {
-  const made = await make(file)
+  const made = !existsSync(file) && await make(file)          // one that is there needs no room on a full disk
   await using handle = await open(file, 'r')
   const { mode } = await handle.stat()
   if (mode & 0o077) {
