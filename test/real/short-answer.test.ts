@@ -179,6 +179,19 @@ test('all at once: where each answers and hangs up, the caller hears the apology
   expect(lines.filter(line => line.endsWith('too-short')).toSorted()).toEqual(['ambulans-1 too-short', 'ambulans-2 too-short'])
 })
 
+test('all at once: who hangs up when they are asked to accept has declined, and cuts off nobody', async () => {
+  const { from, rung } = await dial('5')
+  const [leaves, stays] = [await rung('hallo-2'), await rung('hallo-3')]
+  await Promise.all([leaves, stays].map(leg => city.ear.hears(leg, 'konfirmasi-petugas')))
+  await leaves.hangUp()
+  await stays.press('1')
+  await talks(stays)
+  await stays.hangUp()
+  const { call, lines } = await story(from)
+  expect(call).toMatchObject({ disposition: 'answered', line: 'hallo-3', endedBy: 'agency' })
+  expect(lines.toSorted()).toEqual(['hallo-2 declined', 'hallo-3 answered'])
+})
+
 test.each([['a line', '3', 'hallo-1'], ['one of lines that ring at once', '5', 'hallo-2']])('a caller who leaves while %s is asked to accept is abandoned, and the agency hears so', async (_, key, line) => {
   const { from, caller, rung } = await dial(key)
   const asked = await rung(line)
