@@ -9,7 +9,7 @@ import { BadCursor } from '../records/cursor.ts'
 import { plainly } from '../records/faults.ts'
 import type { Records } from '../records/records.ts'
 import type { StoredCall } from '../records/tables.ts'
-import { Refusal } from './faults.ts'
+import { Refusal, storeAway } from './faults.ts'
 import { CallId, CallList, Fault, ListQuery, LiveCalls, NoQuery, WholeCall, type ListedCall } from './schemas.ts'
 
 export { masked }
@@ -96,13 +96,13 @@ export function moment(key: string, value: string, zone: string): number {
   return time
 }
 
-/** A store that is away is not our caller's fault, nor a secret. */
+/** Whatever the store says, also PostgreSQL's driver without a code, is that it is away. */
 export async function ask<T>(log: { error(facts: object, message: string): void }, question: () => Promise<T>): Promise<T> {
   try {
     return await question()
   } catch (error) {
     if (error instanceof BadCursor) throw new Refusal(400, 'bad-request', error.message)
     log.error(plainly(error), 'the records cannot be read')
-    throw new Refusal(503, 'store-away', 'The records cannot be reached now. Calls are served all the same.', 'Try again in a few seconds; the service\'s log says more.')
+    throw storeAway()
   }
 }

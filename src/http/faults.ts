@@ -1,5 +1,6 @@
 /** Every answer that is not the one asked for: JSON of one shape, a sentence for people, nothing of our insides. */
 import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import { isStoreAway, plainly } from '../records/faults.ts'
 import type { Fault } from './schemas.ts'
 
 /** An answer that a handler gives by throwing it. */
@@ -14,6 +15,17 @@ export class Refusal extends Error {
     this.statusCode = statusCode
     this.error = error
     this.hint = hint
+  }
+}
+
+/** A store that is away is not our caller's fault, nor a secret. */
+export const storeAway = () => new Refusal(503, 'store-away', 'The records cannot be read or written now. Calls are served all the same.', 'Try again in a few seconds; the service\'s log says more, such as a full disk.')
+
+/** Refuses numbers that no handler counts with: `1e309` is read as Infinity, and Infinity passes a schema's `maximum`. */
+export async function refuseNonFinite({ query, params, body }: FastifyRequest) {
+  for (const [where, values] of Object.entries({ query, address: params, body })) {
+    const [key] = Object.entries(values ?? {}).find(([, value]) => typeof value === 'number' && !Number.isFinite(value)) ?? []
+    if (key !== undefined) throw new Refusal(400, 'bad-request', `The ${where} key '${key}' must be a finite number.`)
   }
 }
 
@@ -34,6 +46,11 @@ export function answer(error: FastifyError | Refusal, request: FastifyRequest, r
   if (error.code === 'FST_ERR_BAD_URL') return send(reply, 400, { error: 'bad-request', message: 'The address is not well formed.' })
   const status = error.statusCode ?? 500
   if (status >= 400 && status < 500) return send(reply, status, { error: 'bad-request', message: error.message })
+  if (isStoreAway(error)) {
+    request.log.error(plainly(error), 'the store or its disk takes or gives nothing')
+    const { error: word, message, hint } = storeAway()
+    return send(reply, 503, { error: word, message, hint: hint! })
+  }
   request.log.error({ err: { type: error.name, message: error.message, stack: error.stack } }, 'a request failed by our fault')
   return send(reply, 500, { error: 'internal', message: 'Something of ours went wrong; the log says what.', hint: `Look for request ${request.id} in the service's log.` })
 }

@@ -51,7 +51,7 @@ export const messageRoutes: FastifyPluginAsyncTypebox<Pick<MessageOptions, 'mess
 
 const id = (description: string) => Type.String({ pattern: '^[\\x21-\\x7e]{1,200}$', description })
 const signed = { tags: ['follow-ups'], security: [{ signature: [] }] }
-const faults = { 400: Fault, 401: Fault, 404: Fault, 413: Fault, 415: Fault }
+const faults = { 400: Fault, 401: Fault, 404: Fault, 413: Fault, 415: Fault, 500: Fault, 503: Fault }
 const StatusBody = Type.Object({
   id: id('Our id of the message.'),
   state: Type.Union([Type.Literal('delivered'), Type.Literal('failed')], { description: 'What became of it.' }),

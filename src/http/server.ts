@@ -8,7 +8,7 @@ import type { Logger } from 'pino'
 import { board } from './board.ts'
 import { callRoutes, type CallsOptions } from './calls.ts'
 import { directoryRoutes, type DirectoryOptions } from './directory.ts'
-import { answer, answerFaults } from './faults.ts'
+import { answer, answerFaults, refuseNonFinite } from './faults.ts'
 import { bearer, protect, type Keys } from './guard.ts'
 import { followUpRoutes, type FollowUpsOptions } from './followups.ts'
 import type { Metrics } from './metrics.ts'
@@ -69,6 +69,7 @@ export async function httpServer({ records, live, end, timezone, token, people, 
 
   answerFaults(app as never)
   app.addHook('onRequest', protect)
+  app.addHook('preHandler', refuseNonFinite)
   if (people) {
     app.addHook('onReady', () => people.open())
     app.addHook('onClose', async () => people.close())
@@ -92,7 +93,13 @@ export async function httpServer({ records, live, end, timezone, token, people, 
       } }
     }
   })
-  await app.register(swaggerUi, { routePrefix: '/docs', uiConfig: { validatorUrl: null } })
+  // 100 kB, for anybody who asks: made once.
+  const documents = new Map<string, Buffer>()
+  const made = (route: string, make: () => string) => documents.get(route) ?? documents.set(route, Buffer.from(make())).get(route)!
+  await app.register(swaggerUi, { routePrefix: '/docs', uiConfig: { validatorUrl: null }, uiHooks: { onRequest: async ({ routeOptions: { url } }, reply) => {
+    if (url === '/docs/json') return reply.type('application/json; charset=utf-8').send(made(url, () => JSON.stringify(app.swagger())))
+    if (url === '/docs/yaml') return reply.type('application/x-yaml').send(made(url, () => app.swagger({ yaml: true })))
+  } } })
 
   app.get('/healthz', {
     schema: { summary: 'The process is alive', tags: ['health'], response: { 200: Health } }
@@ -135,10 +142,10 @@ export async function httpServer({ records, live, end, timezone, token, people, 
   return app
 }
 
-/** In the document: for whom a route is, that others are refused, and that a request can be malformed. */
+/** In the document: for whom a route is, that others are refused, that a request can be malformed, and that the store or we may fail. */
 function sayForWhom(route: RouteOptions) {
   const { schema: { description, response, body } = {}, config } = route
-  const refusals = { 400: Fault, 401: Fault, ...body === undefined ? {} : { 413: Fault, 415: Fault } }
+  const refusals = { 400: Fault, 401: Fault, ...body === undefined ? {} : { 413: Fault, 415: Fault }, 500: Fault, 503: Fault }
   route.schema = { ...route.schema, description: [description, config?.desk ? 'For the desk and admins.' : 'For admins.'].filter(Boolean).join(' '), response: { ...refusals, ...response as object, 403: Fault } }
 }
 

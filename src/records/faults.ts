@@ -13,6 +13,22 @@ export function isBadData(error: unknown): boolean {
   return /^2[23]...$/.test(code) || code === '54000'   // SQLSTATE: data exception, integrity violation, limit exceeded
 }
 
+/** Where files cannot be written: ENOSPC and the like. */
+const diskFaults = new Set(['ENOSPC', 'EDQUOT', 'EROFS', 'EIO'])
+
+/** True where the store or the disk takes or gives nothing now (full, locked, damaged, away), and not our question is at fault. */
+export function isStoreAway(error: unknown): boolean {
+  const { code, errcode } = error as StoreFault
+  if (errcode !== undefined) return !isBadData(error) && (errcode & 0xff) !== sqliteError
+  if (typeof code !== 'string') return false
+  return code === storeThreadEnded || diskFaults.has(code) || /^(08|25006|53|55P03|57|58)/.test(code) && code.length === 5          // SQLSTATE: connection, read-only, resources, locks, shutdown, system
+}
+
+/** SQLite's primary result code for a statement that makes no sense. */
+const sqliteError = 1
+/** What a question fails with whose thread has ended. */
+export const storeThreadEnded = 'STORE_THREAD_ENDED'
+
 /** An error's message and code for the log. Never the whole error: PostgreSQL's `detail` quotes the row, with its number. */
 export function plainly(error: unknown): { reason: string, code: string | number | undefined } {
   const { message, code, errcode, errors } = error as StoreFault & { errors?: Error[] }

@@ -5,6 +5,7 @@ import {
   CompiledQuery, SqliteAdapter, SqliteIntrospector, SqliteQueryCompiler,
   type DatabaseConnection, type Dialect, type Driver, type Kysely, type QueryResult
 } from 'kysely'
+import { storeThreadEnded } from './faults.ts'
 import type { Answer, Question } from './sqlite-thread.ts'
 
 /** How long SQLite waits for another process's lock before it says "database is locked", in ms. */
@@ -98,7 +99,7 @@ class SqliteConnection implements DatabaseConnection {
     const thread = new Worker(new URL('./sqlite-thread.ts', import.meta.url), {
       workerData: { file: this.#file, patience: lockPatience }, resourceLimits: { maxYoungGenerationSizeMb: 2 }
     })
-    let reason = new Error('the thread that holds the SQLite file has ended')
+    let reason: Error = Object.assign(new Error('the thread that holds the SQLite file has ended'), { code: storeThreadEnded })
     thread.on('message', (answer: Answer) => {
       this.#waiting.get(answer.id)?.resolve(answer)
       this.#waiting.delete(answer.id)

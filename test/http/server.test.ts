@@ -168,6 +168,16 @@ test('the document describes every address, and its page needs no network', asyn
   expect((await get('/docs/static/swagger-initializer.js', {})).body).toContain('"validatorUrl":null')
 })
 
+test('the document is made once, whoever asks for it', async () => {
+  const [first, yaml] = [await get('/docs/json', {}), await get('/docs/yaml', {})]
+  expect([first.headers['content-type'], yaml.statusCode, yaml.body.includes('openapi:')]).toEqual(['application/json; charset=utf-8', 200, true])
+  const { info } = (app as unknown as { swagger(): { info: { title: string } } }).swagger()
+  info.title = 'made anew'
+  for (const [path, before] of [['/docs/json', first], ['/docs/yaml', yaml]] as const) expect((await get(path, {})).body === before.body).toBe(true)
+  expect(first.headers).toMatchObject({ 'x-content-type-options': 'nosniff', 'content-length': String(Buffer.byteLength(first.body)) })
+  info.title = first.json().info.title
+})
+
 test('answers carry the headers that keep a browser quiet', async () => {
   for (const url of ['/healthz', '/api/calls', '/nothing', '/docs']) {
     const { headers } = await get(url)
