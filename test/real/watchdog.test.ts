@@ -72,10 +72,12 @@ test('killed and started again: a caller in the menu hears it again, and goes on
   const from = '+627215550143'
   const call = city.dial({ from })
   const heard = await city.ear.hears(call, 'menu-utama')
+  signal(watchdog, 'SIGSTOP')               // however long it takes to start again here
   signal(service, 'SIGKILL')
   await service.ended
   service = await city.run('src/main.ts')
   await city.ear.hears(call, 'sambutan', { after: heard.startedAt })
+  signal(watchdog, 'SIGCONT')
   await call.press('3')
   await talks(call, 'hallo-1', from)
   await call.hangUp()
