@@ -2,7 +2,7 @@
  * The service plan as the templates see it. This is the list of what may be written between `{{` and `}}`:
  *
  *   city, version, languages[]                     version: the plan's, 12 hex digits
- *   trunks[]    name, role, address, port, codecs[], qualify, channels, maxCalls, areaCode     areaCode: the city's where the trunk has none, null without any
+ *   trunks[]    name, role, address, port, codecs[], qualify, channels, maxCalls, nat ('no' or 'yes'), areaCode     areaCode: the city's where the trunk has none, null without any
  *   callLimits                                      whether any trunk has maxCalls
  *   areaCodes                                       whether any trunk has an area code
  *   numbers[]   did, others[], language, entry, entryKind   others: its other spellings (src/plan/spellings.ts);    entryKind, kind, silenceKind: 'menu', 'agency' or 'mailbox'

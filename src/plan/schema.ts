@@ -36,6 +36,7 @@ const Trunk = Type.Object({
   channels: Type.Optional(Type.Integer({
     minimum: 1, maximum: 10_000, description: 'The most calls to lines on it at once; one that is full is out of order for one more. Any number if left out'
   })),
+  nat: oneOf(['no', 'yes'], 'yes: its sound comes from another address or port than it says (SDP), so ours goes to where its sound comes from. A stranger who sends sound first gets ours then. no if left out', 'no'),
   maxCalls: Type.Optional(Type.Integer({
     minimum: 1, maximum: 10_000, description: 'Of a carrier: the most calls that come in on it at once; one more is refused with 503. Any number if left out'
   })),

@@ -12,7 +12,7 @@ const read = (text: string | Uint8Array) => readPlan(text, { file: 'plan.yaml', 
 it('the town\'s plan is read whole, with what was left out filled in', () => {
   const { plan, faults } = read(town)
   expect(faults).toEqual([])
-  expect(plan.trunks.get('carrier')).toEqual({ role: 'carrier', address: '127.0.0.2', port: 5060, codecs: ['alaw', 'ulaw'] })
+  expect(plan.trunks.get('carrier')).toEqual({ role: 'carrier', nat: 'no', address: '127.0.0.2', port: 5060, codecs: ['alaw', 'ulaw'] })
   expect(plan.numbers.get('+62721555')).toEqual({ language: 'id', entry: 'bpbd' })
   expect(plan.nodes.get('utama')).toEqual({
     kind: 'menu', id: 'utama', greeting: 'sambutan', prompt: 'menu-utama', patience: seconds(3), tries: 2,
