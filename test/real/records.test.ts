@@ -45,6 +45,9 @@ test('a call is told step by step, in order, with its times', async () => {
   expect(times).toEqual([...times].sort((a, b) => a - b))
   expect(call.connectedAt - call.arrivedAt).toBeGreaterThan(0)
   expect(Math.abs(Date.now() - call.arrivedAt)).toBeLessThan(60_000)
+  // Read from PostgreSQL; who has read it stands in the store of this machine, where it is asked for.
+  expect((await api(`/access?callId=${encodeURIComponent(call.callId)}`)).body.entries).toMatchObject([{ what: 'read the caller\'s number', number: '+62721•••0131', signedBy: 'city-token' }])
+  expect((await api('/audit')).body.trail).toMatchObject({ broken: [], cut: false })
 })
 
 test('a call that goes on is in the list of live ones, and in no other after its end', async () => {
