@@ -25,9 +25,11 @@ async function call(from: string, headers: Record<string, string> = {}) {
   expect(await carrier.final(id)).toBe(200)
   const record = await eventually('a record', async () => {
     await city.service.scribe.flush()
-    return (await city.service.records.list({ limit: 200 })).calls.find(({ callId, disposition }) => !before.has(callId) && disposition)
+    const record = (await city.service.records.list({ limit: 200 })).calls.find(({ callId, disposition }) => !before.has(callId) && disposition)
+    const told = record && await city.service.records.get(record.callId)
+    return told?.steps.some(({ kind }) => kind === 'ended') && { ...record, steps: told.steps }          // the ledger has been read to its end
   })
-  return { ...record, steps: (await city.service.records.get(record.callId))!.steps }
+  return record
 }
 
 const number = '+628123456789'
