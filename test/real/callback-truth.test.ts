@@ -30,7 +30,7 @@ beforeAll(async () => {
     rings.push(call)
     return (acts(citizens, call.line) ?? (it => it.refuse(486)))(call)
   })
-  for (const id of ['posko-1', 'bpbd-1', 'bpbd-2', 'ambulans-1', 'ambulans-2']) city.line(id, call => {
+  for (const id of ['posko-1', 'bpbd-1', 'bpbd-2', 'ambulans-1', 'ambulans-2', 'hallo-1']) city.line(id, call => {
     legs.push(call)
     return (acts(officers, call.from) ?? (it => it.refuse(486)))(call)
   })
@@ -175,6 +175,28 @@ test.concurrent('the citizen first: where the agency leaves after a moment, the 
   await talk(again, other)
   await again.hangUp()
   expect(await becomes(number, { state: 'done' })).toMatchObject({ why: 'spoken' })
+}, 120_000)
+
+test.concurrent('the citizen first: while they hear that the agency has left, its line is free for a caller', async () => {
+  const [number, other] = ['+627215550217', '+627215550218']
+  officers.set(number, [accepts])
+  citizens.set(number, [ready])
+  await new AriCallbackLine(city.service.ari).ring({ id: 'followup-free-1', agency: 'wali-kota', citizen: number, cli: '112', language: 'id', first: 'citizen', ringTime: seconds(20) })
+  const [citizen, officer] = [await ringing(number), await agencyRinging(number)]
+  await officer.answered
+  await talk(citizen, officer, 0)
+  await officer.hangUp()
+  await city.ear.hears(citizen, 'petugas-sudah-pergi', ears)
+  const caller = city.dial({ from: other })
+  await caller.answered
+  await caller.press('3')
+  await agencyRinging(other)
+  await caller.hangUp()
+  const lines = await eventually('the call is on record', async () => {
+    const call = (await city.service.records.list({ limit: 100 })).calls.find(({ cliRaw, disposition }) => cliRaw === other && disposition !== null)
+    return call && (await city.service.records.get(call.callId))!.lines
+  }, 60_000)
+  expect(lines.map(({ outcome }) => outcome)).not.toContain('full')
 }, 120_000)
 
 test.concurrent('the citizen first: where they leave after a moment, the agency is told, and not asked whether it was a talk', async () => {
