@@ -58,6 +58,7 @@ export function dialledBy(plan: Plan): LintOptions {
 export async function prepare({ planFile, templates, prompts, sounds, site, allow, kept = false, ...speech }: Preparation): Promise<Prepared> {
   const texts = await catalogue(prompts)
   const { plan, faults } = await loadPlan(planFile, texts.prompts, { kept })
+  if (!kept && texts.faults.some(({ severity }) => severity === 'error')) throw new NotPrepared(texts.faults)
 
   const files = await render(templates, plan, site)
   const findings = lint(files, { ...dialledBy(plan), ...allow ? { allow: await readAllowed(allow) } : {} })
@@ -68,5 +69,5 @@ export async function prepare({ planFile, templates, prompts, sounds, site, allo
   const tooLong = firstChoice(plan, lengths, { folder: prompts })
   if (tooLong.length > 0) throw new NotPrepared(tooLong)
 
-  return { plan, files, lengths, warnings: [...faults, ...texts.faults] }
+  return { plan, files, lengths, warnings: [...faults, ...texts.faults.map(fault => ({ ...fault, severity: 'warning' as const }))] }
 }

@@ -4,6 +4,7 @@ import { createHash } from 'node:crypto'
 import { mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { milliseconds } from '../plan/duration.ts'
+import { listed } from '../plan/faults.ts'
 import { promptsIn, type Prompt } from './prompts.ts'
 import { run as runHere, ToolFailed, type Run } from './run.ts'
 
@@ -95,6 +96,7 @@ export async function speak({ folder, out, language, run = runHere, progress = (
   for (const name of kept) progress({ language, name, outcome: 'kept' })
 
   const failures: string[] = []
+  const unspoken: string[] = []
   const toMake = [...prompts.values()].filter(prompt => !made.has(prompt.name))
   const worker = async () => {
     for (let prompt = toMake.shift(); prompt; prompt = toMake.shift()) {
@@ -103,12 +105,16 @@ export async function speak({ folder, out, language, run = runHere, progress = (
         made.add(prompt.name)
         progress({ language, name: prompt.name, outcome: 'made' })
       } catch (error) {
-        failures.push(explain(prompt, error))
+        if (error instanceof ToolFailed && /voice does not exist/.test(error.message)) unspoken.push(prompt.name)
+        else failures.push(explain(prompt, error))
       }
     }
   }
   await Promise.all([worker(), worker()])
   await remember()
+  if (unspoken.length > 0) {
+    failures.push(`${folder}: espeak-ng has no voice for "${language}", and ${unspoken.length} of its prompts no recording — record each as <name>.wav beside its text: ${listed(unspoken.sort())}`)
+  }
   if (failures.length > 0) throw new SynthesisFailed(failures.sort())
 }
 

@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { durations, firstChoice } from '../../src/dialplan/length.ts'
 import { catalogue } from '../../src/dialplan/prompts.ts'
+import { recordingFault } from '../../src/dialplan/recording.ts'
 import { ToolFailed, type Run } from '../../src/dialplan/run.ts'
 import { speak, synthesise, type Progress } from '../../src/dialplan/synthesise.ts'
 import { seconds } from '../../src/plan/duration.ts'
@@ -28,11 +29,63 @@ function tools() {
   return { run, seen }
 }
 
+/** A WAV file of PCM with 16 bits. @param channels the samples of each, -1 to 1 */
+function wav(...channels: number[][]): Buffer {
+  const data = Buffer.alloc(channels[0]!.length * channels.length * 2)
+  channels.forEach((samples, channel) => samples.forEach((sample, at) => data.writeInt16LE(Math.round(sample * 32767), (at * channels.length + channel) * 2)))
+  const head = Buffer.alloc(44)
+  head.write('RIFF\0\0\0\0WAVEfmt ', 'latin1')
+  head.writeUInt32LE(16, 16)
+  head.writeUInt16LE(1, 20)
+  head.writeUInt16LE(channels.length, 22)
+  head.writeUInt32LE(8000, 24)
+  head.writeUInt16LE(16, 34)
+  head.write('data', 36, 'latin1')
+  head.writeUInt32LE(data.length, 40)
+  return Buffer.concat([head, data])
+}
+const tone = (loud = 0.3) => Array.from({ length: 4000 }, (_, at) => Math.max(-1, Math.min(1, loud * Math.sin(at / 3))))
+
+describe('a recording', () => {
+  const unknown = wav(tone())
+  unknown.writeUInt32LE(0xffffffff, 40)
+  it.each<[string, Buffer, string | undefined]>([
+    ['that is fit', wav(tone()), undefined],
+    ['in stereo', wav(tone(), tone(0.2)), undefined],
+    ['of a program that did not know its length', unknown, undefined],
+    ['in A-law, which sox reads', Buffer.concat([wav(tone()).subarray(0, 20), Buffer.from([6]), wav(tone()).subarray(21)]), undefined],
+    ['that is no WAV file', Buffer.from('ID3...'), 'error: is no WAV file but an MP3'],
+    ['that is nothing at all', Buffer.alloc(0), 'error: is no WAV file'],
+    ['without sound', wav(tone()).subarray(0, 36), 'error: is a WAV file without sound'],
+    ['that is cut', wav(tone()).subarray(0, 4000), 'error: is cut: 8000 bytes of sound are said to be there, and 3956 are'],
+    ['that is silent', wav(tone(0)), 'error: is silent'],
+    ['whose channels cancel each other out', wav(tone(), tone().map(sample => -sample)), 'error: has channels that cancel each other out: callers, who hear them together, would hear nothing'],
+    ['that is too loud', wav(tone(3)), 'warning: is too loud: 78.3 % of it is cut off at full scale, and sounds harsh']
+  ])('%s', (_, file, expected) => {
+    const fault = recordingFault(file)
+    expect(fault && `${fault.severity}: ${fault.sentence}`).toBe(expected)
+  })
+})
+
 describe('the catalogue', () => {
+  it('refuses a text that is not UTF-8, and reads one with a mark of UTF-8', async () => {
+    await using prompts = await folder({ 'id/a.txt': '', 'id/b.txt': '', 'id/c.txt': '\uFEFFHalo.', 'id/d.mp3': '' })
+    await writeFile(join(prompts.path, 'id', 'a.txt'), Buffer.from('\uFEFFMenyambungkan ke polisi.\r\n', 'utf16le'))
+    await writeFile(join(prompts.path, 'id', 'b.txt'), Buffer.from('Caf\xe9.', 'latin1'))
+    const { prompts: listed, faults } = await catalogue(prompts.path)
+    expect(listed.get('id')?.get('c')?.text).toBe('Halo.')
+    const advice = 'save it as UTF-8 (in Windows\' Notepad: "Save as", encoding "UTF-8")'
+    expect(faults.map(formatFault).map(line => line.slice(prompts.path.length + 1))).toEqual([
+      `id/a.txt:1:1 is not UTF-8 but UTF-16, which Windows calls "Unicode" — ${advice}`, `id/b.txt:1:1 is not UTF-8 — ${advice}`,
+      'id/d.mp3:1:1 (warning) is not looked at — prompts are <name>.txt, and recordings <name>.wav, in small letters: export it as <name>.wav'
+    ])
+  })
+
   it('lists texts and recordings, by language', async () => {
     await using prompts = await folder({
       'id/halo.txt': 'Halo,\n apa kabar?\n', 'id/halo.wav': 'RIFF', 'id/halo.spoken': 'Halo, apa kabar?', 'en/halo.txt': 'Hello.'
     })
+    await writeFile(join(prompts.path, 'id', 'halo.wav'), wav(tone()))
     const { prompts: listed, faults } = await catalogue(prompts.path)
     expect(listed.get('id')?.get('halo')).toMatchObject({ text: 'Halo, apa kabar?', recording: join(prompts.path, 'id/halo.wav') })
     expect(listed.get('en')?.get('halo')).toMatchObject({ text: 'Hello.', recording: undefined })
@@ -44,6 +97,7 @@ describe('the catalogue', () => {
       'id/a.txt': 'Baru.', 'id/a.wav': 'RIFF', 'id/a.spoken': 'Lama.', 'id/b.txt': 'B.', 'id/b.wav': 'RIFF',
       'id/c.txt': ' \n', 'id/D E.txt': 'x', 'id/f.wav': 'RIFF'
     })
+    for (const name of ['a', 'b']) await writeFile(join(prompts.path, 'id', `${name}.wav`), wav(tone()))
     const { prompts: listed, faults } = await catalogue(prompts.path)
     expect([...listed.get('id')!.keys()]).toEqual(['a', 'b'])
     expect(faults.map(formatFault).map(line => line.slice(prompts.path.length + 1)).sort()).toEqual([
@@ -130,6 +184,14 @@ describe('synthesis', () => {
       'id/c.txt: sox made only 800 bytes of sound — is the text one that can be spoken?')
     expect(await readdir(join(out.path, 'id'))).toContain('a.alaw')
     expect(Object.keys(JSON.parse(await readFile(join(out.path, 'id/manifest.json'), 'utf8')))).toEqual(['a'])
+  })
+
+  it('says in one sentence that a language has no voice, and which prompts need a recording', async () => {
+    await using texts = await folder({ 'jv/a.txt': 'Sugeng.', 'jv/b.txt': 'Rawuh.' })
+    await using out = await folder({})
+    const run: Run = async command => { throw new ToolFailed(command, 'ended with 1: Error: The specified espeak-ng voice does not exist.') }
+    await expect(synthesise({ languages: ['jv'], folder: texts.path, out: out.path, run })).rejects.toThrow(
+      `${join(texts.path, 'jv')}: espeak-ng has no voice for "jv", and 2 of its prompts no recording — record each as <name>.wav beside its text: a, b`)
   })
 
   it('says what to install', async () => {
