@@ -24,8 +24,8 @@ export async function durations(out: string, languages: readonly string[]): Prom
   return all
 }
 
-/** Whoever waits for the menu's end has heard every choice within 10 s, at the number's own node and at siaga's, in the number's language and in each that a key of the menu chooses. `folder` (the texts') is for the faults' places. */
-export function firstChoice(plan: Plan, lengths: Durations, { folder = 'dialplan/prompts', atMost = seconds(10) } = {}): Fault[] {
+/** Whoever waits for the menu's end has heard every choice within 10 s (or what the plan says, with its reason), at the number's own node and at siaga's, in the number's language and in each that a key of the menu chooses. `folder` (the texts') is for the faults' places. */
+export function firstChoice(plan: Plan, lengths: Durations, { folder = 'dialplan/prompts', atMost = plan.lastChoice?.within ?? seconds(10) } = {}): Fault[] {
   const faults: Fault[] = []
   for (const { who, language, entry } of beginnings(plan)) {
     const menu = plan.nodes.get(entry)
@@ -38,7 +38,7 @@ export function firstChoice(plan: Plan, lengths: Durations, { folder = 'dialplan
     faults.push({
       severity: 'error', file: join(folder, language, `${menu.prompt}.txt`), line: 1, column: 1, path: '',
       sentence: `${who} hears the last choice only after ${inSeconds(whole)} (${sum}); ${inSeconds(atMost)} is the most`,
-      suggestion: 'shorten one of the texts'
+      suggestion: 'shorten one of the texts, or set another limit in the plan: lastChoice: { within: 15 s, why: … }'
     })
   }
   return faults

@@ -41,6 +41,8 @@ export interface Plan {
   silentTalk: Duration
   /** The shortest talk that counts: what ends sooner is nobody's talk. */
   spoken: Duration
+  /** Another limit than `firstChoice`'s own (src/dialplan/length.ts), and why. */
+  lastChoice?: { within: Duration, why: string }
   prompts: Prompts
   /** By which keys callers take what is offered in place of a line. */
   offerKeys: { callback: string, message: string }
@@ -133,8 +135,8 @@ export function finish(file: PlanFile, calendars: ReadonlyMap<string, Calendar>,
   for (const [id, mailbox] of file.mailboxes ?? []) nodes.set(id, { kind: 'mailbox', id, ...mailbox })
   const numbers = new Map<string, Entry>()
   for (const [did, number] of file.numbers) numbers.set(did, { language: file.languages[0]!, ...number })
-  const { city, timezone, areaCode, languages, trunks, hours = new Map(), exceptions = [], siaga, rooms = new Map(), silentTalk, spoken, prompts, offerKeys = firstOfferKeys, followups, retention, apply } = file
-  return freeze({ version, city, timezone, languages, trunks, numbers, nodes, hours, holidays: calendars, exceptions, directory, rooms, silentTalk, spoken, prompts, offerKeys, followups, retention, apply, ...siaga ? { siaga } : {}, ...areaCode === undefined ? {} : { areaCode } })
+  const { city, timezone, areaCode, languages, trunks, hours = new Map(), exceptions = [], siaga, rooms = new Map(), silentTalk, spoken, lastChoice, prompts, offerKeys = firstOfferKeys, followups, retention, apply } = file
+  return freeze({ version, city, timezone, languages, trunks, numbers, nodes, hours, holidays: calendars, exceptions, directory, rooms, silentTalk, spoken, prompts, offerKeys, followups, retention, apply, ...siaga ? { siaga } : {}, ...areaCode === undefined ? {} : { areaCode }, ...lastChoice ? { lastChoice } : {} })
 }
 
 function whileClosed(closed: string | { offer: 'callback', to: string } | undefined) {

@@ -227,6 +227,10 @@ export const PlanFile = Type.Object({
     default: '4 s', atLeast: '0 s', atMost: '15 s',
     description: 'The shortest talk that counts. A line that ends its talk sooner did not answer, and the next one rings. 4 s if left out, 0 s: a line that is picked up has answered'
   }),
+  lastChoice: Type.Optional(Type.Object({
+    within: duration({ atLeast: '5 s', atMost: '60 s', description: 'So long after the answer callers have heard every choice' }),
+    why: text('Why callers may be read to for so long')
+  }, { description: 'Another limit than the 10 s within which callers must have heard every choice of the first menu' })),
   prompts: Prompts,
   offerKeys: Type.Optional(OfferKeys),
   followups: FollowUps,

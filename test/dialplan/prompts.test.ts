@@ -210,8 +210,14 @@ describe('the first choice', () => {
   it('comes within ten seconds of the answer', () => {
     expect(firstChoice(plan, lengths(7))).toEqual([])
     expect(firstChoice(plan, lengths(7.6), { folder: 'prompts' }).map(formatFault)).toEqual([
-      'prompts/id/menu-utama.txt:1:1 who dials 112 hears the last choice only after 10.6 s (sambutan 3.0 s + menu-utama 7.6 s); 10.0 s is the most — shorten one of the texts'
+      'prompts/id/menu-utama.txt:1:1 who dials 112 hears the last choice only after 10.6 s (sambutan 3.0 s + menu-utama 7.6 s); 10.0 s is the most — shorten one of the texts, or set another limit in the plan: lastChoice: { within: 15 s, why: … }'
     ])
+  })
+
+  it('comes within the plan\'s own limit, where it has one', () => {
+    const { plan } = readPlan(`lastChoice: { within: 12 s, why: "nine keys" }\n${town}`, { file: 'plan.yaml' })
+    expect(firstChoice(plan, lengths(9))).toEqual([])
+    expect(firstChoice(plan, lengths(9.1)).map(({ sentence }) => sentence)).toEqual(['who dials 112 hears the last choice only after 12.1 s (sambutan 3.0 s + menu-utama 9.1 s); 12.0 s is the most'])
   })
 
   it('comes so in siaga, too, in the language of each number', () => {
@@ -219,8 +225,8 @@ describe('the first choice', () => {
     const heard = (indonesian: number, english: number) => firstChoice(plan, new Map([['id', new Map([['menu-lain', seconds(indonesian)]])], ['en', new Map([['menu-lain', seconds(english)]])]]), { folder: 'prompts' }).map(formatFault)
     expect(heard(9, 9)).toEqual([])
     expect(heard(10.4, 12)).toEqual([
-      'prompts/id/menu-lain.txt:1:1 who dials 112 in siaga hears the last choice only after 10.4 s (menu-lain 10.4 s); 10.0 s is the most — shorten one of the texts',
-      'prompts/en/menu-lain.txt:1:1 who dials +62721555 in siaga hears the last choice only after 12.0 s (menu-lain 12.0 s); 10.0 s is the most — shorten one of the texts'
+      'prompts/id/menu-lain.txt:1:1 who dials 112 in siaga hears the last choice only after 10.4 s (menu-lain 10.4 s); 10.0 s is the most — shorten one of the texts, or set another limit in the plan: lastChoice: { within: 15 s, why: … }',
+      'prompts/en/menu-lain.txt:1:1 who dials +62721555 in siaga hears the last choice only after 12.0 s (menu-lain 12.0 s); 10.0 s is the most — shorten one of the texts, or set another limit in the plan: lastChoice: { within: 15 s, why: … }'
     ])
     expect(firstChoice({ ...plan, siaga: { entry: 'utama' } }, new Map([['id', new Map([['menu-utama', seconds(11)]])], ['en', new Map()]])).map(({ sentence }) => sentence.slice(0, 20))).toEqual(['who dials 112 hears '])
   })
@@ -230,7 +236,7 @@ describe('the first choice', () => {
     const both = (english: number) => new Map([...lengths(7), ['en', new Map([['sambutan', seconds(3)], ['menu-utama', seconds(english)]])]])
     expect(firstChoice(plan, both(7))).toEqual([])
     expect(firstChoice(plan, both(7.6), { folder: 'prompts' }).map(formatFault)).toEqual([
-      'prompts/en/menu-utama.txt:1:1 who dials 112 and presses 9 hears the last choice only after 10.6 s (sambutan 3.0 s + menu-utama 7.6 s); 10.0 s is the most — shorten one of the texts'
+      'prompts/en/menu-utama.txt:1:1 who dials 112 and presses 9 hears the last choice only after 10.6 s (sambutan 3.0 s + menu-utama 7.6 s); 10.0 s is the most — shorten one of the texts, or set another limit in the plan: lastChoice: { within: 15 s, why: … }'
     ])
   })
 })
