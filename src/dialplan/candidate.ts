@@ -51,6 +51,7 @@ export async function makeCandidate(desk: Desk, folder: string, { spoken, expect
     const calls = join(folder, 'dialplan', 'calls.yaml')
     const unexpected = expected && existsSync(calls) ? expected(await readFile(calls, 'utf8'), calls, plan) : []
     if (unexpected.length > 0) throw new NotPrepared(unexpected)
+    if (expected && !existsSync(calls)) warnings.push({ severity: 'warning', file: calls, line: 1, column: 1, path: '', sentence: 'is not there: nothing is checked that must stay true of the city\'s telephone', suggestion: 'write down its most important calls (docs/plan.md, "Expected calls")' })
     await mkdir(join(folder, 'etc'))
     for (const [name, text] of files) await writeFile(join(folder, 'etc', name), text)
     return { folder, plan, files, warnings: warnings.map(fault => ({ ...fault, file: named(fault.file) })), ...await sums(folder) }

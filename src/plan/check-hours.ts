@@ -1,6 +1,7 @@
 /** The checks of opening hours, holidays, exceptions and overflow: check.ts has them in its list. */
 import { closedTo, type Draft, type Path, type Report } from './draft.ts'
 import { didYouMean, listed, quote, thereAre } from './faults.ts'
+import type { Calendar } from './holidays.ts'
 import { minutes } from './hours.ts'
 import { weekdays } from './schema.ts'
 
@@ -27,6 +28,9 @@ export function timetables({ hours }: Draft, report: Report) {
       if (from === undefined || to === undefined) return
       if (from === to) return report(['hours', name, index, 'to'], `is ${to}, when it begins: it never opens`, 'for a whole day, write from 00:00 to 24:00')
       const open = minutes({ from, to })
+      if (to < from && open.to - open.from > 720) {
+        report(['hours', name, index], `is open from ${from} to ${to} of the next day, for ${Math.round((open.to - open.from) / 60)} hours`, `if that is meant, write two periods, from ${from} to 24:00 and from 00:00 to ${to}; else change from and to`, 'warning')
+      }
       for (const day of days ?? []) {
         if (day === undefined) continue
         const begin = weekdays.indexOf(day) * 1440 + open.from
@@ -60,6 +64,19 @@ export function exceptionDays({ exceptions = [] }: Draft, report: Report) {
     const contrary = exceptions.findIndex((other, at) => at < index && other?.date && other.is && (is === 'closed' || other.is === 'closed')
       && other.date <= until && date <= (other.until ?? other.date) && other.agencies?.some(agency => agency !== undefined && agencies.includes(agency)))
     if (contrary >= 0) report(['exceptions', index], `is of the same day and agency as exception ${contrary + 1}`, 'one day is either open or closed: write one of them')
+  })
+}
+
+/** Who opens on a holiday of its own calendar mostly did not look at the calendar. */
+export function openOnHolidays({ exceptions = [], agencies }: Draft, calendars: ReadonlyMap<string, Calendar>, report: Report) {
+  exceptions.forEach((exception, index) => {
+    const { date, until = date, is, agencies: names = [] } = exception ?? {}
+    if (is !== 'open' || !date || !until) return
+    for (const agency of names) {
+      const calendar = calendars.get(agencies?.get(agency ?? '')?.holidays ?? '')
+      const holiday = [...calendar ?? []].find(([day]) => date <= day && day <= until)
+      if (holiday) report(['exceptions', index], `opens ${agency} on ${holiday[0]}, a holiday (${holiday[1]})`, 'if that is meant, leave it as it is', 'warning')
+    }
   })
 }
 

@@ -52,6 +52,11 @@ export function readCalendars(plan: Draft, texts: FileTexts, report: Report, now
     }
     calendars.set(calendar, days)
   }
+  const named = new Set([...plan.holidays?.values() ?? []].flat())
+  const misspelt = [...named].some(name => name !== undefined && !texts.has(name))          // then that is the fault
+  for (const [name, { file }] of misspelt ? [] : texts) {
+    if (!named.has(name)) faults.push({ severity: 'warning', file, line: 1, column: 1, path: '', sentence: 'is named by no calendar of the plan: its days are no holidays', suggestion: 'name it under `holidays`, or delete it' })
+  }
   return { calendars, faults }
 }
 

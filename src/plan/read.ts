@@ -1,6 +1,7 @@
 /** Reads the service plan: whole and typed, or refused with everything that is wrong with it. */
 import { createHash } from 'node:crypto'
 import { checks, laterChecks, missingPrompts, unreachable, type PromptCatalogue } from './check.ts'
+import { openOnHolidays } from './check-hours.ts'
 import { conform, type Rule } from './conform.ts'
 import type { Draft } from './draft.ts'
 import { byPlace, PlanFaults, type Fault } from './faults.ts'
@@ -41,6 +42,7 @@ export function readPlan(
   for (const check of laterChecks) check(draft, (path, sentence, suggestion) => source.report(path, sentence, suggestion, kept ? 'warning' : 'error'))
   if (prompts) missingPrompts(draft, prompts, source.report)
   const { calendars, faults: inCalendars } = readCalendars(draft, holidays, source.report, now)
+  openOnHolidays(draft, calendars, source.report)
   const { entries, whole, faults: inDirectory } = readDirectory(draft, directory, source.report)
   checkRooms(draft, whole ? entries : undefined, source.report)
   if (source.faults.every(fault => fault.severity === 'warning')) unreachable(draft, source.report)

@@ -187,6 +187,15 @@ describe('hours are refused for', () => {
 })
 
 describe('an admin is warned of', () => {
+  it('an exception that opens on a holiday, hours that cross midnight and are longer than half a day, and a calendar that nobody names', () => {
+    const warned = (edits: Edit[], options = {}) => refusal(edits, options).map(line => line.replace(/^[\w./]+:\d+:\d+ /, ''))
+    expect(warned([['date: 2027-02-27', 'date: 2027-03-09, until: 2027-03-10']])).toEqual(['exceptions.0: (warning) opens bpbd on 2027-03-10, a holiday (Idul Fitri (expected)) — if that is meant, leave it as it is'])
+    expect(warned([['days: [fri], from: 08:00, to: 11:30', 'days: [fri], from: 16:30, to: 08:00'], ['from: 13:00, to: 16:30', 'from: 13:00, to: 14:00']])).toEqual([
+      'hours.kantor.1: (warning) is open from 16:30 to 08:00 of the next day, for 16 hours — if that is meant, write two periods, from 16:30 to 24:00 and from 00:00 to 08:00; else change from and to'])
+    expect(readPlan(townWith(), { file: 'plan.yaml', prompts: townPrompts, holidays: new Map([['libur', { file: 'holidays/libur.yaml', text: libur }]]), now }).faults.map(formatFault)).toEqual([
+      'holidays/libur.yaml:1:1 (warning) is named by no calendar of the plan: its days are no holidays — name it under `holidays`, or delete it'])
+  })
+
   it('a calendar that ends within 60 days', () => {
     const of = (time: string) => refusal([], { at: DateTime.fromISO(time).toMillis() })
     expect(of('2027-11-01T00:00Z')).toEqual([])
