@@ -192,7 +192,8 @@ describe('an admin is warned of', () => {
     expect(warned([['date: 2027-02-27', 'date: 2027-03-09, until: 2027-03-10']])).toEqual(['exceptions.0: (warning) opens bpbd on 2027-03-10, a holiday (Idul Fitri (expected)) — if that is meant, leave it as it is'])
     expect(warned([['days: [fri], from: 08:00, to: 11:30', 'days: [fri], from: 16:30, to: 08:00'], ['from: 13:00, to: 16:30', 'from: 13:00, to: 14:00']])).toEqual([
       'hours.kantor.1: (warning) is open from 16:30 to 08:00 of the next day, for 16 hours — if that is meant, write two periods, from 16:30 to 24:00 and from 00:00 to 08:00; else change from and to'])
-    expect(readPlan(townWith(), { file: 'plan.yaml', prompts: townPrompts, holidays: new Map([['libur', { file: 'holidays/libur.yaml', text: libur }]]), now }).faults.map(formatFault)).toEqual([
+    expect(readText(townWith(), libur, now).faults).toEqual([])
+    expect(refusal([['holidays:\n  nasional: [libur]\n', ''], ['    holidays: nasional\n', '']])).toEqual([
       'holidays/libur.yaml:1:1 (warning) is named by no calendar of the plan: its days are no holidays — name it under `holidays`, or delete it'])
   })
 
