@@ -54,9 +54,9 @@ export function readCalendars(plan: Draft, texts: FileTexts, report: Report, now
   }
   const named = new Set([...plan.holidays?.values() ?? []].flat())
   const misspelt = [...named].some(name => name !== undefined && !texts.has(name))          // then that is the fault
-  const everOpen = !plan.hours && !plan.holidays          // nobody has hours: the files are only there
+  if (!plan.holidays || misspelt) return { calendars, faults }          // without calendars the files are only there
   for (const [name, { file }] of texts) {
-    if (!named.has(name) && !misspelt && !everOpen) faults.push({ severity: 'warning', file, line: 1, column: 1, path: '', sentence: 'is named by no calendar of the plan: its days are no holidays', suggestion: 'name it under `holidays`, or delete it' })
+    if (!named.has(name)) faults.push({ severity: 'warning', file, line: 1, column: 1, path: '', sentence: 'is named by no calendar of the plan: its days are no holidays', suggestion: 'name it under `holidays`, or delete it' })
   }
   return { calendars, faults }
 }

@@ -31,7 +31,7 @@ test.each(recipes.filter(({ edits }) => edits.length > 0).map(recipe => [recipe.
   const spoken = new Map([...prompts].map(([language, names]) => [language, new Map([...names, ...written.filter(([, of]) => of === language).map(([, , name]) => [name!, {}] as const)])]))
   const edited = edits.reduce<Part>((plan, { block }) => over(plan, asPart(block)), demo)
   expect(edited).not.toEqual(demo)
-  const { plan, faults } = readPlan(stringify(edited), { file: 'plan.yaml', prompts: spoken, holidays, directory, now: Date.parse('2027-01-10') })
+  const { plan, faults } = readPlan(stringify(edited), { file: 'plan.yaml', prompts: spoken, holidays: new Map([...holidays].filter(([name]) => stringify(edited).includes(name))), directory, now: Date.parse('2027-01-10') })
   expect(faults.map(formatFault)).toEqual([])
 
   const files = await render('dialplan/templates', plan, { sounds: '/sounds' })

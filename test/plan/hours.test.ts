@@ -193,8 +193,9 @@ describe('an admin is warned of', () => {
     expect(warned([['days: [fri], from: 08:00, to: 11:30', 'days: [fri], from: 16:30, to: 08:00'], ['from: 13:00, to: 16:30', 'from: 13:00, to: 14:00']])).toEqual([
       'hours.kantor.1: (warning) is open from 16:30 to 08:00 of the next day, for 16 hours — if that is meant, write two periods, from 16:30 to 24:00 and from 00:00 to 08:00; else change from and to'])
     expect(readText(townWith(), libur, now).faults).toEqual([])
-    expect(refusal([['holidays:\n  nasional: [libur]\n', ''], ['    holidays: nasional\n', '']])).toEqual([
-      'holidays/libur.yaml:1:1 (warning) is named by no calendar of the plan: its days are no holidays — name it under `holidays`, or delete it'])
+    const files = new Map(['libur', 'lama'].map(name => [name, { file: `holidays/${name}.yaml`, text: libur }]))
+    expect(readPlan(whole, { file: 'plan.yaml', prompts: townPrompts, holidays: files, now }).faults.map(formatFault)).toEqual([
+      'holidays/lama.yaml:1:1 (warning) is named by no calendar of the plan: its days are no holidays — name it under `holidays`, or delete it'])
   })
 
   it('a calendar that ends within 60 days', () => {
