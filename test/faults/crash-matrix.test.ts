@@ -27,7 +27,7 @@ for (const fault of all) {
       const place = free.pop()!
       try {
         place.ground ??= await Ground.open(place.number)
-        const run = (ground: Ground) => runCell(ground, fault, moment, `+6272155501${String(place.calls++ % 100).padStart(2, '0')}`)
+        const run = (ground: Ground) => runCell(ground, fault, moment, `+627215550${String(place.calls++ % 1000).padStart(3, '0')}`)
         let cell = await run(place.ground)
         // Where this process itself stood still, it is the machine that was measured: once more.
         if (cell.complaints.length > 0 && cell.experience.stall > 500) cell = await run(place.ground)
