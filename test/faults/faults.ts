@@ -206,7 +206,7 @@ export function faults(): Fault[] {
     },
     ...clocks('the service\'s clock is', ['greeting'], ['returned'], { step: (ground, ms) => ground.step(ms) }),
     ...clocks('Asterisk\'s clock is', ['talking'], ['silent gateway'], { ofAsterisk: true, step: (ground, ms) => ground.stepAsterisk(ms) }),
-    ...clocks('the machine\'s clock (the service\'s and Asterisk\'s) is', ['line rings'], ['hold'], {
+    ...clocks('the machine\'s clock (the service\'s and Asterisk\'s) is', ['line rings'], ['short answer'], {
       ofAsterisk: true, step: (ground, ms) => Promise.all([ground.step(ms), ground.stepAsterisk(ms)])
     })
   ]

@@ -57,7 +57,7 @@ ${remarkable.map(cell => row(cell.fault, cell.moment, experienced(cell, at(contr
   lines the last resort; where the machine's is, until the next beat (1 s).
 - Asterisk's clock is stepped by libfaketime. When it goes forward while a line rings, the ring time is over at once, and the next line is tried.
 - When it goes forward in the moment of a *short answer*, the next line can seem to have fallen silent, too; the last resort then rings the desk.
-- When it goes back in the moment of a *short answer*, that answer can count as a talk: how long it lasted is not known. Then no other line rings, and no follow-up is made. This is open.
+- When it goes back in the moment of a *short answer*, nobody knows how long that was. The dialplan takes it for too short, and the next line rings.
 - When it goes back while they talk, nobody knows how long they talked: on record, they have.
 - *Lost*, when it goes forward: Asterisk counts by the time of day how long no sound has come (\`rtp_timeout\`, 300 s), and ends each call for
   which it happens to ask before the next sound is in, 20 ms later (cause 44). It asks when another call begins or is answered in that
