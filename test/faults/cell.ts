@@ -114,7 +114,7 @@ async function onRecord({ ground, records, fault, moment, number, began, course,
   // An agency that picked up as the call was cut has answered; nobody has spoken, so it is followed up all the same.
   const pickedUp = course === 'lost' && agencies.some(({ answered }) => answered) ? ['answered'] : []
   const right = talkedWith !== null ? ['answered'] : heard.some(({ what }) => what === 'maaf-akhir') ? ['unanswered']
-    : [course !== 'lost' || fault.losesAsIfGone ? 'abandoned' : 'failed', ...pickedUp]
+    : [course !== 'lost' || (fault.losesAsIfGone && endedBy !== 'us') ? 'abandoned' : 'failed', ...pickedUp]
   await should('the right record', async () => {
     if (fault.losesTheLedger) return
     if (!right.includes(disposition!)) throw new Error(`it says ${disposition} (${detail}), not ${right.join(' or ')}`)
