@@ -106,8 +106,10 @@ const ours = { asterisk: firstId, redis: firstId + 1 }
 export async function usersOfOurOwn() {
   for (const [name, id] of Object.entries(ours)) {
     for (const file of ['passwd', 'group']) {
-      const owner = await run('getent', [file, String(id)], { advice: '' }).then(line => line.split(':')[0], () => '')          // code 2: nobody
-      if (owner) throw new StepFailed(`${name} would run under the number ${id}, which is "${owner}" on this machine`, 'Choose two numbers that are nobody\'s: SATUNOMOR_IDS=47201 has 47201 and 47202.')
+      const owner = await run('getent', [file, String(id)], { advice: 'getent must say whose this number is.' }).then(line => line.split(':')[0], error => {
+        if (!error.message.endsWith('code 2')) throw error          // 2: nobody's
+      })
+      if (owner) throw new StepFailed(`${name} would run as user ${id}, but ${id} is "${owner}" on this machine`, 'Set SATUNOMOR_IDS to a free number whose next number is free, too: SATUNOMOR_IDS=47201')
     }
   }
 }

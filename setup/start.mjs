@@ -299,19 +299,23 @@ function answers({ host, port }) {
   })
 }
 
-/** What the set-up made; undefined where it could not. */
+/** What the set-up made. Throws where it could not: Redis never runs without a password. @returns {string} */
 function redisPassword() {
+  const file = join(state, 'secrets.json')
   try {
-    return /** @type {string | undefined} */ (JSON.parse(readFileSync(join(state, 'secrets.json'), 'utf8')).redis)
-  } catch {
-    return undefined
+    const { redis } = JSON.parse(readFileSync(file, 'utf8'))
+    if (redis) return redis
+  } catch (error) {
+    throw new StepFailed(`the password of Redis cannot be read (${/** @type {Error} */ (error).message})`, 'Do what the step "Service plan, dialplan and prompts" says, and start again.')
   }
+  throw new StepFailed(`${file} has no password of Redis`, 'Do what the step "Service plan, dialplan and prompts" says, and start again.')
 }
 
 /** What our own Redis answers to a PING after the password: "+PONG", or e.g. "-LOADING…" while it reads its data; nothing where it does not. @returns {Promise<string>} */
-function redisSays() {
+async function redisSays() {
+  const password = redisPassword()
   return new Promise(resolve => {
-    const socket = connect({ host: '127.0.0.1', port: redisPort }, () => { socket.write(`AUTH ${redisPassword() ?? 'none'}\r\nPING\r\n`) })
+    const socket = connect({ host: '127.0.0.1', port: redisPort }, () => { socket.write(`AUTH ${password}\r\nPING\r\n`) })
     let said = ''
     socket.setTimeout(3_000, () => socket.destroy())
     socket.on('data', answer => {

@@ -239,7 +239,7 @@ export class Changes {
     const { versions, desk } = this.#options
     const base = begunFrom(await versions.list(), desk) === version ? '' : ` --base ${version}`
     const folders = new Set([desk.plan, desk.templates].map(path => dirname(path)))
-    return `version ${version} is live; ${[...folders].join(' or ')} has edits that are not live: npx satunomor diff, npx satunomor apply${base}`
+    return `version ${version} is live; ${[...folders].join(' or ')} has edits that are not live: npx satunomor diff, npx satunomor apply --why "…"${base}`
   }
 
   /**

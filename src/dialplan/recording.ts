@@ -29,7 +29,7 @@ export function recordingFault(file: Buffer): RecordingFault | undefined {
   if (kind !== 1 || bits !== 16 || channels < 1) return undefined
   const { loudest, each, together, atFullScale } = levels(data.bytes, channels)
   if (each < silent) return error('is silent', 'record it again: nothing can be heard')
-  if (together < each / 10) return error('has channels that cancel each other out: callers, who hear them together, would hear nothing', 'export one channel alone, as mono')
+  if (together < each / 10) return error('has channels that cancel each other out: callers would hear nothing', 'export one channel alone, as mono')
   if (loudest >= clipped && atFullScale > 0.005) return { severity: 'warning', sentence: `is too loud: ${(atFullScale * 100).toFixed(1)} % of it is cut off at full scale, and sounds harsh`, suggestion: 'record it again with less gain' }
   return undefined
 }

@@ -72,7 +72,7 @@ describe('the start', () => {
     const first = await desk.start()
     await desk.edit(edit)
     expect(await desk.start()).toEqual(first)
-    expect(desk.warnings).toEqual([`version 1 is live; ${desk.path} has edits that are not live: npx satunomor diff, npx satunomor apply`])
+    expect(desk.warnings).toEqual([`version 1 is live; ${desk.path} has edits that are not live: npx satunomor diff, npx satunomor apply --why "…"`])
     expect((await desk.versions.list()).map(({ version }) => version)).toEqual([1])
     expect(await desk.loaded()).toBe(first.rendered)
     if (edit === second) expect((await desk.changes.apply(ani)).version).toBe(2)
@@ -105,7 +105,7 @@ describe('the start', () => {
     await desk.changes.rollBack(budi)
     expect(await desk.start({ ...workshop('192.0.2.3'), applyEdits })).toMatchObject({ version: 6, base: 5 })
     expect(await desk.start({ ...workshop('192.0.2.3'), applyEdits })).toMatchObject({ version: 6 })
-    expect(desk.warnings.at(-1)).toMatch(/^version 6 is live; .* has edits that are not live: npx satunomor diff, npx satunomor apply --base 6$/)
+    expect(desk.warnings.at(-1)).toMatch(/^version 6 is live; .* has edits that are not live: npx satunomor diff, npx satunomor apply --why "…" --base 6$/)
   })
 
   test('what is live goes on as it was rendered where the smoke call refuses what would be rendered now', async () => {
@@ -159,7 +159,7 @@ describe('the start', () => {
     for (const edit of [second, `${second}# a remark\n`, third]) {
       await desk.edit(edit)
       expect(await desk.start(how)).toMatchObject({ version: 3, restores: 1 })
-      expect(desk.warnings.splice(0)).toEqual([`version 3 is live; ${desk.path} has edits that are not live: npx satunomor diff, npx satunomor apply --base 3`])
+      expect(desk.warnings.splice(0)).toEqual([`version 3 is live; ${desk.path} has edits that are not live: npx satunomor diff, npx satunomor apply --why "…" --base 3`])
     }
     expect((await desk.changes.apply({ ...ani, base: 3 })).version).toBe(4)
     await desk.edit(second)

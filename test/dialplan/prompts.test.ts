@@ -59,7 +59,7 @@ describe('a recording', () => {
     ['without sound', wav(tone()).subarray(0, 36), 'error: is a WAV file without sound'],
     ['that is cut', wav(tone()).subarray(0, 4000), 'error: is cut: 8000 bytes of sound are said to be there, and 3956 are'],
     ['that is silent', wav(tone(0)), 'error: is silent'],
-    ['whose channels cancel each other out', wav(tone(), tone().map(sample => -sample)), 'error: has channels that cancel each other out: callers, who hear them together, would hear nothing'],
+    ['whose channels cancel each other out', wav(tone(), tone().map(sample => -sample)), 'error: has channels that cancel each other out: callers would hear nothing'],
     ['that is too loud', wav(tone(3)), 'warning: is too loud: 78.3 % of it is cut off at full scale, and sounds harsh']
   ])('%s', (_, file, expected) => {
     const fault = recordingFault(file)

@@ -76,6 +76,15 @@ async function findsNobody(number: string, { key = '2', officer, citizen }: { ke
   await call.hangUp()
   return before
 }
+/** With the citizen first: both are there, and hear each other. */
+async function joined(number: string, people: { officer: Act[], citizen: Act[] }) {
+  const before = await findsNobody(number, people)
+  const citizen = await ringing(number)
+  const officer = await agencyRinging(number, before + 1)
+  await officer.answered
+  await talk(citizen, officer, 0)
+  return { before, citizen, officer }
+}
 const followUp = (number: string): Promise<FollowUp | undefined> =>
   city.service.records.db.selectFrom('followups').selectAll().where('cli', '=', number).orderBy('madeAt', 'desc').limit(1).executeTakeFirst()
 const outcomes = async (number: string) => (await city.service.book.get((await followUp(number))!.id))!.attempts.flatMap(({ outcome }) => outcome ?? [])
@@ -160,11 +169,7 @@ test.concurrent('the citizen first: where they hang up when they are asked, the 
 
 test.concurrent('the citizen first: where the agency leaves after a moment, the citizen is told, no other line rings, and they are rung again', async () => {
   const number = '+627215550212'
-  const before = await findsNobody(number, { officer: [acceptsLate], citizen: [ready] })
-  const citizen = await ringing(number)
-  const officer = await agencyRinging(number, before + 1)
-  await officer.answered
-  await talk(citizen, officer, 0)
+  const { before, citizen, officer } = await joined(number, { officer: [acceptsLate], citizen: [ready] })
   await officer.hangUp()
   await city.ear.hears(citizen, 'petugas-sudah-pergi', ears)
   expect((await citizen.ended).by).toBe('there')
@@ -201,11 +206,7 @@ test.concurrent('the citizen first: while they hear that the agency has left, it
 
 test.concurrent('the citizen first: where they leave after a moment, the agency is told, and not asked whether it was a talk', async () => {
   const number = '+627215550213'
-  const before = await findsNobody(number, { officer: [acceptsLate], citizen: [answers] })
-  const citizen = await ringing(number)
-  const officer = await agencyRinging(number, before + 1)
-  await officer.answered
-  await talk(citizen, officer, 0)
+  const { citizen, officer } = await joined(number, { officer: [acceptsLate], citizen: [answers] })
   await citizen.hangUp()
   await city.ear.hears(officer, 'telepon-balik-selesai', ears)
   expect(city.ear.heardOn(officer).map(({ prompt }) => prompt)).not.toContain('sudah-bicara')

@@ -265,7 +265,7 @@ test.skipIf(withContainers)('a second start sets up nothing twice, shows no toke
   await writeFile(wrong, (await readFile(join(state, 'plan.yaml'), 'utf8')).replace('2: bpbd', '2: bpdb'))
   const kept = start({ SATUNOMOR_PLAN: wrong, SATUNOMOR_PHONES: 'off' })
   await kept.serving
-  expect(kept.said()).toMatch(/    ! version 1 is live; .* has edits that are not live: npx satunomor diff, npx satunomor apply --base 1\n/)
+  expect(kept.said()).toMatch(/    ! version 1 is live; .* has edits that are not live: npx satunomor diff, npx satunomor apply --why "…" --base 1\n/)
   expect(kept.said()).toContain('112 is served')
   kept.child.kill('SIGINT')
   expect(await kept.ended).toBe(0)

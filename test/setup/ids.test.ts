@@ -10,8 +10,8 @@ const script = `import(${JSON.stringify(join(project, 'setup', 'root.mjs'))}).th
 const look = async (ids?: string) => (await run(process.execPath, ['--eval', script], { env: { ...process.env, SATUNOMOR_IDS: ids } })).stdout
 
 test('a number that is somebody\'s is refused, by whose it is', async () => {
-  expect(await look('1')).toBe('asterisk would run under the number 1, which is "daemon" on this machine\nChoose two numbers that are nobody\'s: SATUNOMOR_IDS=47201 has 47201 and 47202.\n')
-  expect(await look('0')).toMatch(/^asterisk would run under the number 0, which is "root"/)
+  expect(await look('1')).toBe('asterisk would run as user 1, but 1 is "daemon" on this machine\nSet SATUNOMOR_IDS to a free number whose next number is free, too: SATUNOMOR_IDS=47201\n')
+  expect(await look('0')).toMatch(/^asterisk would run as user 0, but 0 is "root"/)
 })
 
 test('the numbers that are ours by default are nobody\'s here', async () => {
