@@ -23,14 +23,25 @@ export async function makeBackup(settings: Pick<Settings, 'project' | 'state' | 
     throw new NotDone(`${folder} cannot be read as a folder (${(error as Error).message}): name another one`)
   })
   if (there && there.length > 0) throw new NotDone(`${folder} is not empty: a backup goes into a folder of its own, name another one`)
+  const modeBefore = there && (await stat(folder)).mode & 0o7777
   try {
+    if (there) await closeToOthers(folder, warn)
     return await fill(settings, folder, warn)
   } catch (error) {
     for (const name of await readdir(folder).catch(() => [])) await rm(join(folder, name), { recursive: true, force: true })
-    if (!there) await rm(folder, { recursive: true, force: true })
+    if (modeBefore === undefined) await rm(folder, { recursive: true, force: true })
+    else await chmod(folder, modeBefore).catch(() => {})
     if (error instanceof NotDone) throw error
     const full = ['ENOSPC', 'EFBIG', 'EDQUOT'].includes((error as NodeJS.ErrnoException).code ?? '') || /disk is full|disk I\/O error/.test((error as Error).message)
     throw new NotDone(`no backup was made in ${folder} (${(error as Error).message}): ${full ? 'there is no room for it, free some or name a folder on another disk' : 'mend that and try again'}`, { cause: error })
+  }
+}
+
+/** Before the first file is in it: callers' numbers and passwords are for the owner alone. A disk without permissions (FAT, SMB) gets a warning. */
+async function closeToOthers(folder: string, warn: (sentence: string) => void) {
+  const failed = await chmod(folder, 0o700).then(() => undefined, (error: Error) => error.message)
+  if (failed !== undefined || (await stat(folder)).mode & 0o077) {
+    warn(`other users of this machine may open ${folder}${failed === undefined ? '' : ` (${failed})`}: it holds callers' numbers and passwords, take it to a safe place`)
   }
 }
 

@@ -1,6 +1,6 @@
 /** Backups that are none are told apart from whole ones; a restore that cannot be whole changes nothing. */
 import { execFile } from 'node:child_process'
-import { appendFile, chown, cp, mkdir, mkdtemp, readdir, readFile, rm, stat, symlink, utimes, writeFile } from 'node:fs/promises'
+import { appendFile, chmod, chown, cp, mkdir, mkdtemp, readdir, readFile, rm, stat, symlink, utimes, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { promisify } from 'node:util'
@@ -58,6 +58,18 @@ test('a backup has all that cannot be made again, whole lines of the ledger, and
   expect(await readFile(join(into, 'ledger', 'calls.csv'), 'utf8')).toBe('one\ntwo\n')
   expect(await readFile(join(into, 'ledger', 'calls.csv.2026-01-01'), 'utf8')).toBe('zero\n')
   for (const name of ['records.sqlite', 'secrets.json', 'token', 'people.json', 'manifest.json', 'webhooks/bpbd.json']) expect([name, (await stat(join(into, name))).mode & 0o077]).toEqual([name, 0])
+})
+
+test('a folder that was there is closed to others, and as before where no backup is made', async () => {
+  const mode = async () => ((await stat(into)).mode & 0o7777).toString(8)
+  await mkdir(into)
+  await chmod(into, 0o777)
+  await rm(join(state, 'records.sqlite'))
+  expect((await program('backup')).code).toBe(1)
+  expect(await mode()).toBe('777')
+  { await using _ = await Records.open({ file: join(state, 'records.sqlite') }, log) }
+  expect((await program('backup')).code).toBe(0)
+  expect(await mode()).toBe('700')
 })
 
 test('the passwords that Asterisk has loaded stay; where there are none, those of the backup are put back', async () => {

@@ -39,11 +39,14 @@ describe('where requests may go', () => {
     ['https://opd.example.go.id/masuk', true], ['https://10.1.2.3/x', true], ['http://127.0.0.1:9000/x', true], ['http://[::1]:9000/', true], ['http://localhost/x', true],
     ['http://opd.example.go.id/masuk', false], ['http://10.1.2.3/', false], ['https://169.254.169.254/latest', false], ['https://[fe80::1]/', false], ['https://[::ffff:169.254.169.254]/', false],
     ['https://0.0.0.0/', false], ['http://0/', false], ['https://127.0.0.1/', true], ['https://2852039166/', false], ['https://user:pw@opd.example.go.id/', false], ['file:///etc/passwd', false],
-    ['ftp://127.0.0.1/', false], ['https://a/#b', false], ['x', false], ['http://127.0.0.1.example.go.id/', false]
+    ['ftp://127.0.0.1/', false], ['https://a/#b', false], ['x', false], ['http://127.0.0.1.example.go.id/', false],
+    ['https://168.63.129.16/', false], ['https://[64:ff9b::a9fe:a9fe]/', false], ['https://[64:ff9b::7f00:1]/', false], ['https://[64:ff9b::a83f:8110]/', false], ['https://[64:ff9b:1::a9fe:a9fe]/', false],
+    ['https://[2002:7f00:1::]/', false], ['https://[2002:a9fe:a9fe::1]/', false], ['https://[::127.0.0.1]/', false], ['https://[::a9fe:a9fe]/', false], ['https://[2001:0:7f00:1::]/', false],
+    ['https://[64:ff9b::cb00:7105]/', true], ['https://[2001:db8::5]/', true], ['https://168.63.129.17/', true]
   ])('%s: %s', (url, may) => { expect(urlRefusal(url) === undefined).toBe(may) })
 
   test('a name that comes to mean another address is followed nowhere', () => {
-    for (const address of ['169.254.169.254', '127.0.0.1', '::1', '::ffff:127.0.0.1', 'fe80::1', 'fd00:ec2::254', '0.0.0.0']) expect(addressRefusal('https://opd.example.go.id/', address)).toBeDefined()
+    for (const address of ['169.254.169.254', '127.0.0.1', '::1', '::ffff:127.0.0.1', 'fe80::1', 'fd00:ec2::254', '0.0.0.0', '::127.0.0.1', '64:ff9b::a9fe:a9fe', '2002:7f00:1::', '168.63.129.16', 'fe80::1%lo']) expect(addressRefusal('https://opd.example.go.id/', address)).toBeDefined()
     for (const address of ['10.0.0.1', '203.0.113.9', '2001:db8::1']) expect(addressRefusal('https://opd.example.go.id/', address)).toBeUndefined()
     expect(addressRefusal('http://localhost/', '10.0.0.1')).toBeDefined()
   })
