@@ -47,6 +47,8 @@ export interface Order {
   why: string
   /** Hears each step as it begins. */
   tell?: (step: string) => void
+  /** Hears each warning about an edit that is made live. */
+  warn?: (sentence: string) => void
 }
 
 /** A start: who starts, and where what it has to say goes. */
@@ -109,7 +111,7 @@ export class Changes {
    * Makes the admin's folder live. `base` is the version that the edit began from; left out, it is the one that this
    * folder gave last; `smoke: false` leaves the smoke call out. Throws `Locked`, `NotPrepared`, `NotApplied`, or what the smoke call met: then nothing has changed.
    */
-  async apply({ who, why, base, smoke: tried = true, tell = () => {} }: Order & { base?: number, smoke?: boolean }): Promise<Version> {
+  async apply({ who, why, base, smoke: tried = true, tell = () => {}, warn = () => {} }: Order & { base?: number, smoke?: boolean }): Promise<Version> {
     const { versions, desk, smoke } = this.#options
     await mkdir(versions.folder, { recursive: true })
     await using _ = await lock(versions.folder, { who, does: 'applies' })
@@ -122,6 +124,7 @@ export class Changes {
     if (current && current.source === candidate.source && current.rendered === candidate.rendered) {
       throw new NotApplied('nothing', `there is nothing to apply: ${desk.plan} and its folders are what version ${current.version} is`)
     }
+    for (const warning of candidate.warnings) warn(formatFault(warning))
     if (smoke && tried) {
       tell('smoke call')
       await smoke(candidate, tell)

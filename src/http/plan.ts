@@ -33,6 +33,7 @@ const Checked = Type.Object({
   ok: Type.Boolean({ description: 'It may be applied.' }),
   faults: Type.Array(Type.String(), { description: 'Each with file, line and column; warnings, too.' })
 })
+const Applied = Type.Object({ ...Changed.properties, warnings: Type.Array(Type.String(), { description: 'What `validate` warns of, each with file, line and column.' }) })
 const Text = Type.Object({ diff: Type.String({ description: 'As `diff -u` writes it; empty where nothing differs.' }) })
 const who = Type.Optional(Type.String({ minLength: 1, maxLength: 100, pattern: '^[^\\p{C}]+$', description: 'Who wants it; kept with the version. Left out with a token of one\'s own.' }))
 const why = Type.String({ minLength: 1, maxLength: 500, pattern: '^[^\\p{C}]+$', description: 'Why; kept with the version.' })
@@ -90,10 +91,14 @@ export const planRoutes: FastifyPluginAsyncTypebox<PlanOptions> = async (app, { 
 
   app.post('/plan/apply', {
     schema: {
-      summary: 'Makes the admin\'s folder live', ...about, querystring: NoQuery, body: Apply, response: { 200: Changed, ...refusals },
+      summary: 'Makes the admin\'s folder live', ...about, querystring: NoQuery, body: Apply, response: { 200: Applied, ...refusals },
       description: 'Check, render, lint, smoke call, swap, reload of what changed, verify. At any failed step nothing has changed. 409: somebody else is at it, or changed the plan meanwhile; 422: faults.'
     }
-  }, async ({ body, asker }) => timed(tell => changes.apply({ ...body, who: asker.who(body.who), tell })))
+  }, async ({ body, asker }) => {
+    const warnings: string[] = []
+    const changed = await timed(tell => changes.apply({ ...body, who: asker.who(body.who), tell, warn: warning => warnings.push(warning) }))
+    return { ...changed, warnings }
+  })
 
   app.post('/plan/rollback', {
     schema: { summary: 'Makes a former version live again', ...about, querystring: NoQuery, body: Rollback, response: { 200: Changed, ...refusals } }

@@ -34,13 +34,13 @@ export function versionNumber(verb: string, text: string): number {
 type Made = Pick<Version, 'version' | 'plan'>
 
 /**
- * Has the running service change the plan, or does it here where none runs; prints each step. Throws what the service
+ * Has the running service change the plan, or does it here where none runs; prints each step and each warning. Throws what the service
  * says, or what `here` throws.
  */
-export async function change({ settings }: AtDesk, what: 'apply' | 'rollback', order: object, here: (tell: NonNullable<Order['tell']>) => Promise<Version>): Promise<Made> {
+export async function change({ settings }: AtDesk, what: 'apply' | 'rollback', order: object, here: (hears: Required<Pick<Order, 'tell' | 'warn'>>) => Promise<Version>): Promise<Made> {
   const url = await serviceUrl(settings)
   if (url === undefined) {
-    const made = await here(step => process.stdout.write(`${step} …\n`))
+    const made = await here({ tell: step => process.stdout.write(`${step} …\n`), warn: warning => process.stderr.write(`${warning}\n`) })
     process.stdout.write('No service runs here: Asterisk and the service have it as soon as they start.\n')
     return made
   }
@@ -48,8 +48,9 @@ export async function change({ settings }: AtDesk, what: 'apply' | 'rollback', o
   const response = await fetch(`${url}/api/plan/${what}`, {
     method: 'POST', headers: { authorization: `Bearer ${token}`, 'content-type': 'application/json' }, body: JSON.stringify(order)
   })
-  const answer = await response.json() as { version: Made, steps: { step: string, ms: number }[], message?: string, hint?: string }
+  const answer = await response.json() as { version: Made, steps: { step: string, ms: number }[], warnings?: string[], message?: string, hint?: string }
   if (!response.ok) throw new Error([answer.message, answer.hint].filter(Boolean).join('\n'))
+  for (const warning of answer.warnings ?? []) process.stderr.write(`${warning}\n`)
   for (const { step, ms } of answer.steps) process.stdout.write(`${step} (${ms} ms)\n`)
   return answer.version
 }

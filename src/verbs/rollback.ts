@@ -13,7 +13,7 @@ export async function run(args: string[]): Promise<number> {
   if (!why) misused('rollback', 'say why: --why "callers do not reach the mayor"')
   const order = { who, why, ...to === undefined ? {} : { to: versionNumber('rollback', to) } }
   const at = desk()
-  const { version, plan } = await change(at, 'rollback', order, tell => at.changes.rollBack({ ...order, tell }))
+  const { version, plan } = await change(at, 'rollback', order, hears => at.changes.rollBack({ ...order, ...hears }))
   process.stdout.write(`Version ${version} (plan ${plan}) is live. ${at.settings.plan} is as you left it: npx satunomor diff shows what it would change.\n`)
   return 0
 }

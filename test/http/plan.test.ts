@@ -79,6 +79,15 @@ test.each(['a rollback', 'a diff from it', 'a diff to it'])('a version that ther
   expect([answer.statusCode, answer.json()]).toEqual([404, { error: 'no-version', message: `there is no version 99: ${newest === 1 ? 'there is 1' : `there are 1 to ${newest}`}` }])
 })
 
+test('an apply answers with what validate warns of', async () => {
+  await writeFile(join(desk.path, 'plan.yaml'), `${town}hours:\n  unused: [{ days: [mon], from: 08:00, to: 15:00 }]\n`)
+  const { faults } = (await post('/api/plan/validate')).json()
+  expect(faults).toEqual([expect.stringMatching(/plan\.yaml:\d+:3 hours\.unused: \(warning\) is used by no agency/)])
+  expect((await post('/api/plan/apply', { who: 'Ani', why: 'hours to come', base: await live() })).json().warnings).toEqual(faults)
+  await edited(3)
+  expect((await post('/api/plan/apply', { who: 'Ani', why: 'none yet' })).json().warnings).toEqual([])
+})
+
 test('what the disk has harmed is named, and no fault of the API\'s', async () => {
   const number = (await post('/api/plan/apply', { who: 'Ani', why: 'x', base: await edited(6).then(live) })).json().version.version as number
   await post('/api/plan/rollback', { who: 'Ani', why: 'x' })
