@@ -17,7 +17,7 @@ export const applications = new Set([
 
 export const functions = new Set([
   'ABS', 'CALLERID', 'CHANNEL', 'CHANNEL_EXISTS', 'CUT', 'EXISTS', 'FIELDQTY', 'FILTER', 'GLOBAL', 'GROUP', 'GROUP_COUNT', 'HANGUPCAUSE', 'HANGUPCAUSE_KEYS', 'IF', 'IFTIME',
-  'ISNULL', 'LEN', 'MASTER_CHANNEL', 'MATH', 'MD5', 'PJSIP_HEADER', 'PJSIP_HEADERS', 'RAND', 'RECORDING_INFO', 'REGEX', 'SHIFT', 'SORT', 'STRFTIME', 'TIMEOUT', 'TOLOWER', 'TOUPPER', 'URIENCODE'
+  'ISNULL', 'LEN', 'LOCK', 'MASTER_CHANNEL', 'MATH', 'MD5', 'PJSIP_HEADER', 'PJSIP_HEADERS', 'RAND', 'RECORDING_INFO', 'REGEX', 'SHIFT', 'SORT', 'STRFTIME', 'TIMEOUT', 'TOLOWER', 'TOUPPER', 'UNLOCK', 'URIENCODE'
 ])
 
 /** No list allows these: they reach the shell, the file system, the network, or run what a text says. */
@@ -137,7 +137,7 @@ function application({ app, args }: { app: string, args: string }, rules: Rules,
 
 /** Without what is given to functions after which nothing of it can stand for anything else: a sum, a yes or no, a number, letters that were let through. */
 function withoutCleaned(text: string, functions: string): string {
-  const innermost = new RegExp(`\\$\\{(?:${functions})\\((?:[^{}]|\\{[^{}]*\\})*\\)\\}`, 'g')
+  const innermost = new RegExp(`\\$\\{(?:${functions})\\((?:[^{}]|\\{[^{}]*\\})*\\)(?::\\d+:\\d+)?\\}`, 'g')
   const rest = text.replace(innermost, '')
   return rest === text ? text : withoutCleaned(rest, functions)
 }

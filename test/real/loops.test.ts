@@ -115,6 +115,21 @@ test('one INVITE that comes by two ways is one call: the second is told so (482)
   expect(await carrier.final(carrier.request('INVITE', `sip:112@${at(1)}`, { id: `${id}b`, headers, body: sdp(at(2)) }))).toBe(200)
 })
 
+test('two copies of one INVITE in the same instant are one call', async () => {
+  const ours = async () => (await records()).filter(({ cliRaw }) => cliRaw?.startsWith('+62812777001')).length
+  carrier.keeps = true
+  const ids = Array.from({ length: 12 }, () => token())
+  for (const [nth, id] of ids.entries()) {
+    const headers = { from: `<sip:+62812777001${String(nth).padStart(2, '0')}@${at(2)}>;tag=${token()}`, cseq: '7 INVITE' }
+    for (let copy = 0; copy < 2; copy++) carrier.request('INVITE', `sip:112@${at(1)}`, { id, headers, body: sdp(at(2)) })
+    await eventually('one copy is answered, and the other is refused', async () => [200, 482].every(status => carrier.statuses(id).includes(status)))
+  }
+  carrier.hangUp()
+  await city.quiet()
+  await eventually('the calls are on record', async () => await ours() >= ids.length)
+  expect(await ours()).toBe(ids.length)
+})
+
 test('the sums are the same', async () => {
   await city.quiet()
   await eventually('the sums are the same', async () => {
