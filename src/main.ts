@@ -67,7 +67,7 @@ import { Scribe } from './records/scribe.ts'
 import type { SignedBy } from './records/tables.ts'
 import { secretsIn } from './secrets.ts'
 import { serviceCard } from './service-card.ts'
-import { places, readSettings, type Settings } from './settings.ts'
+import { editedBy, places, readSettings, type Settings } from './settings.ts'
 import { WebhookSecrets } from './webhooks/secrets.ts'
 import { Webhooks, webhookTries } from './webhooks/webhooks.ts'
 
@@ -99,7 +99,7 @@ export async function serve(settings: Settings, log: Logger): Promise<Service> {
   const secrets = await secretsIn(place.secrets)
   const redis = settings.redis ?? `redis://:${secrets.redis}@127.0.0.1:${settings.redisPort}`
   await using started = new AsyncDisposableStack()
-  const card = started.use(await serviceCard(state, log))           // from here on no command makes another plan live behind our back
+  const card = started.use(await serviceCard(state, log, editedBy(settings)))           // from here on no command makes another plan live behind our back
   const version = await new Versions(place.versions).current()
   if (!version) throw new Error(`there is no service plan in ${place.versions}: npm start makes one of ${settings.plan}`)
   const plan = new LivePlan(await planOf(version))

@@ -44,26 +44,25 @@ export const siteOf = ({ asterisk: { address, port, control, ariPort, amiPort, r
 /** How the plan of this machine changes; `more` is what only the running service has. */
 export function changesOf(settings: Settings, log: Logger, { sounds = settings.sounds, run, progress, ...more }:
   Pick<MakeReady, 'sounds' | 'run' | 'progress'> & Partial<Pick<ChangesOptions, 'exchange' | 'follow' | 'walks' | 'applied'>> = {}): Changes {
-  const { project, state, plan, tools } = settings
-  const dialplan = join(project, 'dialplan')
+  const { state, plan, templates, prompts, config, tools } = settings
   return new Changes({
     versions: new Versions(places(state).versions),
-    desk: { plan: resolve(plan), templates: join(dialplan, 'templates'), prompts: join(dialplan, 'prompts') },
-    workshop: { site: { ...siteOf(settings) }, run: run ?? (tools === 'root' ? toolsInRoot : runHere), ...progress ? { progress } : {}, spoken: sounds, expected: checkExpectedCalls, allow: join(project, 'asterisk-config', 'lint-allow.yaml') },
+    desk: { plan: resolve(plan), templates, prompts, config },
+    workshop: { site: { ...siteOf(settings) }, run: run ?? (tools === 'root' ? toolsInRoot : runHere), ...progress ? { progress } : {}, spoken: sounds, expected: checkExpectedCalls, allow: join(config, 'lint-allow.yaml') },
     live: { etc: join(places(state).etc, 'plan'), sounds }, log,
-    smoke: (candidate, tell) => smoke(candidate, { config: join(project, 'asterisk-config'), tools, tell }), ...more
+    smoke: (candidate, tell) => smoke(candidate, { config, tools, tell }), ...more
   })
 }
 
 /** Throws what is wrong with the plan, the templates or the prompts where there is no version yet to go on with. */
 export async function makeReady({ settings, owner, run, progress = () => {}, warn = () => {}, sounds = settings.sounds }: MakeReady): Promise<Version> {
-  const { project, state } = settings
+  const { project, state, config } = settings
   const { etc, secrets } = places(state)
   await mkdir(sounds, { recursive: true, mode: 0o755 })
   const changes = changesOf(settings, pino({ level: 'silent' }), { sounds, progress, ...run ? { run } : {} })
   const version = await changes.start({ who: 'the set-up', applyEdits: settings.applyAtStart, warn })
-  for (const fault of await staticFaults(join(project, 'asterisk-config'))) warn(formatFault(fault))
-  await layOut({ config: join(project, 'asterisk-config'), site: siteOf(settings), secrets: await secretsIn(secrets), ...settings.messages.by === 'sip' ? { modules: sipMessageModules, include: ['messages.conf'] } : {}, to: etc, ...owner ? { owner } : {} })
+  for (const fault of await staticFaults(config)) warn(formatFault(fault))
+  await layOut({ config, site: siteOf(settings), secrets: await secretsIn(secrets), ...settings.messages.by === 'sip' ? { modules: sipMessageModules, include: ['messages.conf'] } : {}, to: etc, ...owner ? { owner } : {} })
   const tools = run ?? (settings.tools === 'root' ? toolsInRoot : runHere)
   // No call needs these: where they cannot be made, e.g. on a full disk, Asterisk is started all the same.
   await makeTones(sounds, tools).catch(error => warn(`the tones could not be made (${(error as Error).message}): callers hear none`))

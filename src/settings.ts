@@ -12,7 +12,13 @@ export interface Settings {
   /** The project's folder, and the one for what a clone makes and keeps. */
   project: string
   state: string
+  /** The city's own folder (SATUNOMOR_CITY); undefined: the clone's dialplan/ and asterisk-config/ serve. */
+  city: string | undefined
+  /** What an admin edits: the plan (beside it calls.yaml, holidays/, directory/), the templates, the prompts' texts, and Asterisk's own settings. */
   plan: string
+  templates: string
+  prompts: string
+  config: string
   /** The folder of prompts that Asterisk plays from. */
   sounds: string
   http: { host: string, port: number }
@@ -66,12 +72,18 @@ export function readSettings(env: Record<string, string | undefined>, project: s
   }
 
   const state = path('SATUNOMOR_STATE', 'var')
+  const city = env['SATUNOMOR_CITY']?.trim() ? path('SATUNOMOR_CITY') : undefined
+  const edited = city ?? join(project, 'dialplan')
   const sip = address('SATUNOMOR_SIP_ADDRESS', '127.0.0.1')
   const rtpFirst = port('SATUNOMOR_RTP_FIRST', 10000)
   const settings: Settings = {
     project,
     state,
-    plan: path('SATUNOMOR_PLAN', 'dialplan', 'plan.yaml'),
+    city,
+    plan: path('SATUNOMOR_PLAN', edited, 'plan.yaml'),
+    templates: join(edited, 'templates'),
+    prompts: join(edited, 'prompts'),
+    config: join(city ?? project, 'asterisk-config'),
     sounds: path('SATUNOMOR_SOUNDS', state, 'sounds'),
     http: { host: address('SATUNOMOR_HTTP_ADDRESS', '127.0.0.1'), port: port('SATUNOMOR_HTTP_PORT', 8080) },
     asterisk: {
@@ -116,6 +128,11 @@ export function readSettings(env: Record<string, string | undefined>, project: s
     return { by: 'webhook', url: url ?? '', secret: secret ?? '' }
   }
 }
+
+/** What an admin edits, and where: what the service writes on its card, so that the commands look at the same. */
+export type Edited = Pick<Settings, 'city' | 'plan' | 'templates' | 'prompts' | 'config'>
+
+export const editedBy = ({ city, plan, templates, prompts, config }: Edited): Edited => ({ city, plan, templates, prompts, config })
 
 /** What is made and kept, under the state folder. */
 export const places = (state: string) => ({

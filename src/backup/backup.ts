@@ -4,7 +4,8 @@
  *     npm run backup -- FOLDER
  *
  * The records as they are in one moment, then the ledger's files (which may have gone on a little), callers' recorded messages, the secrets, the city's
- * and people's tokens, the version of the plan that is live, and what is edited by hand: the service plan with what lies beside it, `dialplan/` and `asterisk-config/`. Ends with 0 when the backup is whole, with 1 and a reason when there is none.
+ * and people's tokens, the version of the plan that is live, and what is edited by hand: the service plan with what lies beside it, `dialplan/` and `asterisk-config/`, or the
+ * city's own folder as `city/`. Ends with 0 when the backup is whole, with 1 and a reason when there is none.
  */
 import { chmod, mkdir, open, readdir, readFile, rm, stat, utimes } from 'node:fs/promises'
 import { dirname, join, resolve } from 'node:path'
@@ -12,12 +13,15 @@ import { backup as copyDatabase, DatabaseSync } from 'node:sqlite'
 import { fileURLToPath } from 'node:url'
 import { ledgerFiles } from '../asterisk/ledger.ts'
 import { Versions } from '../dialplan/versions.ts'
+import { withFoldersOfService } from '../service-card.ts'
 import { places, readSettings, type Settings } from '../settings.ts'
 import { copyLive } from './live-version.ts'
 import { copyForGood, NotDone, settle, sha256, writeManifest, type BackedUp, type Manifest } from './manifest.ts'
 
+type BackedUpSettings = Pick<Settings, 'project' | 'state' | 'plan' | 'asterisk'> & Partial<Pick<Settings, 'city'>>
+
 /** Makes a backup in a folder that is empty or not there yet; `warn` hears what is amiss with the live version. Throws `NotDone`; then the folder is as it was before. */
-export async function makeBackup(settings: Pick<Settings, 'project' | 'state' | 'plan' | 'asterisk'>, folder: string, warn: (sentence: string) => void = () => {}): Promise<Manifest> {
+export async function makeBackup(settings: BackedUpSettings, folder: string, warn: (sentence: string) => void = () => {}): Promise<Manifest> {
   const there = await readdir(folder).catch(error => {
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined
     throw new NotDone(`${folder} cannot be read as a folder (${(error as Error).message}): name another one`)
@@ -45,7 +49,7 @@ async function closeToOthers(folder: string, warn: (sentence: string) => void) {
   }
 }
 
-async function fill({ project, state, plan, asterisk }: Pick<Settings, 'project' | 'state' | 'plan' | 'asterisk'>, folder: string, warn: (sentence: string) => void): Promise<Manifest> {
+async function fill({ project, state, city, plan, asterisk }: BackedUpSettings, folder: string, warn: (sentence: string) => void): Promise<Manifest> {
   const at = new Date().toISOString()
   const { records, secrets, token, people, switches, webhooks, versions } = places(state)
   await mkdir(join(folder, 'ledger'), { recursive: true, mode: 0o700 })
@@ -66,14 +70,7 @@ async function fill({ project, state, plan, asterisk }: Pick<Settings, 'project'
     await copyRecording(join(asterisk.mailbox, name), join(folder, 'recordings', name))
   }
   await copyLive(new Versions(versions), join(folder, 'live'), warn)
-  for (const name of ['dialplan', 'asterisk-config']) await copyFolder(join(project, name), join(folder, name))
-  await copyAsIs(plan, join(folder, 'plan.yaml'))
-  const beside = dirname(resolve(plan))
-  if (beside !== resolve(project, 'dialplan')) {
-    await ifThere(() => copyAsIs(join(beside, 'calls.yaml'), join(folder, 'calls.yaml')))
-    await ifThere(() => copyFolder(join(beside, 'holidays'), join(folder, 'holidays'), '.yaml'))
-    await ifThere(() => copyFolder(join(beside, 'directory'), join(folder, 'directory'), '.csv'))
-  }
+  await copyEdited({ project, city, plan }, folder, warn)
 
   const files: BackedUp[] = []
   for (const entry of await readdir(folder, { recursive: true, withFileTypes: true })) {
@@ -86,6 +83,20 @@ async function fill({ project, state, plan, asterisk }: Pick<Settings, 'project'
   const manifest: Manifest = { format: 1, version, at, files: files.sort((one, other) => one.path < other.path ? -1 : 1) }
   await writeManifest(folder, manifest)
   return manifest
+}
+
+/** What is edited by hand. A city's folder that is not there keeps nobody from the rest: what is live of it is in `live/`. */
+async function copyEdited({ project, city, plan }: Pick<Settings, 'project' | 'plan'> & Partial<Pick<Settings, 'city'>>, folder: string, warn: (sentence: string) => void) {
+  if (city === undefined) for (const name of ['dialplan', 'asterisk-config']) await copyFolder(join(project, name), join(folder, name))
+  else if (await ifThere(() => stat(city)) === undefined) warn(`there is no ${city} (SATUNOMOR_CITY): what is edited there is not in this backup, only what is live`)
+  else await copyFolder(city, join(folder, 'city'))
+  if (city === undefined) await copyAsIs(plan, join(folder, 'plan.yaml'))
+  else await ifThere(() => copyAsIs(plan, join(folder, 'plan.yaml')))
+  const beside = dirname(resolve(plan))
+  if (beside === (city ?? resolve(project, 'dialplan'))) return
+  await ifThere(() => copyAsIs(join(beside, 'calls.yaml'), join(folder, 'calls.yaml')))
+  await ifThere(() => copyFolder(join(beside, 'holidays'), join(folder, 'holidays'), '.yaml'))
+  await ifThere(() => copyFolder(join(beside, 'directory'), join(folder, 'directory'), '.csv'))
 }
 
 /** The store as it is in one moment, however much is written to it meanwhile. */
@@ -132,9 +143,9 @@ async function copyRecording(from: string, to: string) {
   })
 }
 
-/** All that lies in it, or the files in it that end so. A link's file stands for the link; one that leads nowhere (an editor's lock) is passed over, and what is gone just now. */
+/** All that lies in it (but what Git keeps), or the files in it that end so. A link's file stands for the link; one that leads nowhere (an editor's lock) is passed over, and what is gone just now. */
 async function copyFolder(from: string, to: string, ending?: string) {
-  const names = await readdir(from)
+  const names = (await readdir(from)).filter(name => name !== '.git')
   await mkdir(to)
   await chmod(to, (await stat(from)).mode & 0o777)
   for (const name of names) {
@@ -166,7 +177,7 @@ if (import.meta.main) {
     if (!folder || more.length > 0) throw new NotDone('name the folder that the backup is to be made in: npm run backup -- /backup/2026-11-24')
     // npm runs us in the project's folder; a path is meant from where the command was given.
     const into = resolve(process.env['INIT_CWD'] ?? '.', folder)
-    const { files } = await makeBackup(readSettings(process.env, dirname(dirname(dirname(fileURLToPath(import.meta.url))))), into, sentence => void process.stderr.write(`${sentence}\n`))
+    const { files } = await makeBackup(withFoldersOfService(readSettings(process.env, dirname(dirname(dirname(fileURLToPath(import.meta.url))))), process.env), into, sentence => void process.stderr.write(`${sentence}\n`))
     process.stdout.write(`The backup is whole: ${files.length} files, ${Math.ceil(files.reduce((sum, { size }) => sum + size, 0) / 1024)} kB in ${into}\n`)
   } catch (error) {
     process.stderr.write(`${(error as Error).message}\n`)

@@ -32,7 +32,7 @@ export interface Restored {
 }
 
 /** Puts back the backup in `folder`. Throws `NotDone`. */
-export async function restore(settings: Pick<Settings, 'project' | 'state' | 'plan' | 'http' | 'asterisk'>, folder: string): Promise<Restored> {
+export async function restore(settings: Pick<Settings, 'project' | 'state' | 'plan' | 'http' | 'asterisk'> & Partial<Pick<Settings, 'city'>>, folder: string): Promise<Restored> {
   const { at, files } = await readManifest(folder)
   const { state, asterisk } = settings
   const { records, secrets, token, people, switches, webhooks, versions } = places(state)
@@ -90,14 +90,16 @@ export async function restore(settings: Pick<Settings, 'project' | 'state' | 'pl
   return { at, files: back.map(({ to }) => to), kept, live, otherwise: await otherwiseHere(settings, folder, files) }
 }
 
-async function otherwiseHere({ project, plan }: Pick<Settings, 'project' | 'plan'>, folder: string, files: BackedUp[]): Promise<Restored['otherwise']> {
+async function otherwiseHere({ project, city, plan }: Pick<Settings, 'project' | 'plan'> & Partial<Pick<Settings, 'city'>>, folder: string, files: BackedUp[]): Promise<Restored['otherwise']> {
   const otherwise: Restored['otherwise'] = []
-  const inProject = dirname(resolve(plan)) === resolve(project, 'dialplan')
+  const inFolder = dirname(resolve(plan)) === (city ?? resolve(project, 'dialplan'))
+  if (city === undefined && files.some(({ path }) => path.startsWith('city/'))) otherwise.push({ from: join(folder, 'city'), to: 'the folder that SATUNOMOR_CITY is to name' })
   for (const { path, sha256: expected } of files) {
     const to = /^(dialplan|asterisk-config)\//.test(path) ? join(project, path)
+      : path.startsWith('city/') ? city && join(city, path.slice('city/'.length))
       : path === 'plan.yaml' ? resolve(plan)
       : /^(calls\.yaml$|holidays\/|directory\/)/.test(path) ? resolve(dirname(plan), path) : undefined
-    if (to === undefined || (path === 'plan.yaml' && inProject && basename(plan) === 'plan.yaml')) continue          // it stands in dialplan/
+    if (to === undefined || (path === 'plan.yaml' && inFolder && basename(plan) === 'plan.yaml')) continue          // it stands in that folder
     if (await sha256(to).catch(() => undefined) !== expected) otherwise.push({ from: join(folder, path), to })
   }
   return otherwise

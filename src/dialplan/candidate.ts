@@ -8,11 +8,25 @@ import { NotPrepared, prepare, type Preparation } from './prepare.ts'
 import { SynthesisFailed } from './synthesise.ts'
 import { sums } from './versions.ts'
 
-/** The PBX admin's folder: the plan's file, with its holidays/, directory/ and calls.yaml beside it where there are any, and two folders. */
+/** The PBX admin's folder: the plan's file, with its holidays/, directory/ and calls.yaml beside it where there are any, and three folders. */
 export interface Desk {
   plan: string
   templates: string
   prompts: string
+  /** Asterisk's own settings: asterisk-config/. */
+  config?: string
+}
+
+/** A part of the admin's folder is not there. */
+export class NotThere extends Error {
+  override name = 'NotThere'
+}
+
+/** Throws `NotThere`. */
+export function refuseMissing({ plan, templates, prompts, config }: Desk) {
+  const missing = [plan, templates, prompts, ...config === undefined ? [] : [config]].filter(path => !existsSync(path))
+  if (missing.length === 0) return
+  throw new NotThere(`there is no ${missing.join(', no ')}: SATUNOMOR_CITY names the city's folder, and npx satunomor init FOLDER makes one (docs/operations.md, "The city's own folder")`)
 }
 
 /** Holds the expected calls (calls.yaml) against a plan. */
@@ -71,6 +85,7 @@ export async function sourceOf(desk: Desk, folder: string): Promise<string> {
 
 /** What is edited while we look at it is not looked at: the copy is what is checked, and what goes live. */
 async function copyOf(desk: Desk, to: string): Promise<Desk> {
+  refuseMissing(desk)
   const copy = { plan: join(to, 'plan.yaml'), templates: join(to, 'templates'), prompts: join(to, 'prompts') }
   await mkdir(copy.templates, { recursive: true })
   await mkdir(copy.prompts)

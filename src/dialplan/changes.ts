@@ -9,7 +9,7 @@ import { loadPlan } from '../plan/load.ts'
 import { dirname, join } from 'node:path'
 import { mkdir, readdir } from 'node:fs/promises'
 import { compare } from './compare.ts'
-import { linkOrCopy, makeCandidate, sourceOf, type Candidate, type Desk, type Workshop } from './candidate.ts'
+import { linkOrCopy, makeCandidate, refuseMissing, sourceOf, type Candidate, type Desk, type Workshop } from './candidate.ts'
 import { lock } from './lock.ts'
 import { missing, place, renderedFiles, type Live } from './place.ts'
 import { isRestored, markRestored } from './restored.ts'
@@ -205,8 +205,10 @@ export class Changes {
     const { versions, desk, smoke } = this.#options
     let edit: 'none' | 'waits' | 'applies' = 'none'
     try {
-      if (await this.#isEdited(kept)) edit = applyEdits && kept.from !== null && !await isRestored(versions, kept) ? 'applies' : 'waits'
-      if (edit === 'waits') warn(await this.#editWaits(kept))
+      const away = this.#away()
+      if (away !== undefined) edit = 'waits'
+      else if (await this.#isEdited(kept)) edit = applyEdits && kept.from !== null && !await isRestored(versions, kept) ? 'applies' : 'waits'
+      if (edit === 'waits') warn(away === undefined ? await this.#editWaits(kept) : `version ${kept.version} is live and stays so: ${away}`)
       tell('check')
       await using draft = await this.draft(edit === 'waits' ? { from: deskOf(kept), kept: true } : { kept: edit === 'none' })
       const { candidate } = draft
@@ -228,6 +230,16 @@ export class Changes {
       else if (edit === 'applies') warn(`${message}\nTHE EDITED PLAN IS NOT LIVE. Version ${kept.version} (${kept.who}, ${kept.at}: ${kept.why}) stays live. Mend what the lines above name, then: npx satunomor apply --why "…"`)
       else warn(`${message}\nVersion ${kept.version} is live as it was rendered before: it cannot be rendered anew, as the lines above say.`)
       return kept
+    }
+  }
+
+  /** What of the admin's folder is not there, e.g. since its disk is not mounted, in a sentence. */
+  #away(): string | undefined {
+    try {
+      refuseMissing(this.#options.desk)
+      return undefined
+    } catch (error) {
+      return (error as Error).message
     }
   }
 

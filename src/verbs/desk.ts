@@ -1,15 +1,14 @@
 /** What the admin's commands about the plan stand on: this machine's settings, its versions, and the service where one runs. */
 import { readFile } from 'node:fs/promises'
 import { hostname, userInfo } from 'node:os'
-import { dirname } from 'node:path'
-import { fileURLToPath } from 'node:url'
 import { pino } from 'pino'
 import type { Changes, Order } from '../dialplan/changes.ts'
 import type { Version } from '../dialplan/versions.ts'
 import { quote } from '../plan/faults.ts'
 import { changesOf } from '../prepare.ts'
-import { runningService } from '../service-card.ts'
-import { places, readSettings, type Settings } from '../settings.ts'
+import { editedByService, runningService } from '../service-card.ts'
+import { places, type Settings } from '../settings.ts'
+import { settingsHere } from './here.ts'
 import { misused } from './usage.ts'
 
 export interface AtDesk {
@@ -18,7 +17,7 @@ export interface AtDesk {
 }
 
 export function desk(): AtDesk {
-  const settings = readSettings(process.env, dirname(dirname(dirname(fileURLToPath(import.meta.url)))))
+  const settings = settingsHere()
   return { settings, changes: changesOf(settings, pino({ level: 'silent' })) }
 }
 
@@ -39,6 +38,7 @@ type Made = Pick<Version, 'version' | 'plan'>
  */
 export async function change({ settings }: AtDesk, what: 'apply' | 'rollback', order: object, here: (hears: Required<Pick<Order, 'tell' | 'warn'>>) => Promise<Version>): Promise<Made> {
   const url = await serviceUrl(settings)
+  if (what === 'apply') refuseOtherFolder(settings)
   if (url === undefined) {
     const made = await here({ tell: step => process.stdout.write(`${step} …\n`), warn: warning => process.stderr.write(`${warning}\n`) })
     process.stdout.write('No service runs here: Asterisk and the service have it as soon as they start.\n')
@@ -53,6 +53,13 @@ export async function change({ settings }: AtDesk, what: 'apply' | 'rollback', o
   for (const warning of answer.warnings ?? []) process.stderr.write(`${warning}\n`)
   for (const { step, ms } of answer.steps) process.stdout.write(`${step} (${ms} ms)\n`)
   return answer.version
+}
+
+/** The running service applies its own folder: not behind the back of an admin who has looked at another one. */
+function refuseOtherFolder({ state, plan }: Settings) {
+  const theirs = editedByService(state)
+  if (!theirs || theirs.plan === plan) return
+  throw new Error(`the service applies ${theirs.plan}, and this shell names ${plan}: nothing has changed. Unset SATUNOMOR_CITY and SATUNOMOR_PLAN here, or set them for the service and start it again`)
 }
 
 /**

@@ -3,7 +3,7 @@ import { desk, versionNumber } from './desk.ts'
 import { read, type Usage } from './usage.ts'
 
 export const usage = {
-  lines: [['diff', 'what is live against dialplan/'], ['diff FROM', 'version FROM against dialplan/'], ['diff FROM TO', 'two versions']], words: 2, options: {}, example: 'diff 33 34'
+  lines: [['diff', 'what is live against the edited folder'], ['diff FROM', 'version FROM against the edited folder'], ['diff FROM TO', 'two versions']], words: 2, options: {}, example: 'diff 33 34'
 } as const satisfies Usage
 
 export async function run(args: string[]): Promise<number> {

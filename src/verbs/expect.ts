@@ -1,11 +1,9 @@
 /** `npx satunomor expect`: checks the expected calls (dialplan/calls.yaml beside the plan). */
 import { readFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
-import { project } from '../../setup/project.mjs'
 import { checkExpectedCalls } from '../plan/expected.ts'
 import { formatFault } from '../plan/faults.ts'
-import { readSettings } from '../settings.ts'
-import { planOf } from './plan-file.ts'
+import { edited, planOf } from './plan-file.ts'
 import { read, type Usage } from './usage.ts'
 
 export const usage = {
@@ -17,7 +15,7 @@ export const usage = {
 /** Ends with 0 when all of them get where they are expected, else with 1. */
 export async function run(args: string[]): Promise<number> {
   const { values } = read(usage, args)
-  const planFile = values.plan ?? readSettings(process.env, project).plan
+  const planFile = values.plan ?? edited().file
   const file = values.calls ?? join(dirname(planFile), 'calls.yaml')
   const plan = await planOf(planFile)
   const faults = checkExpectedCalls(await readFile(file, 'utf8'), file, plan)

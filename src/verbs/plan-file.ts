@@ -1,11 +1,12 @@
 /** Which service plan a verb is about: the one that is live, the one that is edited, or a file that is named; said on stderr. */
 import { join } from 'node:path'
-import { project } from '../../setup/project.mjs'
+import { refuseMissing } from '../dialplan/candidate.ts'
 import { Versions } from '../dialplan/versions.ts'
 import { formatFault, PlanFaults } from '../plan/faults.ts'
 import { loadPlan } from '../plan/load.ts'
 import type { Plan } from '../plan/plan.ts'
-import { places, readSettings } from '../settings.ts'
+import { places } from '../settings.ts'
+import { settingsHere } from './here.ts'
 import { misused } from './usage.ts'
 
 export interface Chosen {
@@ -45,11 +46,16 @@ export async function planOf(file = edited().file, { kept = false } = {}): Promi
   return plan
 }
 
-const edited = () => ({ file: readSettings(process.env, project).plan, prompts: join(project, 'dialplan', 'prompts') })
+/** The plan's file that is edited, and the folder of its prompts' texts. Throws `NotThere`. */
+export function edited() {
+  const { city, plan, templates, prompts } = settingsHere()
+  if (city !== undefined) refuseMissing({ plan, templates, prompts })
+  return { file: plan, prompts }
+}
 
 /** Its `folder` is the admin's as it was. One whose meta.json is lost is live all the same, and has its plan. */
 async function liveVersion(): Promise<{ version: number, plan?: string, folder: string } | undefined> {
-  const found = await new Versions(places(readSettings(process.env, project).state).versions).look()
+  const found = await new Versions(places(settingsHere().state).versions).look()
   return found && { ...found, folder: join(found.folder, 'dialplan') }
 }
 

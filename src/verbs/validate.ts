@@ -1,5 +1,4 @@
 /** `npx satunomor validate`: everything that can be checked without changing anything. */
-import { join } from 'node:path'
 import { staticFaults } from '../dialplan/static-config.ts'
 import { formatFault } from '../plan/faults.ts'
 import { desk } from './desk.ts'
@@ -12,7 +11,7 @@ export async function run(args: string[]): Promise<number> {
   const { changes, settings } = desk()
   await using draft = await changes.draft()
   const { plan, warnings } = draft.candidate
-  const settingsOfAsterisk = await staticFaults(join(settings.project, 'asterisk-config'))
+  const settingsOfAsterisk = await staticFaults(settings.config)
   for (const warning of [...warnings, ...settingsOfAsterisk]) process.stderr.write(`${formatFault(warning)}\n`)
   if (settingsOfAsterisk.some(({ severity }) => severity === 'error')) return 1
   process.stdout.write(`${settings.plan} is without fault: plan ${plan.version}, ${plan.numbers.size} number(s), ${plan.nodes.size} nodes.\n`)

@@ -78,12 +78,12 @@ describe('the start', () => {
     if (edit === second) expect((await desk.changes.apply(ani)).version).toBe(2)
   })
 
-  test('a folder whose plan is away is an edit, too', async () => {
+  test('a folder whose plan is away stops no start: one line says what is not there', async () => {
     await using desk = await admin()
     await desk.start()
     await rm(join(desk.path, 'plan.yaml'))
     expect((await desk.start()).version).toBe(1)
-    expect(desk.warnings).toEqual([expect.stringContaining('version 1 is live; ')])
+    expect(desk.warnings).toEqual([expect.stringContaining(`version 1 is live and stays so: there is no ${join(desk.path, 'plan.yaml')}: `)])
   })
 
   /** A machine whose address is in what is rendered. */
