@@ -9,6 +9,7 @@ import { fileURLToPath } from 'node:url'
 import { pino, type Logger } from 'pino'
 import { inRoot } from '../setup/root.mjs'
 import { sipMessageModules } from './asterisk/sip-messages.ts'
+import { upgradeInALine } from './city/upgrade.ts'
 import { Changes, type ChangesOptions } from './dialplan/changes.ts'
 import { layOut, type LayOut, type Site } from './dialplan/lay-out.ts'
 import { run as runHere, type Run } from './dialplan/run.ts'
@@ -61,6 +62,8 @@ export async function makeReady({ settings, owner, run, progress = () => {}, war
   await mkdir(sounds, { recursive: true, mode: 0o755 })
   const changes = changesOf(settings, pino({ level: 'silent' }), { sounds, progress, ...run ? { run } : {} })
   const version = await changes.start({ who: 'the set-up', applyEdits: settings.applyAtStart, warn })
+  const upgrade = await upgradeInALine(project, settings.city)
+  if (upgrade !== undefined) warn(upgrade)
   for (const fault of await staticFaults(config)) warn(formatFault(fault))
   await layOut({ config, site: siteOf(settings), secrets: await secretsIn(secrets), ...settings.messages.by === 'sip' ? { modules: sipMessageModules, include: ['messages.conf'] } : {}, to: etc, ...owner ? { owner } : {} })
   const tools = run ?? (settings.tools === 'root' ? toolsInRoot : runHere)

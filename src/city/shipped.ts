@@ -75,14 +75,14 @@ export async function makeCity(project: string, city: string) {
   }
 }
 
-/** From now on the base of these paths is what is shipped; a path that is shipped no more leaves the base. */
-export async function renewBase(city: string, paths: readonly string[], now: Files, from: Release) {
+/** From now on the base of these paths is what is shipped; a path that is shipped no more leaves the base. `from`: all of the base is that release's now. */
+export async function renewBase(city: string, paths: readonly string[], now: Files, from?: Release) {
   for (const path of paths) {
     const text = now.get(path)
     if (text === undefined) await rm(join(city, '.base', path), { force: true })
     else await write(join(city, '.base', path), text)
   }
-  await writeFrom(join(city, '.base'), from)
+  if (from !== undefined) await writeFrom(join(city, '.base'), from)
 }
 
 const writeFrom = (base: string, release: Release) => write(join(base, 'from.json'), `${JSON.stringify({ release, at: new Date().toISOString() }, null, 2)}\n`)
