@@ -9,7 +9,7 @@ for folder in log log/cel-custom lib spool run; do
   install -d -m 750 -o asterisk -g asterisk "$state/asterisk/$folder"
 done
 # The service deletes there what is old.
-install -d -m 770 -o asterisk -g asterisk "$state/asterisk/spool/mailbox"
+install -d -m 770 -o asterisk -g asterisk "$state/asterisk/spool/mailbox" "$state/asterisk/spool/messages"
 install -d -m 750 -o satunomor -g satunomor "$state"
 install -d -m 755 "$state/sounds"
 SATUNOMOR_ASTERISK_USER="$(id -u asterisk):$(id -g asterisk)" node src/prepare.ts

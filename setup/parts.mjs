@@ -18,10 +18,10 @@ function give(folder, uid, gid) {
  */
 export function asteriskFolders(folder) {
   const owner = userInRoot('asterisk')
-  for (const name of ['etc', 'etc/plan', 'log', 'log/cel-custom', 'lib', 'spool', 'spool/mailbox', 'run']) {
+  for (const name of ['etc', 'etc/plan', 'log', 'log/cel-custom', 'lib', 'spool', 'spool/mailbox', 'spool/messages', 'run']) {
     const path = join(folder, name)
     mkdirSync(path, { recursive: true })
-    chmodSync(path, name === 'spool/mailbox' ? 0o770 : 0o750)                 // the service deletes there what is old
+    chmodSync(path, name.startsWith('spool/') ? 0o770 : 0o750)                 // the service deletes there what is old
     give(path, name.startsWith('etc') ? 0 : owner.uid, owner.gid)
   }
   return owner

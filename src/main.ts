@@ -230,7 +230,7 @@ export async function serve(settings: Settings, log: Logger): Promise<Service> {
     messages: { list: messages.list.bind(messages), status: messages.status.bind(messages), reply: (reply: Reply) => takeReply(book, plan.now, reply, Date.now()) },
     ...settings.messages.by === 'webhook' ? { secret: settings.messages.secret } : {}
   }
-  const sipReplies: SipReplies | undefined = settings.messages.by === 'sip' ? new SipReplies({ link: ari, take: messaging.messages.reply, log }) : undefined
+  const sipReplies: SipReplies | undefined = settings.messages.by === 'sip' ? new SipReplies({ link: ari, folder: asterisk.replies, take: messaging.messages.reply, log }) : undefined
 
   // What agencies' own systems are told.
   const webhookSecrets = new WebhookSecrets(place.webhooks)

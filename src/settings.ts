@@ -22,8 +22,8 @@ export interface Settings {
   /** The folder of prompts that Asterisk plays from. */
   sounds: string
   http: { host: string, port: number }
-  /** `address` is SIP's, `control` that of ARI and AMI; `cel` is the ledger's file, `mailbox` the folder of what callers have said into mailboxes, `messages` Asterisk's own log. */
-  asterisk: { address: string, port: number, control: string, ariPort: number, amiPort: number, rtp: [first: number, last: number], cel: string, mailbox: string, messages: string }
+  /** `address` is SIP's, `control` that of ARI and AMI; `cel` is the ledger's file, `mailbox` the folder of what callers have said into mailboxes, `messages` Asterisk's own log, `replies` the folder of answers by SIP that wait. */
+  asterisk: { address: string, port: number, control: string, ariPort: number, amiPort: number, rtp: [first: number, last: number], cel: string, mailbox: string, messages: string, replies: string }
   /** The Redis of `REDIS_URL`; undefined: our own, on the loopback at `redisPort`, with the password of secrets.json. */
   redis: string | undefined
   redisPort: number
@@ -95,7 +95,8 @@ export function readSettings(env: Record<string, string | undefined>, project: s
       rtp: [rtpFirst, port('SATUNOMOR_RTP_LAST', rtpFirst + 9999)],
       cel: path('SATUNOMOR_CEL', state, 'asterisk', 'log', 'cel-custom', 'calls.csv'),
       mailbox: path('SATUNOMOR_MAILBOX', state, 'asterisk', 'spool', 'mailbox'),
-      messages: join(state, 'asterisk', 'log', 'messages.log')
+      messages: join(state, 'asterisk', 'log', 'messages.log'),
+      replies: join(state, 'asterisk', 'spool', 'messages')
     },
     redis: env['REDIS_URL'] ? url('REDIS_URL', '', ['redis:', 'rediss:']) : undefined,
     redisPort: port('SATUNOMOR_REDIS_PORT', 6389),

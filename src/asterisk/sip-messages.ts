@@ -8,8 +8,11 @@ import type { Message } from '../records/message.ts'
 import type { AriLink } from './ari-link.ts'
 import { Gone, Refused } from './ari-errors.ts'
 
-/** Asterisk's own module for it, which asterisk-config/modules.conf does not have: the set-up adds it where messages go this way. */
-export const sipMessageModules = ['res_ari_endpoints.so']
+/**
+ * Asterisk's own modules for it, which asterisk-config/modules.conf does not have: the set-up adds them where messages go this way. The last
+ * two are for messages.conf: files (FILE, STAT), and an extension that is there only while answers can be kept (Loopback).
+ */
+export const sipMessageModules = ['res_ari_endpoints.so', 'func_env.so', 'pbx_loopback.so']
 
 /**
  * Asterisk says no more than that it has begun to send: `sent` is all that becomes of such a message. It knows no id that

@@ -1,16 +1,21 @@
-/** What citizens answer by SIP MESSAGE: Asterisk keeps it (asterisk-config/messages.conf) until it is written down here. */
+/** What citizens answer by SIP MESSAGE: Asterisk keeps each in a file (asterisk-config/messages.conf) until it is stored here. */
+import { isUtf8 } from 'node:buffer'
 import { createHash } from 'node:crypto'
+import { readdir, readFile, rm, stat } from 'node:fs/promises'
+import { join } from 'node:path'
 import type { Logger } from 'pino'
 import { masked } from '../calls/masked.ts'
 import { Rounds } from '../calls/rounds.ts'
 import { e164 } from '../calls/tell.ts'
 import type { Reply } from '../followups/replies.ts'
 import { seconds } from '../plan/duration.ts'
-import { AsteriskAway, Refused } from './ari-errors.ts'
+import { AsteriskAway } from './ari-errors.ts'
 import type { AriLink } from './ari-link.ts'
 
 export interface SipRepliesOptions {
   link: Pick<AriLink, 'request' | 'up'>
+  /** Where Asterisk writes the answers. */
+  folder: string
   /** Writes an answer down; undefined: nobody knows this number, and nothing was kept. Rejects while the store takes nothing. */
   take: (reply: Reply) => Promise<object | undefined>
   log: Logger
@@ -18,26 +23,34 @@ export interface SipRepliesOptions {
 
 /**
  * taken · not-owed: of a number that never called, or that asks for nothing and has no follow-up · no-number: of nobody who could have one · too-many: of one number in
- * an hour · not-stored: given up after ten minutes · lost: came while Asterisk could keep no more (since its start) ·
+ * an hour, or while 20 of it waited · not-stored: given up after ten minutes · lost: Asterisk could not write it (since its start) ·
  * unreadable, besides: without a text that can be read, for it was longer than 1,023 bytes, no UTF-8, or empty
  */
 export const becomes = ['taken', 'not-owed', 'no-number', 'too-many', 'not-stored', 'lost', 'unreadable'] as const
 export type Became = (typeof becomes)[number]
 
-/** As messages.conf has it. */
-const places = 500
+/** As messages.conf has it: while so many wait, Asterisk refuses the next one (404). */
+const places = 2_000
 /** The most answers of one number within an hour that are taken, and how many numbers that is kept of. */
 const hourly = 20
 const numbers = 10_000
 const hour = 3_600_000
 /** So often is an answer tried that the store does not take, a second apart. */
 const tries = 600
+/** Asterisk writes a file at once. One that is torn for as long (ms) was cut off, by a full disk or by its end. */
+const cutOff = 10_000
+
+/** An answer as Asterisk has written it. */
+interface Kept { file: string, at: number, nth: number, asserted: string, from: string, id: string, /** undefined: no UTF-8 */ text: string | undefined }
 
 export class SipReplies {
   readonly counts = Object.fromEntries(becomes.map(what => [what, 0])) as Record<Became, number>
   readonly #options: SipRepliesOptions
   readonly #rounds: Rounds
   readonly #recent = new Map<string, number[]>()
+  /** Asterisk's counts, as last seen. */
+  #seen = { in: 0, many: 0 }
+  #shut = false
   #failed = 0
 
   constructor(options: SipRepliesOptions) {
@@ -55,45 +68,52 @@ export class SipReplies {
 
   /** One look, at a time (Unix ms): takes what Asterisk keeps. Rejects where the store does not take it: it stays where it is. */
   async look(now: number): Promise<void> {
-    if (!this.#options.link.up) return
+    const came = await this.#count('IN')
     try {
-      const [came, seen] = await Promise.all([this.#count('IN'), this.#count('OUT')])
-      // More seen than came: Asterisk was started anew between a reading and a writing of ours.
-      for (let next = seen > came ? 0 : seen; next < came && !this.#rounds.closing.aborted; next++) {
-        await this.#empty(`SN_MESSAGE_${next % places}`, now)
-        await this.#set('SN_MESSAGES_OUT', String(next + 1))
+      for (const kept of await this.#waiting(now)) {
+        if (this.#rounds.closing.aborted) break
+        await this.#empty(kept, now)
       }
-      if (came !== seen) this.#tellLost(await this.#count('LOST'))
-    } catch (error) {
-      if (!(error instanceof AsteriskAway)) throw error
+    } finally {
+      await this.#tellAsterisk(came)
     }
   }
 
-  /** Whose id is gone has been taken: a second reading of a place changes nothing. */
-  async #empty(place: string, now: number) {
-    const id = await this.#read(`${place}_ID`)
-    if (id !== '') {
-      const { became, ...facts } = await this.#become(place, id, now)
-      await this.#set(`${place}_ID`)
-      this.counts[became]++
-      // Neither the words nor the whole number.
-      this.#options.log[became === 'too-many' ? 'debug' : 'info']({ became, ...facts }, 'an answer came by SIP')
+  /** The answers that wait, oldest first. */
+  async #waiting(now: number): Promise<Kept[]> {
+    const { folder, log } = this.#options
+    const found: Kept[] = []
+    for (const name of await filesIn(folder)) {
+      const file = join(folder, name)
+      const kept = await keptIn(file)
+      if (kept) found.push(kept)
+      else if (now - (await stat(file)).mtimeMs > cutOff) {
+        log.error({ name: name.replace(/\d+(?=\d{4}-)/, '•') }, 'torn answer by SIP removed')          // Asterisk has counted it as lost
+        await rm(file)
+      }
     }
-    for (const part of ['TEXT', 'FROM', 'ASSERTED']) await this.#set(`${place}_${part}`)
+    return found.sort((one, other) => one.at - other.at || one.nth - other.nth)
   }
 
-  async #become(place: string, id: string | undefined, now: number): Promise<{ became: Became }> {
-    const [asserted, from] = await Promise.all([this.#read(`${place}_ASSERTED`), this.#read(`${place}_FROM`)])
+  /** What is stored twice, since its file was not removed the first time, is the same answer by its id. */
+  async #empty(kept: Kept, now: number) {
+    const { became, ...facts } = await this.#become(kept, now)
+    await rm(kept.file, { force: true })
+    this.counts[became]++
+    // Neither the words nor the whole number.
+    this.#options.log[became === 'too-many' ? 'debug' : 'info']({ became, ...facts }, 'an answer came by SIP')
+  }
+
+  async #become({ asserted, from, id, text }: Kept, now: number): Promise<{ became: Became }> {
     // As for calls: where the carrier says who it is, what stands in From counts for nothing.
     const number = numberIn(asserted === '' ? from : asserted)
-    if (id === undefined || number === null) return { became: 'no-number' }
+    if (number === null) return { became: 'no-number' }
     const about = { reply: `sip-${createHash('sha256').update(`${number} ${id}`).digest('hex').slice(0, 32)}`, from: masked(number) }
     if (this.#tooMany(number, now)) return { became: 'too-many', ...about }
-    const text = await this.#read(`${place}_TEXT`) ?? ''
-    const taken = await this.#take({ id: about.reply, from: number, text })
+    const taken = await this.#take({ id: about.reply, from: number, text: text ?? '' })
     if (taken === 'not-stored') return { became: taken, ...about }
     this.#recent.get(number)!.push(now)
-    if (text === '') this.counts.unreadable++
+    if (!text) this.counts.unreadable++
     return taken ? { became: 'taken', ...about, ...taken } : { became: 'not-owed', ...about }
   }
 
@@ -119,29 +139,58 @@ export class SipReplies {
     return recent.length >= hourly
   }
 
-  #tellLost(lost: number) {
-    if (lost > this.counts.lost) this.#options.log.error({ lost }, 'answers by SIP were lost: they came faster than they were taken')
+  /** How many still wait, as its door needs to know (SN_MESSAGES_OUT); and what it could not keep. `came`: as it was before our look. */
+  async #tellAsterisk(came: number | undefined) {
+    if (came === undefined || came === this.#seen.in) return
+    const waiting = (await filesIn(this.#options.folder)).length
+    const [lost, many] = [await this.#count('LOST'), await this.#count('MANY')]
+    if (lost === undefined || many === undefined || !await this.#set('SN_MESSAGES_OUT', String(Math.max(0, came - waiting)))) return
+    if (waiting >= places && !this.#shut) this.#options.log.error({ waiting }, 'answers by SIP are refused: too many wait')
+    this.#shut = waiting >= places
+    if (lost > this.counts.lost) this.#options.log.error({ lost }, 'answers by SIP were lost: Asterisk could not write them')
     this.counts.lost = lost
+    // Less than before: Asterisk was started anew.
+    this.counts['too-many'] += many < this.#seen.many ? many : many - this.#seen.many
+    this.#seen = { in: waiting > 0 ? -1 : came, many }
   }
 
-  async #count(what: 'IN' | 'OUT' | 'LOST') {
-    return Number(await this.#read(`SN_MESSAGES_${what}`)) || 0
+  /** undefined: Asterisk is away. What it has written can be read all the same. */
+  async #count(what: 'IN' | 'LOST' | 'MANY') {
+    const answer = await this.#ask<{ value: string }>('getGlobalVar', { variable: `SN_MESSAGES_${what}` })
+    return answer && (Number(answer.value) || 0)
   }
 
-  /** Empty where it is not set, undefined where it is no UTF-8: ARI cannot say it. */
-  async #read(variable: string): Promise<string | undefined> {
+  async #set(variable: string, value: string) {
+    return await this.#ask('setGlobalVar', { variable, value }) !== undefined
+  }
+
+  async #ask<T extends object>(operation: string, values: Record<string, string>): Promise<T | undefined> {
+    if (!this.#options.link.up) return undefined
     try {
-      return (await this.#options.link.request<{ value: string }>('asterisk', 'getGlobalVar', { variable })).value
+      return await this.#options.link.request<T>('asterisk', operation, values) ?? {} as T
     } catch (error) {
-      if (error instanceof Error && error.cause instanceof Refused && error.cause.status === 500) return undefined
+      if (error instanceof AsteriskAway) return undefined
       throw error
     }
   }
+}
 
-  /** Without a value Asterisk forgets it. */
-  async #set(variable: string, value?: string) {
-    await this.#options.link.request('asterisk', 'setGlobalVar', { variable, ...value === undefined ? {} : { value } })
-  }
+/** None where there is no such folder yet. */
+async function filesIn(folder: string): Promise<string[]> {
+  return await readdir(folder).catch((error: NodeJS.ErrnoException) => {
+    if (error.code === 'ENOENT') return []
+    throw error
+  })
+}
+
+/** As messages.conf writes it; only the text has lines of its own. undefined: not, or not wholly, written. */
+const written = /^(\d+) (\d+)\nasserted=(.*?)\nfrom=(.*?)\nid=(.*?)\ntext=(.*)\n\.\n$/s
+
+async function keptIn(file: string): Promise<Kept | undefined> {
+  const [whole, at, nth, asserted, from, id, text] = written.exec(await readFile(file, 'latin1')) ?? []
+  if (whole === undefined) return undefined
+  const bytes = Buffer.from(text!, 'latin1')
+  return { file, at: Number(at), nth: Number(nth), asserted: asserted!, from: from!, id: id!, text: isUtf8(bytes) ? bytes.toString('utf8') : undefined }
 }
 
 /** The number in a From or a P-Asserted-Identity, as E.164: the user of its first URI. */

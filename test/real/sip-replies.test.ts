@@ -1,5 +1,5 @@
-/** What citizens answer by SIP MESSAGE, on the real parts: kept by Asterisk until it is written down, whoever is away meanwhile. */
-import { readFile } from 'node:fs/promises'
+/** What citizens answer by SIP MESSAGE, on the real parts: kept by Asterisk until it is stored, whoever is away meanwhile. */
+import { chown, readdir, readFile, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { afterAll, beforeAll, expect, test } from 'vitest'
@@ -42,8 +42,9 @@ async function answers(number: string) {
   return (await city.service.book.get(id))!.history.filter(({ what }) => what === 'replied').map(({ facts }) => facts)
 }
 const is = (number: string) => city.service.records.db.selectFrom('followups').select(['state', 'why', 'endedBy']).where('cli', '=', number).executeTakeFirstOrThrow()
-const kept = async () => Number(await variable('SN_MESSAGES_IN')) - Number(await variable('SN_MESSAGES_OUT'))
-const variable = async (name: string) => (await city.service.ari.request<{ value: string }>('asterisk', 'getGlobalVar', { variable: name })).value
+const spool = () => join(city.state, 'asterisk', 'spool', 'messages')
+const kept = async () => (await readdir(spool())).length
+const variable = async (name: string) => (await city.variable(name)) ?? ''
 const figure = async (became: string) => Number(new RegExp(`satunomor_sip_replies_total\\{became="${became}"\\} (\\d+)`).exec(await (await fetch(`${city.service.url}/metrics`)).text())?.[1] ?? 0)
 
 /** Calls 112, presses 2 and finds nobody: a follow-up, which is a person's at once here, and a message. */
@@ -63,15 +64,15 @@ test('a citizen answers by SIP MESSAGE: what it asks for is done, once, however 
   await owed('+627215550162')
   const before = (await city.service.records.list({ limit: 50 })).calls.length
   for (const id of ['first', 'first']) expect(await write('3', { from: '+627215550162', id })).toBe(202)
-  expect(await write('Rumah biru :) ${EPOCH}, "2"=b; \\ é 🔥\r\nX: y', { from: '+627215550162' })).toBe(202)
+  expect(await write('Rumah biru :) ${EPOCH}, "2"=b; \\ é 🔥\r\nid=x: y', { from: '+627215550162' })).toBe(202)
   await eventually('all were taken', async () => await kept() === 0 && (await answers('+627215550162')).length === 2)
-  expect(await answers('+627215550162')).toEqual([{ meaning: 'cannot-speak' }, { meaning: 'words', text: 'Rumah biru :) ${EPOCH}, "2"=b; \\ é 🔥 X: y' }])
+  expect(await answers('+627215550162')).toEqual([{ meaning: 'cannot-speak' }, { meaning: 'words', text: 'Rumah biru :) ${EPOCH}, "2"=b; \\ é 🔥 id=x: y' }])
   expect(await is('+627215550162')).toMatchObject({ state: 'person', why: 'replied' })
   expect(await write('2', { from: '07215550162' })).toBe(202)
   await eventually('it is closed', async () => (await is('+627215550162')).state === 'closed')
   expect(await is('+627215550162')).toMatchObject({ why: 'mistake', endedBy: 'citizen' })
 
-  // It was no call, and what was written stands neither in the ledger, nor in Asterisk's or our own memory of it.
+  // It was no call, and what was written stands in no ledger, log or file.
   await city.quiet()
   expect((await city.service.records.list({ limit: 50 })).calls.length).toBe(before)
   const ledger = await readFile(join(city.state, 'asterisk', 'log', 'cel-custom', 'calls.csv'), 'utf8')
@@ -80,7 +81,6 @@ test('a citizen answers by SIP MESSAGE: what it asks for is done, once, however 
   expect(ledger.split('\n').filter(line => line.includes('Message/')).join()).not.toMatch(/5550162|biru/)
   expect(`${ledger}${logged}`).not.toContain('biru')
   expect(logged).not.toContain('5550162')
-  for (const part of ['ID', 'FROM', 'ASSERTED', 'TEXT']) for (const place of [0, 1, 2, 3]) expect(await variable(`SN_MESSAGE_${place}_${part}`)).toBe('')
 }, 60_000)
 
 test('who is owed nothing is not kept; who the carrier says it is counts, and not From', async () => {
@@ -167,18 +167,56 @@ test('the service is away: Asterisk keeps what is answered until it is back; a d
   await city.quiet()
 }, 60_000)
 
-test('a flood while the service is away: what is beyond Asterisk\'s places is lost and counted; what came first is taken', async () => {
+test('a burst while the service is away: a citizen\'s answer in the middle of it is taken', async () => {
   await owed('+627215550168')
+  const tooMany = await figure('too-many')
   await city.restart(async () => {
-    expect(await write('3', { from: '+627215550168' })).toBe(202)
-    for (let batch = 0; batch < 10; batch++) expect(new Set(await Promise.all(Array.from({ length: 51 }, () => write('1', { from: '+627215550191' }))))).toEqual(new Set([202]))
+    const burst = Array.from({ length: 600 }, (_, n) => n === 300 ? write('3', { from: '+627215550168' }) : write('1', { from: n % 2 === 0 ? '+627215550191' : `+6272155${52_000 + n}` }))
+    expect(new Set(await Promise.all(burst))).toEqual(new Set([202]))
+    // Of the number that floods 20 wait.
+    await eventually('each has been looked at', async () => await kept() === 321 && Number(await variable('SN_MESSAGES_MANY')) === 279)
   })
   await eventually('nothing is kept', async () => await kept() === 0, 40_000)
-  await eventually('it is counted', async () => await figure('lost') === 11)
-  expect([await figure('taken'), await figure('not-owed'), await figure('too-many')]).toEqual([1, 20, 479])
+  await eventually('it is counted', async () => await figure('too-many') >= tooMany + 279)
+  expect([await figure('taken'), await figure('not-owed'), await figure('lost')]).toEqual([1, 320, 0])
   expect(await answers('+627215550168')).toEqual([{ meaning: 'cannot-speak' }])
   await city.quiet()
 }, 90_000)
+
+test('Asterisk is killed after its 202, while the service is away: the answer is taken', async () => {
+  await owed('+627215550171')
+  await city.restart(async () => {
+    expect(await write('2', { from: '+627215550171' })).toBe(202)
+    await eventually('it is in its file', async () => await kept() === 1)
+    await city.restartAsterisk()
+  })
+  await eventually('it is taken', async () => (await is('+627215550171')).state === 'closed')
+  expect(await kept()).toBe(0)
+  await city.quiet()
+}, 60_000)
+
+test('nothing more can be kept: the sender hears 404 and no 202, until there is room', async () => {
+  await owed('+627215550172')
+  const set = (name: string, value: string) => city.service.ari.request('asterisk', 'setGlobalVar', { variable: name, value })
+  const taken = await figure('taken')
+  await set('SN_MESSAGES_IN', '5000')
+  expect(await write('2', { from: '+627215550172' })).toBe(404)
+  await eventually('the service says that nothing waits', async () => await variable('SN_MESSAGES_OUT') === '5000')
+  expect(await write('2', { from: '+627215550172' })).toBe(202)
+  await eventually('it is taken', async () => (await is('+627215550172')).state === 'closed')
+
+  // A disk that takes nothing, as Asterisk sees it: that answer is lost, and counted; the next one is refused.
+  const [lost, { uid, gid }] = [await figure('lost'), await stat(spool())]
+  await chown(spool(), 0, 0)
+  expect(await write('1', { from: '+627215550172' })).toBe(202)
+  await eventually('it is counted', async () => await figure('lost') === lost + 1)
+  await chown(spool(), uid, gid)
+  expect(await write('1', { from: '+627215550172' })).toBe(404)
+  await set('SN_MESSAGES_SHUT', '0')
+  expect(await write('3', { from: '+627215550172' })).toBe(202)
+  await eventually('it is taken', async () => await figure('taken') === taken + 2)
+  await city.quiet()
+}, 60_000)
 
 test('Asterisk is killed and started anew: answers are taken as before', async () => {
   await owed('+627215550169')
