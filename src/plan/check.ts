@@ -158,10 +158,13 @@ export function unreachable(plan: Draft, report: Report) {
   }
   for (const kind of ['hours', 'holidays'] as const) {
     for (const name of plan[kind]?.keys() ?? []) {
-      if (![...plan.agencies?.values() ?? []].some(agency => agency?.[kind] === name) && !(kind === 'hours' && ruledBy(plan.followups, name))) report([kind, name], 'is used by no agency', 'name it there, or delete it', 'warning')
+      if (![...plan.agencies?.values() ?? []].some(agency => agency?.[kind] === name) && !(kind === 'hours' && (ruledBy(plan.followups, name) || ofSeason(plan, name)))) report([kind, name], 'is used by no agency', 'name it there, or delete it', 'warning')
     }
   }
 }
+
+/** Whether a season has this timetable hold instead of another. */
+const ofSeason = ({ seasons }: Draft, hours: string) => [...seasons?.values() ?? []].some(season => season?.hours?.values().some(one => one === hours))
 
 /** Every prompt that the plan names has a text in every language. */
 export function missingPrompts(plan: Draft, catalogue: PromptCatalogue, report: Report) {

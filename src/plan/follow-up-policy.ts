@@ -49,11 +49,10 @@ export function towardsCitizens({ followups: { outbound }, trunks }: Plan): stri
 export const callsBack = (plan: Plan, agency: string) => outboundTrunk(plan) !== undefined && policyOf(plan, agency, 'asked').attempts > 0
 
 /** The first moment from `at` on (Unix ms) at which the policy's hours let citizens be rung; `at` itself where it has none. */
-export function nextHour({ hours: timetables, timezone }: Plan, hours: string | undefined, at: number): number {
-  const periods = hours === undefined ? undefined : timetables.get(hours)
-  if (!periods || openAt(periods, timezone, at)) return at
-  const opens = (moment: number) => openAt(periods, timezone, moment)
-  return edges(timezone, date => periodsOn(periods, date), at, at + 8 * 86_400_000).find(opens) ?? at
+export function nextHour(plan: Plan, hours: string | undefined, at: number): number {
+  if (hours === undefined || !plan.hours.has(hours) || openAt(plan, hours, at)) return at
+  const opens = (moment: number) => openAt(plan, hours, moment)
+  return edges(plan.timezone, date => periodsOn(plan, hours, date), at, at + 15 * 86_400_000).find(opens) ?? at          // a week, and one more where a season begins
 }
 
 /** Whom nobody is rung for at this time: of an agency (null: none was chosen, or one that the plan does not have) these kinds, until then (Unix ms). */

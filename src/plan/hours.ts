@@ -2,18 +2,19 @@
  * Whether an agency is open at a time, and why. The service asks it of every call, and `simulate` and `calendar` ask
  * the same function. It compares what the clock on the wall shows, so that a change to summer time needs no rule of its own.
  *
- * What an admin has switched by hand comes first. A day's hours are the exception's, if there is one for it; else none on a holiday; else the timetable's. A period
+ * What an admin has switched by hand comes first. A day's hours are the exception's, if there is one for it; else none on a holiday; else those of the season's timetable, or the agency's own. A period
  * that crosses midnight belongs to the day on which it begins: a holiday tomorrow does not cut tonight short.
  */
 import { DateTime } from 'luxon'
 import type { AgencyNode, Plan } from './plan.ts'
 import { weekdays, type Period } from './schema.ts'
+import { timetableOn } from './seasons.ts'
 import { noSwitches } from './switches.ts'
 
 export interface Opening {
   open: boolean
-  because: 'always' | 'hours' | 'holiday' | 'exception' | 'switch'
-  /** The timetable's name, the holiday's name, or the reason of the exception or switch; empty for `always`. */
+  because: 'always' | 'hours' | 'season' | 'holiday' | 'exception' | 'switch'
+  /** The timetable's name, the season's, the holiday's, or the reason of the exception or switch; empty for `always`. */
   what: string
 }
 
@@ -32,15 +33,13 @@ export function opening(plan: Plan, agency: AgencyNode, at: number, switches = n
   return { open: periods.some(({ from, to }) => from <= minute && minute < to), because, what }
 }
 
-/** Whether a timetable alone is open at a time (Unix ms), whatever holidays say. */
-export function openAt(periods: readonly Period[], timezone: string, at: number): boolean {
-  const now = DateTime.fromMillis(at, { zone: timezone })
+/** Whether a timetable, or that of the season instead of it, is open at a time (Unix ms), whatever holidays say. */
+export function openAt(plan: Timetables, hours: string, at: number): boolean {
+  const now = DateTime.fromMillis(at, { zone: plan.timezone })
+  const date = DateTime.utc(now.year, now.month, now.day)
   const minute = now.hour * 60 + now.minute
-  const on = (day: number, minute: number) => periods.some(period => {
-    const { from, to } = minutes(period)
-    return period.days.includes(weekdays[(day + 6) % 7]!) && from <= minute && minute < to
-  })
-  return on(now.weekday, minute) || on(now.weekday - 1, minute + 1440)
+  return periodsOn(plan, hours, date).some(({ from, to }) => from <= minute && minute < to)
+    || periodsOn(plan, hours, date.minus({ days: 1 })).some(({ to }) => minute < to - 1440)
 }
 
 /** `closed (holiday: Natal)`, for people to read. */
@@ -57,8 +56,13 @@ export function minutes({ from, to }: Pick<Period, 'from' | 'to'>): { from: numb
 
 export const minuteOf = (time: string) => Number(time.slice(0, 2)) * 60 + Number(time.slice(3))
 
-/** A timetable's periods of a day. */
-export const periodsOn = (periods: readonly Period[], date: DateTime) => periods.filter(({ days }) => days.includes(weekdays[date.weekday - 1]!)).map(minutes)
+type Timetables = Pick<Plan, 'hours' | 'seasons' | 'timezone'>
+
+/** The periods of a day for those who go by a timetable. */
+export function periodsOn(plan: Omit<Timetables, 'timezone'>, hours: string, date: DateTime): { from: number, to: number }[] {
+  const { timetable } = timetableOn(plan, hours, date.toISODate()!)
+  return plan.hours.get(timetable)!.filter(({ days }) => days.includes(weekdays[date.weekday - 1]!)).map(minutes)
+}
 
 /** The day's own periods, and what they come from. */
 export function dayOf(plan: Plan, agency: AgencyNode, date: DateTime): Omit<Opening, 'open'> & { periods: { from: number, to: number }[] } {
@@ -72,5 +76,7 @@ export function dayOf(plan: Plan, agency: AgencyNode, date: DateTime): Omit<Open
   const holiday = agency.holidays && plan.holidays.get(agency.holidays)!.get(day)
   if (holiday) return { periods: [], because: 'holiday', what: holiday }
   if (!agency.hours) return { periods: [{ from: 0, to: 1440 }], because: 'always', what: '' }
-  return { periods: periodsOn(plan.hours.get(agency.hours)!, date), because: 'hours', what: agency.hours }
+  const { season } = timetableOn(plan, agency.hours, day)
+  const why = season === undefined ? { because: 'hours', what: agency.hours } as const : { because: 'season', what: season } as const
+  return { periods: periodsOn(plan, agency.hours, date), ...why }
 }

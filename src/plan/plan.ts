@@ -7,6 +7,7 @@ import type { Mailbox } from './mailboxes.ts'
 import type { Room } from './rooms.ts'
 import type { Exception, Line as WrittenLine, Period, PlanFile, Prompts, Trunk } from './schema.ts'
 import type { FollowUps } from './schema-followups.ts'
+import type { SeasonDates } from './seasons.ts'
 import type { Retention } from './schema-retention.ts'
 import type { Webhook } from './schema-webhook.ts'
 
@@ -28,6 +29,8 @@ export interface Plan {
   nodes: ReadonlyMap<string, Node>
   /** Timetables by name. */
   hours: ReadonlyMap<string, readonly Period[]>
+  /** Dates on which other timetables hold, in the order of the calendar. */
+  seasons: readonly SeasonDates[]
   /** Calendars by name. */
   holidays: ReadonlyMap<string, Calendar>
   exceptions: readonly Exception[]
@@ -125,7 +128,7 @@ export const mailboxes = (plan: Plan) => [...plan.nodes.values()].filter(node =>
 export const onward = (node: Node): string | undefined => node.kind === 'menu' ? node.silence : node.kind === 'agency' ? node.closed : undefined
 
 /** Makes the plan out of a file that has passed every check. */
-export function finish(file: PlanFile, calendars: ReadonlyMap<string, Calendar>, directory: readonly DirectoryEntry[], version: string): Plan {
+export function finish(file: PlanFile, calendars: ReadonlyMap<string, Calendar>, seasons: readonly SeasonDates[], directory: readonly DirectoryEntry[], version: string): Plan {
   const nodes = new Map<string, Node>()
   for (const [id, menu] of file.menus) {
     const keys = new Map([...menu.keys].map(([key, choice]) => [key, typeof choice === 'string' ? { to: choice } : { to: id, ...choice }] as const))
@@ -136,7 +139,7 @@ export function finish(file: PlanFile, calendars: ReadonlyMap<string, Calendar>,
   const numbers = new Map<string, Entry>()
   for (const [did, number] of file.numbers) numbers.set(did, { language: file.languages[0]!, ...number })
   const { city, timezone, areaCode, languages, trunks, hours = new Map(), exceptions = [], siaga, rooms = new Map(), silentTalk, spoken, lastChoice, prompts, offerKeys = firstOfferKeys, followups, retention, apply } = file
-  return freeze({ version, city, timezone, languages, trunks, numbers, nodes, hours, holidays: calendars, exceptions, directory, rooms, silentTalk, spoken, prompts, offerKeys, followups, retention, apply, ...siaga ? { siaga } : {}, ...areaCode === undefined ? {} : { areaCode }, ...lastChoice ? { lastChoice } : {} })
+  return freeze({ version, city, timezone, languages, trunks, numbers, nodes, hours, seasons, holidays: calendars, exceptions, directory, rooms, silentTalk, spoken, prompts, offerKeys, followups, retention, apply, ...siaga ? { siaga } : {}, ...areaCode === undefined ? {} : { areaCode }, ...lastChoice ? { lastChoice } : {} })
 }
 
 function whileClosed(closed: string | { offer: 'callback', to: string } | undefined) {

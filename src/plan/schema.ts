@@ -7,6 +7,7 @@ import { Directory } from './directory.ts'
 import { Mailbox } from './mailboxes.ts'
 import { Room } from './rooms.ts'
 import { FollowUps } from './schema-followups.ts'
+import { Season } from './seasons.ts'
 import { Retention } from './schema-retention.ts'
 import { Webhook } from './schema-webhook.ts'
 import { date, dialled, duration, either, name, named, oneOf, prompt, reference, text, time } from './schema-words.ts'
@@ -212,6 +213,7 @@ export const PlanFile = Type.Object({
   mailboxes: Type.Optional(named(name, Mailbox, 'Where callers may leave a message, by node')),
   hours: Type.Optional(named(name, Type.Array(Period, { minItems: 1, description: 'Open in all of these, else closed' }),
     'Timetables, by name; times are of the plan’s time zone')),
+  seasons: Type.Optional(named(name, Season, 'Dates on which other timetables hold, as in Ramadan, by name')),
   holidays: Type.Optional(named(name, Type.Array(reference('A file of holidays/, without .yaml'), { minItems: 1, uniqueItems: true, description: 'The files that make it up' }),
     'Calendars of holidays, by name')),
   exceptions: Type.Optional(Type.Array(Exception, { description: 'Days on which an agency is open or closed otherwise' })),

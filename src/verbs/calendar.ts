@@ -40,7 +40,7 @@ export function calendarInWords(plan: Plan, changes: Change[]): string {
   return [
     ...changes.map(({ at, agency, now, before }) => {
       const time = DateTime.fromMillis(at, { zone: plan.timezone, locale: 'en-GB' }).toFormat('ccc yyyy-MM-dd HH:mm')
-      const over = ['holiday', 'exception', 'switch'].includes(before.because) && before.what !== now.what ? `; the ${before.because} is over: ${before.what}` : ''
+      const over = ['season', 'holiday', 'exception', 'switch'].includes(before.because) && before.what !== now.what ? `; the ${before.because} is over: ${before.what}` : ''
       return `${time}  ${agency.padEnd(width)}  ${now.open === before.open ? 'stays' : 'is'} ${openingInWords(now)}${over}`
     }),
     ...still.length > 0 ? [`No change: ${still.map(({ id }) => id).join(', ')}`] : []

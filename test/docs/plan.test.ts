@@ -26,7 +26,7 @@ const holidays = new Map([
 const demo = asPart(readFileSync('dialplan/plan.yaml', 'utf8'))
 const directory = await directoryTexts('dialplan/directory')
 /** Those that it names: of any other it would be warned. */
-const namedIn = (text: string) => new Map([...holidays].filter(([name]) => text.includes(name)))
+const namedIn = (text: string) => new Map([...holidays].filter(([name]) => new RegExp(`(?<![\\w-])${name}(?![\\w-])`).test(text)))
 const read = (plan: Part) => readPlan(stringify(plan), { file: 'plan.yaml', holidays: namedIn(stringify(plan)), directory, now: DateTime.fromISO('2027-01-10').toMillis() })
 
 test.each(ofPlan.map(({ heading, text }) => [heading, text]))('%s: the example is a plan', (_, text) => {
