@@ -61,6 +61,7 @@ function userStep({ userEvent, extra, channelName }: CelEvent, tell: Tell): Step
     case 'REPEAT': return tell('repeat', { why: words[0] as Happenings['repeat']['why'] })
     case 'REFUSED': return tell('refused', { status: Number(words[0]) || 404, trunk: trunkOf(channelName), ...words[1] ? { why: words[1] } : {} })
     case 'AGENCY': return tell('agency', { agency: words[0] })
+    case 'SAME_NUMBER': return tell('same-number', { agency: words[0] })
     case 'LINE': return tell('line', { agency: words[0], line: words[1], ...words[2] === undefined ? {} : { spoken: Number(words[2]) || 0 } })
     case 'GOODBYE': return tell('goodbye', {})
     case 'LINE_END': {

@@ -26,7 +26,7 @@ export interface Channel {
 /** The name of a prompt, as in `prompts/<language>/<name>.txt`. */
 export type Prompt = string
 
-/** What the dialplan says when nobody answered: the last line's `DIALSTATUS`, or `FULL`, `DECLINED`, `SHORT`. */
+/** What the dialplan says when nobody answered: the last line's `DIALSTATUS`, or `FULL`, `DECLINED`, `SHORT`, or `SAME_NUMBER` where no line rang. */
 export interface Returned {
   agency: string
   status: string

@@ -5,7 +5,7 @@ import { isOurs } from '../plan/own-numbers.ts'
 import type { AgencyNode, MenuNode, Plan } from '../plan/plan.ts'
 import { beginning, type Switches } from '../plan/switches.ts'
 import { mayBeRungBack } from '../plan/telephone.ts'
-import { arrive, overflow, waits } from '../plan/walk.ts'
+import { arrive, elsewhere, overflow, sameNumber, waits } from '../plan/walk.ts'
 import type { Call } from './call.ts'
 import type { Returned } from './channel.ts'
 import { deadline } from './time.ts'
@@ -41,24 +41,34 @@ export async function cityLine(call: Call, plan: Plan, at: Beginning, { now, swi
   let tried: string | undefined
   /** How many menus they have been in, and how often they were back from lines. */
   let [menus, returns] = [0, 0]
+  /** The agencies that sent them on, as their number holds lines there: each does so once. */
+  const sentOn = new Set<string>()
   /** Where nobody answered: to the lines again, where a callback that rang there has given way; to wait for one; or to who helps out. */
   const onward = async (returned: Returned): Promise<Place | undefined> => {
     const { agency, status } = returned
+    if (status === sameNumber) return heldAlready(agency)
     // Who calls now goes before who is rung back: the line is the caller's.
     if (await giveWay(agency)) return { node: agency }
     if (waits(agencyOf(plan, agency), status) && returns < mostReturns && performance.now() < (patience.get(agency) ?? Infinity)) return { waiting: agency }
     const to = helper(call, plan, returned)
     return to === undefined ? undefined : { node: to }
   }
+  const heldAlready = (agency: string): Place | undefined => {
+    const to = sentOn.has(agency) ? undefined : elsewhere(plan, agencyOf(plan, agency))
+    sentOn.add(agency)
+    if (to === undefined) return undefined
+    call.note('overflow', { agency, ladder: 'same-number', to })
+    return { node: to }
+  }
 
   while (true) {
     if ('returned' in here) {
-      const { agency } = here.returned
+      const { agency, status } = here.returned
       tried = agency
       returns++
       call.note('returned', here.returned)
       const next = await onward(here.returned)
-      if (next === undefined) return sayGoodbye(call, plan, agency)
+      if (next === undefined) return sayGoodbye(call, plan, agency, status === sameNumber ? 'same-number' : 'lines-exhausted')
       here = next
       continue
     }
@@ -70,6 +80,7 @@ export async function cityLine(call: Call, plan: Plan, at: Beginning, { now, swi
       if (how === 'message') return await call.leaveMessage(plan.followups.mailbox!)
       if (how === 'turn') {
         here = { returned: await call.connect(agency) }
+        if (here.returned.status === sameNumber) room.passes(agency, call.callId)
         continue
       }
       const to = helper(call, plan, { agency, status: 'FULL' })
@@ -175,11 +186,11 @@ function helper(call: Call, plan: Plan, { agency, status }: Returned): string | 
 const canBeRung = (plan: Plan, { caller }: Call) => caller !== null && mayBeRungBack(caller) && !isOurs(plan, caller)
 
 /** Whoever can be rung back is asked whether they want to be, and everybody whether they want to leave a message; they are owed a call all the same. */
-async function sayGoodbye(call: Call, plan: Plan, agency: string) {
+async function sayGoodbye(call: Call, plan: Plan, agency: string, why: 'lines-exhausted' | 'same-number' = 'lines-exhausted') {
   const { sorry } = agencyOf(plan, agency)
   const { prompts: { offer } } = plan
   const rungBack = canBeRung(plan, call) && outboundTrunk(plan) !== undefined
-  call.note('decided', { disposition: 'unanswered', why: `lines-exhausted:${agency}` })
+  call.note('decided', { disposition: 'unanswered', why: `${why}:${agency}` })
 
   if (await accepts(call, plan, rungBack ? [offer] : plan.followups.mailbox === undefined ? [] : [sorry], rungBack)) return promise(call, plan, agency)
   if (rungBack || plan.followups.mailbox === undefined) await call.play(sorry)

@@ -58,6 +58,8 @@ export interface Happenings {
   silence: { node: string, menus?: number }
   /** The agency is closed: the caller is led to another node, or (null) offered a callback for when it is open. `why` is for people to read. */
   closed: { agency: string, why: string, to: string | null }
+  /** No line of this agency rang: the caller's number is at as many of its lines as one number may hold. */
+  'same-number': { agency: string }
   /** The dialplan began to hunt over an agency's lines. */
   agency: { agency: string }
   /** A line began to be tried. Of one that is full there is only its `line-outcome`: nobody was rung. */
@@ -74,8 +76,8 @@ export interface Happenings {
   returned: { agency: string, status: string }
   /** All lines of the agency are in use, and the caller waits for one. */
   waiting: { agency: string }
-  /** Another agency helps out: `busy` when a line of the first one works, `dead` when all were out of order. */
-  overflow: { agency: string, ladder: 'busy' | 'dead', to: string }
+  /** Another agency helps out: `busy` when a line of the first one works, `dead` when all were out of order, `same-number` when the caller's number holds it. */
+  overflow: { agency: string, ladder: 'busy' | 'dead' | 'same-number', to: string }
   /** A prompt was played outside of a menu, e.g. the apology. */
   played: { prompt: string }
   /** The caller was led to a mailbox; `agency` is whom it is for, where the plan says so. */

@@ -19,7 +19,7 @@ export interface LineTry {
 }
 
 /** Kinds in the order in which they happen: it decides between steps of the same millisecond. */
-const kinds: readonly Kind[] = ['arrived', 'number', 'caller', 'headers', 'repeat', 'refused', 'picked', 'taken', 'shed', 'menu', 'key', 'key-ignored', 'silence', 'closed', 'agency', 'line', 'line-outcome',
+const kinds: readonly Kind[] = ['arrived', 'number', 'caller', 'headers', 'repeat', 'refused', 'picked', 'taken', 'shed', 'menu', 'key', 'key-ignored', 'silence', 'closed', 'agency', 'same-number', 'line', 'line-outcome',
   'accepted', 'citizen', 'citizen-up', 'citizen-key', 'citizen-outcome', 'joined', 'connected', 'confirmed', 'leg-ended', 'alone', 'parted', 'returned', 'waiting', 'overflow', 'mailbox', 'left', 'not-left', 'played', 'decided', 'fault', 'goodbye', 'cut', 'hangup', 'ended']
 const rank = Object.fromEntries(kinds.map((kind, at) => [kind, at])) as Record<Kind, number>
 
@@ -260,7 +260,7 @@ function follow(steps: readonly Step[]): Story {
         story.endedAt ??= at
         part(at)
         break
-      case 'headers': case 'taken': case 'shed': case 'key-ignored': case 'silence': case 'overflow': case 'played': break
+      case 'headers': case 'taken': case 'shed': case 'key-ignored': case 'silence': case 'same-number': case 'overflow': case 'played': break
       case 'accepted': case 'citizen': case 'citizen-up': case 'citizen-key': case 'citizen-outcome': case 'confirmed': case 'leg-ended': case 'alone': break      // of a callback, which is no call that came in
     }
   }

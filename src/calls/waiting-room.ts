@@ -84,6 +84,9 @@ export class WaitingRoom {
     }
   }
 
+  /** Whoever's turn it was does not take a line of the agency after all: the next one may. */
+  passes(agency: string, callId: string) { this.#free(agency, callId) }
+
   /** Calls the first who is not on the way already. */
   #free(agency: string, by: string) {
     this.#lines.get(agency)?.find(({ callId, turn }) => callId !== by && !turn.signal.aborted)?.turn.abort('a line may be free')

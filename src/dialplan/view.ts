@@ -9,6 +9,7 @@
  *               human                               the agency, open at all times, that silence leads to
  *   menus[]     name, greeting, prompt, patience, tries, keys[] { digit, to, kind, language }, silence, silenceKind, wrongKey
  *   agencies[]  id, name, connecting, sorry, order ('in-turn', 'all-at-once' or 'longest-idle')
+ *               sameNumber                          the most calls of one number here at once, null: any number
  *               lines[] { id, number, trunk, trunks[] { name, channels }, ringTime, ringsWithin, capacity, acceptKey, priority, among }
  *                                                   trunk: the first of them; among: it rings together with others
  *               groups[] { priority, order, lines[] }   the same lines, those first that are tried first; a line alone is in turn
@@ -19,6 +20,8 @@
  *   spoken      the shortest talk that counts
  *   callbacks   trunk, channels                     null where citizens are not rung
  *   soundless   for how long no sound may come from a caller: longer than the longest way to a human, waiting rooms and all
+ *   desk        the agency that the first number's silence leads to
+ *   manyBehind[]  the last nine digits of the numbers that sameNumber does not count
  *   held        the same while a call is on hold: an hour, and never under soundless
  *   site        what this machine adds (addresses, ports, folders), as the caller of `render` gives it
  *
@@ -28,10 +31,11 @@
  */
 import { qualifyOf } from '../plan/check-lines.ts'
 import { seconds } from '../plan/duration.ts'
-import { outboundTrunk } from '../plan/follow-up-policy.ts'
+import { outboundTrunk, whoAnswersSilence } from '../plan/follow-up-policy.ts'
 import { groups } from '../plan/hunt.ts'
 import { longestWay } from '../plan/longest-way.ts'
 import { areaCodes, spellings } from '../plan/spellings.ts'
+import { callsOfOneNumber } from '../plan/walk.ts'
 import { agencies, mailboxes, menus, onward, type AgencyNode, type Plan } from '../plan/plan.ts'
 
 export type Site = Record<string, unknown>
@@ -41,6 +45,7 @@ export function view(plan: Plan, site: Site) {
   const kind = (node: string) => plan.nodes.get(node)!.kind
   return {
     city, version, languages: [...languages], prompts: { ...prompts }, spoken, site, callbacks: callbacks(plan),
+    desk: whoAnswersSilence(plan), manyBehind: plan.sameNumber.except.map(number => number.replace('+', '').slice(-9)),
     soundless: soundless(plan), held: Math.max(soundless(plan), seconds(3600)),
     trunks: [...plan.trunks].map(([name, trunk]) => ({ name, channels: null, maxCalls: null, areaCode: plan.areaCode ?? null, ...trunk, qualify: qualifyOf(trunk) || null })),
     callLimits: [...plan.trunks.values()].some(({ maxCalls }) => maxCalls !== undefined),
@@ -66,7 +71,8 @@ function agencyView(plan: Plan, { id, name, connecting, sorry, order, lines }: A
     return { priority: group.priority, order: together, lines: seen }
   })
   const seen = new Map(ringing.flatMap(({ lines }) => lines.map(line => [line.id, line])))
-  return { id, name, connecting, sorry, order, lines: lines.map(({ id }) => seen.get(id)!), groups: ringing }
+  const limit = callsOfOneNumber(plan, id)
+  return { id, name, connecting, sorry, order, sameNumber: limit === Infinity ? null : limit, lines: lines.map(({ id }) => seen.get(id)!), groups: ringing }
 }
 
 /** Two minutes for all that is heard on the way; and never under five. */

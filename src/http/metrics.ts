@@ -68,6 +68,7 @@ export class Metrics {
   readonly #arrivals = new Map<string, { arrivedAt: number, since: number | null, spoken: number }>()
   readonly #answerTime: Histogram
   readonly #turnedAway: Counter
+  readonly #sameNumber: Counter
 
   constructor({ figures, instant }: { figures: () => Promise<Figures>, instant: () => Instant }) {
     const registers = [this.#registry]
@@ -78,6 +79,7 @@ export class Metrics {
       buckets: [2, 5, 10, 15, 20, 30, 45, 60, 120], registers
     })
     this.#turnedAway = new Counter({ name: 'satunomor_api_refused_total', help: 'Requests to the API without a token that holds (401), or that its bearer may not make (403), since the start; the log says from where.', labelNames: ['status'], registers })
+    this.#sameNumber = new Counter({ name: 'satunomor_calls_same_number_total', help: 'Since the start of the service, how often a call went on to another agency, or to an apology, as other calls of its number were at this one.', labelNames: ['agency'], registers })
     for (const status of [401, 403]) this.#turnedAway.inc({ status }, 0)
     const now = (name: string, help: string, value: (at: Instant) => number | undefined) => new Gauge({
       name: `satunomor_${name}`, help, registers,
@@ -186,6 +188,7 @@ export class Metrics {
 
   /** A step from the ledger, as it is read. Of lines that ring together one that is let go ends no talk: its outcome is not told. */
   note({ kind, callId, at, facts }: Step) {
+    if (kind === 'same-number') this.#sameNumber.inc({ agency: facts.agency })
     if (kind === 'arrived') this.#arrivals.set(callId, { arrivedAt: at, since: null, spoken: 0 })
     const call = this.#arrivals.get(callId)
     if (!call) return

@@ -31,7 +31,11 @@ export function policyOf({ followups, spoken }: Plan, agency: string | null, kin
 
 /** The agency whose people work off what automation cannot: the plan's desk, or the one that silence leads to. */
 export function deskOf(plan: Plan): string {
-  if (plan.followups.desk !== undefined) return plan.followups.desk
+  return plan.followups.desk ?? whoAnswersSilence(plan)
+}
+
+/** The agency that the first number's silence leads to: it is open at all times. */
+export function whoAnswersSilence(plan: Plan): string {
   let node = plan.nodes.get([...plan.numbers.values()][0]!.entry)!
   for (let next = onward(node); next !== undefined; next = onward(node)) node = plan.nodes.get(next)!
   return node.id

@@ -2,6 +2,7 @@
 import { milliseconds, seconds, type Duration } from './duration.ts'
 import { groups } from './hunt.ts'
 import type { AgencyNode, Line, Plan } from './plan.ts'
+import { elsewhere } from './walk.ts'
 
 /** To accept the call by key: the question, and what there is of time for it. */
 const accepting = seconds(15)
@@ -18,7 +19,7 @@ export function longestWay(plan: Plan): Duration {
     if (known.has(node.id)) return known.get(node.id)!
     known.set(node.id, 0)                       // the check has seen to it that no way goes round
     const way = node.kind === 'menu' ? node.patience + from(node.silence)
-      : node.kind === 'agency' ? inside(node) + Math.max(from(node.closed), from(node.overflow?.busy), from(node.overflow?.dead)) : 0
+      : node.kind === 'agency' ? inside(node) + Math.max(from(node.closed), from(node.overflow?.busy), from(node.overflow?.dead), from(node.wait && elsewhere(plan, node))) : 0
     known.set(node.id, way)
     return way
   }

@@ -44,6 +44,8 @@ export interface Plan {
   silentTalk: Duration
   /** The shortest talk that counts: what ends sooner is nobody's talk. */
   spoken: Duration
+  /** How many calls of one number may be at one agency, or at the desk, at once (0: any number); numbers without a limit. */
+  sameNumber: { calls: number, desk: number, except: readonly string[] }
   /** Another limit than `firstChoice`'s own (src/dialplan/length.ts), and why. */
   lastChoice?: { within: Duration, why: string }
   prompts: Prompts
@@ -138,8 +140,8 @@ export function finish(file: PlanFile, calendars: ReadonlyMap<string, Calendar>,
   for (const [id, mailbox] of file.mailboxes ?? []) nodes.set(id, { kind: 'mailbox', id, ...mailbox })
   const numbers = new Map<string, Entry>()
   for (const [did, number] of file.numbers) numbers.set(did, { language: file.languages[0]!, ...number })
-  const { city, timezone, areaCode, languages, trunks, hours = new Map(), exceptions = [], siaga, rooms = new Map(), silentTalk, spoken, lastChoice, prompts, offerKeys = firstOfferKeys, followups, retention, apply } = file
-  return freeze({ version, city, timezone, languages, trunks, numbers, nodes, hours, seasons, holidays: calendars, exceptions, directory, rooms, silentTalk, spoken, prompts, offerKeys, followups, retention, apply, ...siaga ? { siaga } : {}, ...areaCode === undefined ? {} : { areaCode }, ...lastChoice ? { lastChoice } : {} })
+  const { city, timezone, areaCode, languages, trunks, hours = new Map(), exceptions = [], siaga, rooms = new Map(), silentTalk, spoken, sameNumber, lastChoice, prompts, offerKeys = firstOfferKeys, followups, retention, apply } = file
+  return freeze({ version, city, timezone, languages, trunks, numbers, nodes, hours, seasons, holidays: calendars, exceptions, directory, rooms, silentTalk, spoken, sameNumber, prompts, offerKeys, followups, retention, apply, ...siaga ? { siaga } : {}, ...areaCode === undefined ? {} : { areaCode }, ...lastChoice ? { lastChoice } : {} })
 }
 
 function whileClosed(closed: string | { offer: 'callback', to: string } | undefined) {

@@ -124,6 +124,15 @@ const Agency = Type.Object({
   webhook: Type.Optional(Webhook)
 })
 
+const most = (limit: number, description: string) => Type.Integer({ minimum: 0, maximum: 1000, default: limit, description })
+const SameNumber = Type.Object({
+  calls: most(1, 'The most calls of one number that ring or talk at one agency at once; 0: any number of them; 1 if left out'),
+  desk: most(2, 'The same at the agency that silence leads to (the desk); 2 if left out'),
+  except: Type.Array(Type.String({ pattern: '^\\+?[0-9]{7,15}$', expects: 'a telephone number of 7 digits or more' }), {
+    maxItems: 100, uniqueItems: true, default: [], description: 'Numbers behind which many people are: a hotel, a call centre. They have no limit. The last nine digits count. None if left out'
+  })
+}, { default: { calls: 1, desk: 2, except: [] }, description: 'How many lines of an agency one caller’s number may hold at once; one more call goes to the overflow or the desk. 1, and 2 at the desk, if left out' })
+
 const telephoneKey = { pattern: '^[0-9*#]$', expects: 'a key of a telephone: 0 to 9, "*" or "#"' }
 /** None of them may be a key of a menu (check-keys.ts): who presses the menu's key twice must not take an offer. */
 const OfferKeys = Type.Object({
@@ -233,6 +242,7 @@ export const PlanFile = Type.Object({
     within: duration({ atLeast: '5 s', atMost: '60 s', description: 'So long after the answer callers have heard every choice' }),
     why: text('Why callers may be read to for so long')
   }, { description: 'Another limit than the 10 s within which callers must have heard every choice of the first menu' })),
+  sameNumber: SameNumber,
   prompts: Prompts,
   offerKeys: Type.Optional(OfferKeys),
   followups: FollowUps,

@@ -7,7 +7,7 @@ import { outboundTrunk } from './follow-up-policy.ts'
 import { agencies, type AgencyNode, type MailboxNode, type MenuNode, type Plan } from './plan.ts'
 import { beginning, noSwitches, type Switches } from './switches.ts'
 import { numberOf } from './spellings.ts'
-import { arrive, overflow, waits } from './walk.ts'
+import { arrive, callsOfOneNumber, elsewhere, overflow, waits } from './walk.ts'
 
 export interface Supposition {
   /** What the caller dials. */
@@ -21,6 +21,8 @@ export interface Supposition {
   dead?: readonly string[]
   /** The caller withholds their number: they cannot be rung back. */
   withheld?: boolean
+  /** So many other calls of the caller's number are at each agency that they come to. */
+  others?: number
   /** What an admin has set by hand; nothing if left out. */
   switches?: Switches
 }
@@ -40,6 +42,8 @@ export type Step =
   | { kind: 'waits', agency: string, longest: Duration }
   | { kind: 'mailbox', mailbox: string }
   | { kind: 'overflow', agency: string, ladder: 'busy' | 'dead', to: string }
+  /** No line rings: so many calls of their number are there. `to` is missing where they hear an apology. */
+  | { kind: 'same-number', agency: string, calls: number, to?: string }
   | { kind: 'hears', prompt: string, language: string }
   | Exclude<HuntStep, { kind: 'hears' }>
 
@@ -87,13 +91,14 @@ export function doubts(plan: Plan, { number, press = [], busy = [], dead = [], c
 }
 
 /** Throws where the plan has no such number; for everything else that is not known, ask `doubts` first. */
-export function simulate(plan: Plan, { number, at, press = [], busy = [], dead = [], withheld = false, switches = noSwitches }: Supposition): Simulation {
+export function simulate(plan: Plan, { number, at, press = [], busy = [], dead = [], withheld = false, others = 0, switches = noSwitches }: Supposition): Simulation {
   const begins = plan.numbers.get(numberOf(plan, number) ?? number)
   if (!begins) throw new Error(`the service plan has no number ${quote(number)}`)
   const to = beginning(plan, begins.entry, at, switches)
   const steps: Step[] = [{ kind: 'dials', number, language: begins.language, to, siaga: to !== begins.entry }]
   const caller: Caller = { keys: [...press], language: begins.language, steps }
 
+  const sentOn = new Set<string>()
   let here = to
   while (true) {
     const arrival = arrive(plan, here, at, switches, () => !withheld)
@@ -109,6 +114,17 @@ export function simulate(plan: Plan, { number, at, press = [], busy = [], dead =
       return takeOffer(plan, node, caller)
     }
     steps.push({ kind: 'agency', agency: node.id, opening })
+    if (!withheld && others >= callsOfOneNumber(plan, node.id)) {
+      const to = sentOn.has(node.id) ? undefined : elsewhere(plan, node)
+      sentOn.add(node.id)
+      steps.push({ kind: 'same-number', agency: node.id, calls: others, ...to === undefined ? {} : { to } })
+      if (to !== undefined) {
+        here = to
+        continue
+      }
+      hears(caller, node.sorry)
+      return { steps, language: caller.language }
+    }
     const { line, or, status, steps: rung } = hunt(node, plan.prompts, { busy, dead })
     steps.push(...rung.map(step => step.kind === 'hears' ? { ...step, language: caller.language } : step))
     if (line !== undefined) return { steps, language: caller.language, reaches: { agency: node.id, line, ...or.length > 0 ? { or } : {} } }

@@ -1,6 +1,6 @@
 /** The decisions on a call's way that are the plan's, not the caller's. The service and `simulate` both ask here. */
 import { nextOpening } from './calendar.ts'
-import { callsBack } from './follow-up-policy.ts'
+import { callsBack, whoAnswersSilence } from './follow-up-policy.ts'
 import { opening, type Opening } from './hours.ts'
 import type { AgencyNode, MailboxNode, MenuNode, Plan } from './plan.ts'
 import { noSwitches } from './switches.ts'
@@ -37,6 +37,20 @@ const outOfOrder = new Set(['CHANUNAVAIL', 'CONGESTION', 'INVALIDARGS'])
 
 /** Whether a caller waits after an agency's last line: all that work are in use. Where one rang and nobody came, waiting would be in vain. */
 export const waits = ({ wait }: AgencyNode, status: string) => wait !== undefined && (status === 'FULL' || status === 'BUSY')
+
+/** What the dialplan says of a caller whose number is at as many lines of the agency as one number may hold (`sameNumber`): no line rang. */
+export const sameNumber = 'SAME_NUMBER'
+
+/** How many calls of one number may be at this agency at once; Infinity: any number of them. */
+export function callsOfOneNumber(plan: Plan, agency: string): number {
+  return (agency === whoAnswersSilence(plan) ? plan.sameNumber.desk : plan.sameNumber.calls) || Infinity
+}
+
+/** Where one more call of such a number goes: to a human elsewhere, so that somebody whose first call is dying is heard. Undefined at the desk without an overflow. */
+export function elsewhere(plan: Plan, { id, overflow }: AgencyNode): string | undefined {
+  const desk = whoAnswersSilence(plan)
+  return overflow?.busy ?? (id === desk ? undefined : desk)
+}
 
 /** Which of the two ladders a caller stands on after an agency's last line, and where it leads; an apology if nowhere. `status` is `DIALSTATUS`, or `FULL`. */
 export function overflow({ overflow }: AgencyNode, status: string): { ladder: 'busy' | 'dead', to?: string } {

@@ -22,6 +22,7 @@ export const usage = {
     dead: { type: 'string', multiple: true, value: 'LINES', does: 'lines, or trunks, that are out of order' },
     closed: { type: 'string', multiple: true, value: 'AGENCIES', does: 'agencies that are closed by hand' },
     siaga: { type: 'boolean', does: 'in surge mode' }, withheld: { type: 'boolean', does: 'the caller withholds their number' },
+    others: { type: 'string', value: 'N', does: 'other calls of the caller\'s number that are at each agency; 0 if left out' },
     live: { type: 'boolean', does: 'by the plan that is live; by what is edited if left out' }, plan: { type: 'string', value: 'FILE', does: 'another plan' }
   },
   example: 'simulate --number 112 --at "2027-03-20 02:30" --press 1 --busy ambulans-1'
@@ -30,14 +31,15 @@ export const usage = {
 /** Ends with 0 when the call gets to a human, with 1 when it does not, with 2 when the question makes no sense. */
 export async function run(args: string[]): Promise<number> {
   const { values } = read(usage, args)
-  const { press = '', busy = [], dead = [], closed = [], siaga = false, withheld = false } = values
+  const { press = '', busy = [], dead = [], closed = [], siaga = false, withheld = false, others = '0' } = values
   const { plan, prompts: texts } = await editedPlan('simulate', values)
   const at = values.at === undefined ? Date.now() : momentIn(plan.timezone, values.at)
   const supposition = {
-    number: values.number ?? [...plan.numbers.keys()][0]!, press: list(press), busy: busy.flatMap(list), dead: dead.flatMap(list), closed: closed.flatMap(list), siaga, withheld
+    number: values.number ?? [...plan.numbers.keys()][0]!, press: list(press), busy: busy.flatMap(list), dead: dead.flatMap(list), closed: closed.flatMap(list), siaga, withheld, others: Number(others)
   }
   const faults = doubts(plan, supposition).map(({ part, sentence, suggestion }) => `--${part}: ${sentence} — ${suggestion}`)
   if (at === undefined) faults.push(`--at: ${JSON.stringify(values.at)} is no time — as in "2027-03-20 02:30"`)
+  if (!/^\d{1,3}$/.test(others)) faults.push(`--others: ${JSON.stringify(others)} is no number of calls — as in 1`)
   if (at === undefined || faults.length > 0) {
     process.stderr.write(`${faults.join('\n')}\n`)
     return 2
@@ -89,6 +91,7 @@ function stepInWords({ timezone }: Plan, step: Step, textOf: (language: string, 
     case 'order': return ['order', step.priority === 1 ? '' : `priority ${step.priority}`, orders[step.order]]
     case 'trunk': return ['passes', step.trunk, `out of order → the next trunk of ${step.line}`]
     case 'line': return ['rings', step.line, outcomes[step.outcome]]
+    case 'same-number': return ['passes', step.agency, `same number: ${step.calls} of its calls ${step.calls === 1 ? 'is' : 'are'} there ${step.to === undefined ? 'already' : `→ ${step.to}`}`]
     case 'overflow': return ['overflow', step.agency, `${step.ladder === 'busy' ? 'all lines busy' : 'all lines out of order'} → ${step.to}`]
   }
 }

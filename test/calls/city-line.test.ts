@@ -39,12 +39,13 @@ const at = (time: string) => DateTime.fromISO(time, { zone: plan.timezone }).toM
 const [noon, evening, night] = [at('2027-03-15T12:00'), at('2027-03-15T18:00'), at('2027-03-15T23:00')] as const
 
 /** Plays a call on the fake exchange with the real walk, to its end. `cli` is the caller's number; `calledBack` are lines that callbacks ring. */
-async function play({ number, at, press = [], busy = [], dead = [] }: Supposition, { plan: its = plan, cli = '+627215550112', calledBack = [] as string[], room = new WaitingRoom(), whileRecording = () => {}, whenHeard = (_prompt: string, _caller: FakeChannel) => {} } = {}) {
+async function play({ number, at, press = [], busy = [], dead = [], others = 0 }: Supposition, { plan: its = plan, cli = '+627215550112', calledBack = [] as string[], room = new WaitingRoom(), whileRecording = () => {}, whenHeard = (_prompt: string, _caller: FakeChannel) => {} } = {}) {
   const plan = its
   const exchange = new FakeExchange(plan)
   for (const id of busy) exchange.lines.get(id)!.behaviour = 'busy'
   for (const id of dead) exchange.lines.get(id)!.behaviour = 'unavailable'
   for (const id of calledBack) exchange.lines.get(id)!.behaviour = 'full'
+  for (const node of plan.nodes.keys()) exchange.others.set(node, Array<string>(others).fill(cli))
   let notes = 0
   const switchboard = new Switchboard({
     plan: () => plan, log: pino({ level: 'silent' }), now: () => at, giveWay, room, guard,
@@ -91,11 +92,13 @@ const toldBy = (steps: Step[]) => steps.flatMap(({ kind, facts }) => {
     case 'line': return [`line ${line}`]
     case 'overflow': return [`overflow ${agency} ${ladder} ${to}`]
     case 'waiting': return [`waits ${agency}`]
+    case 'same-number': return [`same-number ${agency}`]
     default: return []
   }
 })
 const simulatedBy = (supposition: Supposition) => simulate(plan, supposition).steps.flatMap(step => {
   switch (step.kind) {
+    case 'same-number': return [`same-number ${step.agency}`, ...step.to === undefined ? [] : [`overflow ${step.agency} same-number ${step.to}`]]
     case 'menu': case 'silence': return [`${step.kind} ${step.node}`]
     case 'key': return [`key ${step.digit} ${step.to} ${step.language ?? ''}`.trim()]
     case 'closed': return [`closed ${step.agency} ${step.to}`]
@@ -141,6 +144,29 @@ test('a caller for whom another line is free takes no line from a callback', asy
 test('the record says why an agency was passed over', async () => {
   const { steps } = await play({ number: '112', at: night, press: ['3'] })
   expect(steps.find(({ kind }) => kind === 'closed')?.facts).toEqual({ agency: 'kantor', why: 'closed (hours: siang)', to: 'malam' })
+})
+
+test.each<[string, number, string, string[], object]>([
+  ['at another agency goes to its overflow', 1, '+627215550112', ['agency bpbd', 'same-number bpbd', 'overflow bpbd same-number posko', 'agency posko', 'line posko-1'], { disposition: 'answered', line: 'posko-1' }],
+  ['is there twice, and twice at the desk: there is an apology', 2, '+627215550112', ['agency bpbd', 'same-number bpbd', 'overflow bpbd same-number posko', 'agency posko', 'same-number posko'],
+    { disposition: 'unanswered', detail: 'same-number:posko', endedBy: 'us' }],
+  ['is withheld: callers without a number are not counted together', 5, '', ['agency bpbd', 'line bpbd-1'], { disposition: 'answered', line: 'bpbd-1' }]
+])('a caller whose number %s', async (_, others, cli, way, record) => {
+  const { steps, record: told } = await play({ number: '112', at: noon, press: ['1'], others }, { cli })
+  expect(toldBy(steps).slice(2)).toEqual(way)
+  expect(told).toMatchObject(record)
+})
+
+test('a caller whose turn it is, and whose number holds a line by then, leaves the line to the next one who waits', async () => {
+  const room = new WaitingRoom()
+  const next = room.enter('bpbd', 'fake-2')
+  const { record } = await play({ number: '112', at: noon, press: ['1'], others: 1 }, { plan: withRoom, room, whenHeard: prompt => {
+    if (prompt !== 'mohon-maaf') return
+    room.heard({ callId: 'other', key: '1', at: noon, witness: 'ledger', kind: 'line', facts: { agency: 'bpbd', line: 'bpbd-1' } })
+    room.heard({ callId: 'other', key: '2', at: noon, witness: 'ledger', kind: 'ended', facts: {} })
+  } })
+  expect(record).toMatchObject({ disposition: 'answered', agency: 'posko' })
+  expect(next.turn.aborted).toBe(true)
 })
 
 const withRoom = readPlan(townWith(
@@ -290,7 +316,7 @@ test('whatever the time, the keys and the lines: the service goes the way that s
   const lines = fc.subarray(['bpbd-1', 'bpbd-2', 'posko-1', 'kantor-1', 'malam-1'])
   await fc.assert(fc.asyncProperty(fc.record({
     number: fc.constantFrom('112', '+62721555'), at: fc.constantFrom(noon, evening, night),
-    press: fc.array(fc.constantFrom('1', '2', '3', '4', '7', '8', '9', '*'), { maxLength: 4 }), busy: lines, dead: lines
+    press: fc.array(fc.constantFrom('1', '2', '3', '4', '7', '8', '9', '*'), { maxLength: 4 }), busy: lines, dead: lines, others: fc.constantFrom(0, 1)
   }), async ({ busy, ...supposition }) => {
     const supposed = { ...supposition, busy: busy.filter(id => !supposition.dead.includes(id)) }
     const { steps, record, language } = await play(supposed)

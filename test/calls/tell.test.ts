@@ -218,6 +218,7 @@ const facts: { [K in Kind]: fc.Arbitrary<Happenings[K]> } = {
   headers: fc.constant({ headers: { Geolocation: '<cid:x>' } }),
   repeat: fc.record({ why: fc.constantFrom('twin', 'loop') }),
   refused: fc.constant({ status: 404, trunk: 'carrier' }),
+  'same-number': fc.record({ agency }),
   shed: fc.constant({}), taken: fc.constant({}),
   picked: fc.constant({}),
   menu: fc.record({ node: fc.constantFrom('utama', 'lagi') }),

@@ -144,7 +144,7 @@ describe('our own templates, for lines', async () => {
     ['also where only a closed agency leads there', [
       ['    name: BPBD\n', '    name: BPBD\n    wait: { longest: 60 min }\n'],
       ['prompts:\n', '  kantor: { name: Kantor, connecting: sambung, hours: siang, closed: bpbd, lines: [{ id: kantor-1, trunk: gateway, number: "3" }] }\nhours: { siang: [{ days: [mon], from: 08:00, to: 16:00 }] }\nprompts:\n']
-    ], 20 + (65 + 3600 + 20 + 65) + 120]
+    ], 20 + (65 + 3600 + 20 + 65) + 20 + 120]          // whose number holds a line when it is their turn goes to the desk
   ] as [string, [string, string][], number][])('no sound may come from a caller for longer than %s', async (_, edits, most) => {
     const { plan } = readPlan(townWith(...edits), { file: 'plan.yaml' })
     const text = (await render('dialplan/templates', plan, { address: '127.0.0.1', port: 5060, sounds: '/var/lib/sounds' })).get('pjsip.conf')!
@@ -162,15 +162,29 @@ describe('our own templates, for lines', async () => {
   })
 
   it('ring the line first that has been free longest', () => {
-    expect(context('agency-bpbd').slice(1, 4)).toEqual([
+    expect(context('agency-bpbd').slice(1, 6)).toEqual([
+      'same => n,Set(GROUP(at)=${IF($[${LEN(${SN_DIGITS})} > 6]?bpbd-${SN_DIGITS:-9})})',
+      'same => n,GotoIf($[${GROUP_COUNT(bpbd-${SN_DIGITS:-9}@at)} > 1]?sameNumber)',
       'same => n,Set(SN_ORDER=${SORT(bpbd-1:0${SN_TURN_bpbd-1}.101,bpbd-2:0${SN_TURN_bpbd-2}.102)})',
       'same => n,Gosub(one-of-bpbd,s,1(m(agency-bpbd-${CHANNEL(language)}),,${SHIFT(SN_ORDER)}))',
       'same => n,Gosub(one-of-bpbd,s,1(m(${IF(${REGEX("^(BUSY|FULL)$" ${SN_STATUS})}?next-line:connecting)}-${CHANNEL(language)}),,${SHIFT(SN_ORDER)}))'
     ])
   })
 
+  it('count the calls of one number at an agency, without those of numbers that the plan excepts, and not at all where it says so', async () => {
+    const agencyOf = async (sameNumber: string) => {
+      const { plan } = readPlan(`${text}sameNumber: ${sameNumber}\n`, { file: 'plan.yaml' })
+      const files = await render('dialplan/templates', plan, { address: '127.0.0.1', port: 5060, sounds: '/sounds' })
+      expect(lint(files, { elsewhere: ['last-resort'], lines: dialledLines(plan), callbacks: 'carrier' }).map(formatFault)).toEqual([])
+      return files.get('extensions.conf')!.split('\n[agency-bpbd]\n')[1]!.split('\n\n')[0]!
+    }
+    expect(await agencyOf('{ calls: 3, except: ["+62721555000", "0721555001"] }')).toContain('& ${REGEX("(721555000|721555001)$" ${SN_DIGITS})} = 0]?bpbd-')
+    expect(await agencyOf('{ calls: 3 }')).toContain('@at)} > 3]?sameNumber)')
+    expect(await agencyOf('{ calls: 0 }')).not.toMatch(/@at|SAME_NUMBER/)
+  })
+
   it('ring all of the first priority at once, then the next', () => {
-    expect(context('agency-posko').slice(1, 3)).toEqual([
+    expect(context('agency-posko').slice(3, 5)).toEqual([
       'same => n,Gosub(at-once,s,1(posko,Local/together@line-posko-1/n&Local/together@line-posko-3/n,m(agency-posko-${CHANNEL(language)})))',
       'same => n,Gosub(line-posko-2,s,1(m(connecting-${CHANNEL(language)})))'
     ])

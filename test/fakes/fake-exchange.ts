@@ -9,6 +9,7 @@ import { deadline } from '../../src/calls/time.ts'
 import { milliseconds } from '../../src/plan/duration.ts'
 import { groups } from '../../src/plan/hunt.ts'
 import type { Plan } from '../../src/plan/plan.ts'
+import { callsOfOneNumber, sameNumber } from '../../src/plan/walk.ts'
 
 /** What the dialplan says of a line that works, and nobody was there. */
 const statuses: { [K in LineOutcome]?: string } = { busy: 'BUSY', full: 'FULL', noanswer: 'NOANSWER', declined: 'DECLINED', 'too-short': 'SHORT' }
@@ -31,6 +32,8 @@ export class FakeExchange {
   readonly plan: Plan
   readonly lines = new Map<string, FakeLine>()
   readonly steps: Step[] = []
+  /** Other calls that are at an agency, by its name: their callers' numbers. */
+  readonly others = new Map<string, string[]>()
   /** The dialplan gives a call back. */
   onReturned: (callId: string, agency: string, status: string) => void = () => {}
   /** Hears the ledger. */
@@ -139,6 +142,12 @@ export class FakeChannel implements Channel {
     const node = this.#exchange.plan.nodes.get(agency)
     if (node?.kind !== 'agency') throw new Error(`no context [agency-${agency}]`)
     this.writes('agency', { agency })
+    const calls = this.#exchange.others.get(agency)?.filter(number => number === this.number).length ?? 0
+    if (this.number !== '' && calls >= callsOfOneNumber(this.#exchange.plan, agency)) {
+      this.writes('same-number', { agency })
+      this.#inHand = true
+      return this.#exchange.onReturned(this.callId, agency, sameNumber)
+    }
     let status = ''
     for (const { id, ringTime } of groups(node).flatMap(({ lines }) => lines)) {
       const line = this.#exchange.lines.get(id)!

@@ -38,7 +38,7 @@ const habits = ['1', '2', '3', '0', '1', '2', '', 'leaves', '2', '0'] as const
 const talk = 3_000
 
 async function live(phone: Softphone, ear: Ear, exchange: string, index: number): Promise<Told> {
-  const from = `+62721555${String(100 + index % 100).padStart(4, '0')}`
+  const from = `+62721555${String(100 + index).padStart(4, '0')}`
   const call = phone.dial({ to: `sip:112@${exchange}`, from })
   let greetedAfter: number | undefined
   const told = (end: Told['end'], why?: string): Told =>

@@ -12,7 +12,7 @@ let stage: Stage & { city: City }
 let city: City
 beforeAll(async () => {
   stage = await realStage(number, {
-    plan: text => text
+    plan: text => `sameNumber: { except: ["07215550210"] }\n${text}`
       .replace('\nnumbers:', `
   carrier-2: { role: carrier, address: ${at(4)} }
   gateway-2: { role: agencies, address: ${at(5)}, qualify: 5 s, channels: 1 }
@@ -257,4 +257,51 @@ test('nothing of a line\'s own dialplan can be dialled from outside', async () =
     await expect(city.dial({ to: `sip:${user}@${city.address}:5060` }).answered).rejects.toMatchObject({ status: 404 })
   }
   expect(city.calls).toHaveLength(before)
+})
+
+test('one number cannot hold an agency: with the service and without it one more call goes to the desk, and there, too, two are the most', async () => {
+  stage.line('hallo-3').rings()
+  const calls: OutgoingCall[] = []
+  const lineFor = async (number: string) => {
+    const before = city.calls.length
+    const caller = city.dial({ from: number })
+    calls.push(caller)
+    await caller.answered
+    await caller.press('5')
+    const leg = await eventually('a line has answered, or the caller hears the apology', async () =>
+      city.calls.slice(before).find(leg => leg.from === number && leg.line !== 'hallo-3') ?? city.ear.heardOn(caller).find(({ prompt }) => prompt === 'maaf-akhir'))
+    return 'line' in leg ? leg.answered.then(() => leg.line) : leg.prompt
+  }
+  const four = async (number: string) => [await lineFor(number), await lineFor(`0${number.slice(3)}`), await lineFor(number), await lineFor(number)]
+  const [one, other] = ['+6281277702101', '+6281277702102']
+  const way = ['hallo-2', 'posko-1', 'posko-1', 'maaf-akhir']
+  expect(await four(one)).toEqual(way)
+  await calls.at(-1)!.ended
+  await eventually('its record', async () => (await city.service.records.list({ limit: 5 })).calls.some(({ detail, disposition }) => disposition === 'unanswered' && detail === 'same-number:posko'))
+  for (const call of calls.splice(0)) await call.hangUp()
+  await city.quiet()
+
+  await city.restart(async () => {
+    expect(await four(other)).toEqual(way)
+    await calls.at(-1)!.ended
+    for (const call of calls.splice(0)) await call.hangUp()
+  })
+  await eventually('its record', async () => (await city.service.records.list({ limit: 9 })).calls.some(({ cli, detail }) => cli === other && detail === 'same-number:posko'))
+})
+
+test('whom one cannot count together are not: callers without a number, and numbers of many people', async () => {
+  for (const number of ['', '+627215550210']) {
+    const calls: OutgoingCall[] = []
+    for (const line of ['hallo-2', 'hallo-3']) {
+      for (const id of ['hallo-2', 'hallo-3']) if (id === line) stage.line(id).answers(); else stage.line(id).rings()
+      const caller = city.dial({ from: number })
+      calls.push(caller)
+      await caller.answered
+      await caller.press('5')
+      const leg = await eventually(`${line} has answered`, async () => city.calls.findLast(leg => leg.line === line && !leg.ending))
+      await leg.answered
+    }
+    for (const call of calls) await call.hangUp()
+    await city.quiet()
+  }
 })
