@@ -32,6 +32,11 @@ export class NotNow extends Error {
   override name = 'NotNow'
 }
 
+/** Somebody has asked for a number that has never called. */
+export class NeverCalled extends NotNow {
+  override name = 'NeverCalled'
+}
+
 export interface Claim { followUp: Pick<FollowUp, 'id'>, attempt: number }
 
 export class Book {
@@ -116,7 +121,7 @@ export class Book {
 
   /**
    * Opens one that somebody asks for. The number must have called us. The same key of the same asker makes the same one, and is for the same number and agency.
-   * Throws `NotNow`.
+   * A number has one of them at most that is open. Throws `NotNow`, or `NeverCalled`.
    * @param key undefined: it is never asked again
    */
   async ask({ key, ...reason }: Omit<Reason, 'key' | 'kind' | 'arrivedAt' | 'missedAt'> & { key?: string }, who: string, why: string, now: number, { signedBy }: { signedBy?: SignedBy } = {}): Promise<FollowUp> {
@@ -126,11 +131,18 @@ export class Book {
       const there = key === undefined ? undefined : await asked(db, followUp.id, key, who)
       if (there && (there.cli !== reason.cli || there.agency !== reason.agency)) throw new NotNow(`the key "${key}" was used for another number or agency: use a new key`)
       if (there) return there
-      if (reason.cli !== null && !await hasCalled(db, reason.cli)) throw new NotNow('this number has never called: only who has called us is rung back')
+      if (reason.cli !== null && !await hasCalled(db, reason.cli)) throw new NeverCalled('this number has never called: only who has called us is rung back')
+      const other = reason.cli === null ? undefined : await openAsk(db, reason.cli)
+      if (other) throw new NotNow(`a callback to this number is asked for already, and open: work follow-up ${other.id} (list ${other.list})`)
       await db.insertInto('followups').values(followUp).execute()
       tell(followUp, who, 'opened', { kind: 'asked', reason: why, ...signedBy === undefined ? {} : { signedBy } })
       return followUp
     })
+  }
+
+  /** The number that a call came from (null: none that can be rung), and what it dialled; undefined: there is no such call. */
+  async callerOf(callId: string): Promise<{ cli: string | null, did: string } | undefined> {
+    return this.#records.db.selectFrom('calls').select(['cli', 'did']).where('callId', '=', callId).executeTakeFirst()
   }
 
   /** What there is to do, in one question: whether the outbox owes anything, when the next one is due (Unix ms; null: nothing waits), whether any attempt goes on. */
@@ -397,6 +409,8 @@ async function asked(db: Db, id: string, key: string, who: string): Promise<Foll
   return db.selectFrom('followups').selectAll().where('id', '=', idOf(`asked ${key}`))
     .where(({ exists, selectFrom }) => exists(selectFrom('followupEvents').select('followupEvents.id').whereRef('followupEvents.followupId', '=', 'followups.id').where('what', '=', 'opened').where('who', '=', who))).executeTakeFirst()
 }
+
+const openAsk = (db: Db, cli: string) => db.selectFrom('followups').select(['id', 'list']).where('cli', '=', cli).where('kind', '=', 'asked').where('endedAt', 'is', null).executeTakeFirst()
 
 async function hasCalled(db: Db, cli: string): Promise<boolean> {
   return await db.selectFrom('calls').select('callId').where('cli', '=', cli).limit(1).executeTakeFirst() !== undefined

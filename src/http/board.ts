@@ -3,7 +3,7 @@ import type { Queue } from 'bullmq'
 import fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify'
 import { Refusal } from './faults.ts'
 import { askers, type Keys } from './guard.ts'
-import { sameName } from './people-file.ts'
+import { sameName } from './names.ts'
 
 export const boardPath = '/queues'
 

@@ -3,7 +3,7 @@ import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import { Type, type TSchema } from 'typebox'
 import { masked } from '../calls/masked.ts'
 import { e164 } from '../calls/tell.ts'
-import { NotNow, type Act, type Book } from '../followups/book.ts'
+import { NeverCalled, NotNow, type Act, type Book } from '../followups/book.ts'
 import { callNow, claim, close, hand, note, release, reopen, spoken, staleAfter, takeOver } from '../followups/desk.ts'
 import { deskOf } from '../plan/follow-up-policy.ts'
 import type { Plan } from '../plan/plan.ts'
@@ -13,6 +13,7 @@ import { BadCursor } from '../records/cursor.ts'
 import type { Records } from '../records/records.ts'
 import { Refusal } from './faults.ts'
 import type { Asker } from './guard.ts'
+import { Misses } from './misses.ts'
 import { liveStream } from './live-stream.ts'
 import { defaulted, Fault, NoQuery } from './schemas.ts'
 
@@ -70,7 +71,8 @@ const Query = Type.Object({
   limit: defaulted(Type.Integer({ minimum: 1, maximum: 200, default: 50, description: 'How many at most.' }))
 }, { additionalProperties: false })
 const Ask = Type.Object({
-  number: Type.String({ maxLength: 40, description: 'Whom to ring back: a number that has called us.' }),
+  call: Type.Optional(Type.String({ minLength: 1, maxLength: 100, pattern: '^[\\w.-]+$', description: 'Whom to ring back: the caller of this call, by its id. Either this or `number`.' })),
+  number: Type.Optional(Type.String({ maxLength: 40, description: 'Whom to ring back: a number that has called us.' })),
   agency: Type.Optional(name('Whose lines; the desk\'s if left out.')), who: person, reason: text('Why.'),
   key: Type.Optional(Type.String({ pattern: '^[\\w.-]{1,100}$', description: 'Asked again with the same key by the same asker (the person, or with the city\'s token whom `who` names), it is the same follow-up. With another number or agency it is refused (409).' }))
 }, { additionalProperties: false })
@@ -86,6 +88,7 @@ const config = { desk: true }
 const faults = { 400: Fault, 401: Fault, 409: Fault }
 
 export const followUpRoutes: FastifyPluginAsyncTypebox<FollowUpsOptions> = async (app, { book, plan, records }) => {
+  const misses = new Misses()
   const shown = (followUp: FollowUp, full = false) => {
     const now = Date.now()
     return { ...followUp, cli: full ? followUp.cli : masked(followUp.cli), overdue: followUp.endedAt === null && followUp.deadlineAt <= now,
@@ -118,15 +121,33 @@ export const followUpRoutes: FastifyPluginAsyncTypebox<FollowUpsOptions> = async
 
   app.post('/followups', {
     config,
-    schema: { summary: 'Has somebody rung back', ...about, body: Ask, description: 'Only a number that has called us, and that may be rung. Each try is written into the audit.', response: { 201: Shown, 404: Fault, ...faults } }
-  }, async ({ body: { number, agency = null, who, reason, key }, asker }, reply) => {
-    const cli = e164(number)
-    if (cli === null) throw new Refusal(400, 'bad-request', 'The body key \'number\' is no telephone number.', 'For example +627215550112.')
+    schema: { summary: 'Has somebody rung back', ...about, body: Ask, description: 'Only the caller of a call, or a number that has called us, and that may be rung. Each try is written into the audit. A number has one such follow-up at most that is open (409). Who names ten numbers within an hour that have never called may name none for the rest of it (429), and asks by call.', response: { 201: Shown, 404: Fault, 429: Fault, ...faults } }
+  }, async ({ body: { call, number, agency = null, who, reason, key }, asker, log }, reply) => {
+    if ((call === undefined) === (number === undefined)) throw new Refusal(400, 'bad-request', 'The body has one of the keys \'call\' and \'number\'.', 'Take the call\'s id from GET /api/calls.')
     if (agency !== null && plan().nodes.get(agency)?.kind !== 'agency') throw new Refusal(404, 'not-found', `The plan has no agency "${agency}".`)
     onTheirList(asker, agency ?? deskOf(plan()))
     const by = asker.who(who)
+    const asked = { ...key === undefined ? {} : { key }, agency }
+    const ask = (whom: { cli: string, did: string }) => book.ask({ ...asked, ...whom }, by, reason, Date.now(), { signedBy: asker.signedBy })
+    if (call !== undefined) {
+      const { cli, did } = await book.callerOf(call) ?? nothing('There is no such call.')
+      await records.audit(by, `asked to ring back ${masked(cli) ?? 'a caller without a number'}`, call, asker.signedBy)
+      if (cli === null) throw new Refusal(409, 'not-now', 'It cannot be done: this call has no number that can be rung back.')
+      return reply.code(201).send(shown(await answered(() => ask({ cli, did }))))
+    }
+    const cli = e164(number!)
+    if (cli === null) throw new Refusal(400, 'bad-request', 'The body key \'number\' is no telephone number.', 'For example +627215550112.')
+    // With the city's token anybody may be named: it has one count, whoever that is.
+    const bearer = asker.person?.name ?? ''
+    if (misses.tooMany(bearer)) throw new Refusal(429, 'too-many-misses', `${asker.person?.name ?? 'The city\'s token'} has named too many numbers that have never called.`, 'Ask by call (the key \'call\', from GET /api/calls), or in an hour.')
     await records.audit(by, `asked to ring back ${masked(cli)}`, null, asker.signedBy)          // whether it has called us is learnt by asking
-    const followUp = await answered(() => book.ask({ ...key === undefined ? {} : { key }, agency, cli, did: [...plan().numbers.keys()][0]! }, by, reason, Date.now(), { signedBy: asker.signedBy }))
+    const followUp = await answered(() => ask({ cli, did: [...plan().numbers.keys()][0]! })).catch(async error => {
+      if (error instanceof Refusal && error.cause instanceof NeverCalled && misses.missed(bearer)) {
+        log.warn({ who: by, signedBy: asker.signedBy }, 'too many unknown numbers asked for; blocked for an hour')
+        await records.audit(by, 'named too many numbers that have never called: may name none for an hour', null, asker.signedBy)
+      }
+      throw error
+    })
     return reply.code(201).send(shown(followUp))
   })
 
@@ -138,6 +159,7 @@ export const followUpRoutes: FastifyPluginAsyncTypebox<FollowUpsOptions> = async
     const does = act({ ...body, who }, plan())
     const signed = (followUp: FollowUp) => {
       onTheirList(asker, followUp.list)
+      if (body.action === 'call-now') onTheirLines(asker, plan(), followUp, body.agency)
       const { facts, ...rest } = does(followUp)
       return { ...rest, facts: { ...facts, signedBy: asker.signedBy } }
     }
@@ -168,19 +190,25 @@ function onTheirList({ person }: Asker, list: string) {
   if (person?.list !== undefined && person.list !== list) throw new Refusal(403, 'forbidden', `This is on the list of ${list}, and ${person.name} works that of ${person.list}.`, 'Ask the desk to hand it over.')
 }
 
+/** Nor does who works one list ring another's lines; the desk's people ring those that the follow-up is for. */
+function onTheirLines({ person }: Asker, plan: Plan, { rings }: FollowUp, agency = rings) {
+  if (person?.list === undefined || agency === person.list || (person.list === deskOf(plan) && agency === rings)) return
+  throw new Refusal(403, 'forbidden', `This rings the lines of ${agency}, and ${person.name} works the list of ${person.list}.`, `Ring your own lines ("agency": "${person.list}"), or ask the desk.`)
+}
+
 function refuse(message: string): never {
   throw new Refusal(400, 'bad-request', message)
 }
 
-function nothing(): never {
-  throw new Refusal(404, 'not-found', 'There is no such follow-up.')
+function nothing(message = 'There is no such follow-up.'): never {
+  throw new Refusal(404, 'not-found', message)
 }
 
 async function answered<T>(work: () => Promise<T>): Promise<T> {
   try {
     return await work()
   } catch (error) {
-    if (error instanceof NotNow) throw new Refusal(409, 'not-now', `It cannot be done: ${error.message}.`)
+    if (error instanceof NotNow) throw Object.assign(new Refusal(409, 'not-now', `It cannot be done: ${error.message}.`), { cause: error })
     if (error instanceof BadCursor) throw new Refusal(400, 'bad-request', error.message)
     throw error
   }

@@ -3,7 +3,8 @@ import { timingSafeEqual } from 'node:crypto'
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import type { SignedBy } from '../records/tables.ts'
 import { Refusal } from './faults.ts'
-import { digest, isReserved, sameName } from './people-file.ts'
+import { isReserved, sameName, whoFault } from './names.ts'
+import { digest } from './people-file.ts'
 import type { People, Person } from './people.ts'
 
 declare module 'fastify' {
@@ -49,8 +50,12 @@ export class Asker {
       throw new Refusal(403, 'not-you', `This is ${person.name}'s own token, and 'who' names somebody else.`, 'Leave `who` out, or send the other one\'s token.')
     }
     if (named === undefined) throw new Refusal(400, 'bad-request', 'The key \'who\' is missing: the city\'s token does not say who does it.', 'Name them, or send their own token.')
+    const fault = whoFault(named)
+    if (fault !== undefined) throw new Refusal(400, 'bad-request', `The name in 'who' ${fault}.`)
     const owner = this.#people?.named(named)
     if (owner) throw new Refusal(403, 'not-you', `${owner.name} has a token of their own: nobody is ${owner.name} by the city's token.`, 'Send their own token, or name who really does it.')
+    const alike = this.#people?.alike(named)
+    if (alike) throw new Refusal(403, 'not-you', `The name in 'who' looks like ${alike.name}, who has a token of their own.`, 'Send their own token, or name who really does it by another name.')
     if (isReserved(named)) throw new Refusal(403, 'not-you', 'What \'who\' says stands in the history for what is no person.', 'Name the person.')
     return named
   }

@@ -4,6 +4,7 @@ import { chown, mkdir, open, rename, rm, stat } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { inTurn } from '../dialplan/lock.ts'
 import { didYouMean, quote } from '../plan/faults.ts'
+import { isReserved, looksLike, nameFault, sameName } from './names.ts'
 
 /** `desk` reads, and works follow-ups; `admin` may do everything. */
 export const roles = ['desk', 'admin'] as const
@@ -27,13 +28,6 @@ export class NotAPerson extends Error {
 
 export const digest = (token: string) => createHash('sha256').update(token).digest()
 
-/** Whether two spellings are one name: `ani` is Ani. */
-export const sameName = (one: string, other: string) => plain(one) === plain(other)
-const plain = (name: string) => name.normalize('NFKC').trim().replace(/\s+/g, ' ').toLowerCase()
-
-/** Whether the history of a follow-up, or the audit, uses the name for what is no person. */
-export const isReserved = (name: string) => /^(policy|citizen|callback|retention|admin|satunomor|(call|api) .*)$/.test(plain(name))
-
 /** Everybody in the file; nobody where there is none. Throws, saying what to do, if others could read it or it is damaged. */
 export async function readPeople(file: string): Promise<KeptPerson[]> {
   const handle = await open(file, 'r').catch(error => { if (error.code === 'ENOENT') return undefined; throw error })
@@ -55,12 +49,15 @@ export async function readPeople(file: string): Promise<KeptPerson[]> {
 /** A new person's token, which is kept nowhere. Throws `NotAPerson`, or what the disk says. */
 export async function addPerson(file: string, { name, role, list }: Pick<KeptPerson, 'name' | 'role' | 'list'>, by: string): Promise<string> {
   const neat = name.normalize('NFC').trim().replace(/\s+/g, ' ')
-  if (!/^[\p{L}\p{N}][\p{L}\p{M}\p{N} .'’-]{0,59}$/u.test(neat)) throw new NotAPerson(`${quote(name)} is no name: letters, digits, spaces, . ' and -, at most 60`)
+  const fault = nameFault(neat)
+  if (fault !== undefined) throw new NotAPerson(`${quote(name)} ${fault}`)
   if (isReserved(neat)) throw new NotAPerson(`${quote(neat)} stands in the history for what is no person: choose another name`)
   const { token, ...kept } = fresh()
   await change(file, by, people => {
     const there = people.find(one => sameName(one.name, neat))
     if (there) throw new NotAPerson(`${there.name} has a token already: npx satunomor person renew ${quote(there.name)} makes a new one; another role: remove, then add`)
+    const alike = people.find(one => looksLike(one.name, neat))
+    if (alike) throw new NotAPerson(`${quote(neat)} looks like ${alike.name}, who has a token: choose a name that nobody takes for theirs`)
     return [...people, { name: neat, role, ...list === undefined ? {} : { list }, ...kept }]
   })
   return token

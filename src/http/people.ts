@@ -2,7 +2,8 @@
 import { timingSafeEqual } from 'node:crypto'
 import type { Logger } from 'pino'
 import { seconds } from '../plan/duration.ts'
-import { digest, readPeople, sameName, type KeptPerson, type Role } from './people-file.ts'
+import { looksLike, sameName } from './names.ts'
+import { digest, readPeople, type KeptPerson, type Role } from './people-file.ts'
 
 export interface Person {
   name: string
@@ -56,6 +57,11 @@ export class People {
   /** Who goes by this name, as of the last look. */
   named(name: string): Person | undefined {
     return this.#known.values().find(({ person }) => sameName(person.name, name))?.person
+  }
+
+  /** Whose name looks like this one, as of the last look. */
+  alike(name: string): Person | undefined {
+    return this.#known.values().find(({ person }) => looksLike(person.name, name))?.person
   }
 
   async #look() {

@@ -311,10 +311,23 @@ describe.each([['sqlite', onSqlite], ['postgresql', onPostgres]])('the book on %
       expect((await ask()).id).toBe((await ask()).id)
       expect(await all()).toHaveLength(2)
     })
+    const ends = (id: string) => records.db.updateTable('followups').set({ state: 'closed', endedAt: now, endedBy: 'dewi' }).where('id', '=', id).execute()
+    test('a number has one open follow-up that was asked for, whoever asks, with a key or without', async () => {
+      await misses('a')
+      const ask = (who: string, key: { key?: string } = {}) => book.ask({ ...key, agency: 'posko', cli: citizen(12), did: '112' }, who, 'asked', now)
+      const { id } = await ask('dewi', { key: 'x' })
+      for (const again of [ask('dewi'), ask('ani'), ask('ani', { key: 'y' })]) await expect(again).rejects.toThrow(`asked for already, and open: work follow-up ${id} (list posko)`)
+      await ends(id)
+      expect((await ask('ani')).id).not.toBe(id)
+    })
     test('a key is one person\'s: of another token, or of one who names somebody, it is another', async () => {
       await misses('a')
       const ask = (who: string, by: { signedBy?: 'own-token' | 'city-token' } = {}) => book.ask({ key: 'x', agency: 'posko', cli: citizen(12), did: '112' }, who, 'asked', now, by)
-      const made = [await ask('Dewi', { signedBy: 'own-token' }), await ask('Dewi', { signedBy: 'city-token' }), await ask('Ani', { signedBy: 'own-token' })].map(({ id }) => id)
+      const made: string[] = []
+      for (const [who, signedBy] of [['Dewi', 'own-token'], ['Dewi', 'city-token'], ['Ani', 'own-token']] as const) {
+        made.push((await ask(who, { signedBy })).id)
+        await ends(made.at(-1)!)
+      }
       expect(new Set(made).size).toBe(3)
       expect((await ask('Dewi', { signedBy: 'own-token' })).id).toBe(made[0])
     })
@@ -327,6 +340,7 @@ describe.each([['sqlite', onSqlite], ['postgresql', onPostgres]])('the book on %
       const ask = (who: string, n: number) => book.ask({ key: 'x', agency: 'posko', cli: citizen(n), did: '112' }, who, 'asked', now)
       expect((await ask('dewi', 12)).id).toBe(old)
       await expect(ask('dewi', 13)).rejects.toThrow(/another number/)
+      await ends(old)
       expect((await ask('ani', 12)).id).not.toBe(old)
     })
   })

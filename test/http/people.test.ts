@@ -20,7 +20,7 @@ const { log, said, text } = aLog()
 const open = new AsyncDisposableStack()
 const { plan: withSiaga } = readPlan(townWith(['prompts:\n', 'siaga: { entry: lain }\nprompts:\n']), { file: 'plan.yaml' })
 let town: Awaited<ReturnType<typeof ground>>
-let file: string, url: string, ani: string, budi: string, citra: string, wali: string, id: string
+let file: string, url: string, ani: string, budi: string, citra: string, wali: string, yusuf: string, id: string
 beforeAll(async () => {
   town = open.use(await ground())
   const folder = open.use(await tempFolder()).path
@@ -28,6 +28,7 @@ beforeAll(async () => {
   ani = await addPerson(file, { name: 'Ani', role: 'desk' }, 'the test')
   budi = await addPerson(file, { name: 'Budi', role: 'desk' }, 'the test')
   wali = await addPerson(file, { name: 'Wati', role: 'desk', list: 'posko' }, 'the test')
+  yusuf = await addPerson(file, { name: 'Yusuf', role: 'desk', list: 'bpbd' }, 'the test')
   citra = await addPerson(file, { name: 'Citra', role: 'admin' }, 'the test')
   const { records, book, plan } = town
   const nobody = {} as never
@@ -68,6 +69,8 @@ test('with the city\'s token somebody must be named, who cannot speak for themse
   expect(await does(city, 'claim')).toMatchObject({ status: 400, body: { message: expect.stringContaining('\'who\' is missing') } })
   expect(await does(city, 'close', { who: 'ANI', reason: 'x' })).toMatchObject({ status: 403, body: { error: 'not-you', message: expect.stringContaining('Ani has a token of their own') } })
   for (const who of ['policy', 'citizen', 'call satunomor-1.1']) expect((await does(city, 'close', { who, reason: 'x' })).status).toBe(403)
+  for (const who of ['An1', 'Anì', 'Ani.']) expect(await does(city, 'close', { who, reason: 'x' })).toMatchObject({ status: 403, body: { error: 'not-you', message: expect.stringContaining('looks like Ani') } })
+  for (const who of ['Аni', 'An\u034fi', 'policy\ufe0f']) expect((await does(city, 'close', { who, reason: 'x' })).status).toBe(400)
   expect((await does(city, 'close', { who: 'Dewi', reason: 'x' })).body).toMatchObject({ endedBy: 'Dewi' })
   expect(await history()).toEqual(['Dewi closed city-token'])
 })
@@ -90,6 +93,33 @@ test('who works one list works no other, and reads all', async () => {
   await does(ani, 'hand', { agency: 'posko', reason: 'about their street' })
   expect((await does(wali, 'claim')).body).toMatchObject({ claimedBy: 'Wati' })
   expect(await history()).toEqual(['Ani handed own-token', 'Wati claimed own-token'])
+})
+
+test('who works one list rings no other\'s lines; the desk rings those that a follow-up is for', async () => {
+  id = (await town.missed(`call-desk-${calls}`, { agency: 'posko', cli: '+627215550198' })).id
+  await does(ani, 'hand', { agency: 'bpbd', reason: 'theirs' })
+  expect(await does(yusuf, 'call-now')).toMatchObject({ status: 403, body: { message: 'This rings the lines of posko, and Yusuf works the list of bpbd.' } })
+  expect((await does(yusuf, 'call-now', { agency: 'posko' })).status).toBe(403)
+  expect((await does(yusuf, 'call-now', { agency: 'bpbd' })).body).toMatchObject({ rings: 'bpbd', claimedBy: 'Yusuf' })
+  await does(yusuf, 'hand', { agency: 'posko', reason: 'for the desk' })
+  expect((await does(wali, 'call-now')).body).toMatchObject({ rings: 'bpbd', claimedBy: 'Wati' })
+  expect(await history()).toEqual(['Ani handed own-token', 'Yusuf call-now own-token', 'Yusuf handed own-token', 'Wati call-now own-token'])
+})
+
+test('nobody finds out a masked number by trying: after ten that never called there is none for an hour, and it is audited', async () => {
+  const tries = (token: string, n: number, more = {}) => ask(token, 'followups', 'POST', { number: `+62721555${String(7000 + n)}`, reason: 'who is it?', ...more })
+  for (let n = 0; n < 10; n++) expect((await tries(budi, n)).status).toBe(409)
+  expect(await audited()).toMatchObject({ who: 'Budi', what: 'named too many numbers that have never called: may name none for an hour' })
+  expect(await ask(budi, 'followups', 'POST', { number: `+6272155501${String(10 + calls)}`, reason: 'x' })).toMatchObject({ status: 429, body: { error: 'too-many-misses', hint: expect.stringContaining('Ask by call') } })
+  expect((await tries(ani, 99)).status).toBe(409)
+  // By call they may: its number is not found out by that.
+  expect((await ask(budi, 'followups', 'POST', { call: `call-${calls}`, reason: 'they hung up' })).body).toMatchObject({ kind: 'asked', cli: expect.stringContaining('•••') })
+  expect(await audited()).toMatchObject({ who: 'Budi', what: expect.stringMatching(/^asked to ring back .*•••/) })
+  expect((await ask(budi, 'followups', 'POST', { call: 'call-none', reason: 'x' })).status).toBe(404)
+  for (const body of [{ reason: 'x' }, { call: `call-${calls}`, number: '+627215550111', reason: 'x' }]) expect((await ask(ani, 'followups', 'POST', body)).status).toBe(400)
+  // The city's token has one count, whoever is named.
+  for (let n = 20; n < 30; n++) expect((await tries(city, n, { who: `program ${n}` })).status).toBe(409)
+  expect((await tries(city, 30, { who: 'another program' })).status).toBe(429)
 })
 
 test('who has read a number stands in the audit by name, where they signed in', async () => {
