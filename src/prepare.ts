@@ -11,6 +11,7 @@ import { inRoot } from '../setup/root.mjs'
 import { sipMessageModules } from './asterisk/sip-messages.ts'
 import { upgradeInALine } from './city/upgrade.ts'
 import { Changes, type ChangesOptions } from './dialplan/changes.ts'
+import { configOf, hasConfig } from './dialplan/place-config.ts'
 import { layOut, type LayOut, type Site } from './dialplan/lay-out.ts'
 import { run as runHere, type Run } from './dialplan/run.ts'
 import { smoke } from './dialplan/smoke.ts'
@@ -50,8 +51,8 @@ export function changesOf(settings: Settings, log: Logger, { sounds = settings.s
     versions: new Versions(places(state).versions),
     desk: { plan: resolve(plan), templates, prompts, config },
     workshop: { site: { ...siteOf(settings) }, run: run ?? (tools === 'root' ? toolsInRoot : runHere), ...progress ? { progress } : {}, spoken: sounds, expected: checkExpectedCalls, allow: join(config, 'lint-allow.yaml') },
-    live: { etc: join(places(state).etc, 'plan'), sounds }, log,
-    smoke: (candidate, tell) => smoke(candidate, { config, tools, tell }), ...more
+    live: { etc: join(places(state).etc, 'plan'), config: places(state).etc, sounds }, log,
+    smoke: (candidate, tell) => smoke(candidate, { config: existsSync(configOf(candidate)) ? configOf(candidate) : config, tools, tell }), ...more
   })
 }
 
@@ -64,8 +65,10 @@ export async function makeReady({ settings, owner, run, progress = () => {}, war
   const version = await changes.start({ who: 'the set-up', applyEdits: settings.applyAtStart, warn })
   const upgrade = await upgradeInALine(project, settings.city)
   if (upgrade !== undefined) warn(upgrade)
-  for (const fault of await staticFaults(config)) warn(formatFault(fault))
-  await layOut({ config, site: siteOf(settings), secrets: await secretsIn(secrets), ...settings.messages.by === 'sip' ? { modules: sipMessageModules, include: ['messages.conf'] } : {}, to: etc, ...owner ? { owner } : {} })
+  // What is live is laid out, not an edit that waits; a version from before December 2026 has none of its own.
+  const laidOut = hasConfig(version) ? configOf(version) : config
+  if (laidOut === config) for (const fault of await staticFaults(config)) warn(formatFault(fault))
+  await layOut({ config: laidOut, site: siteOf(settings), secrets: await secretsIn(secrets), ...settings.messages.by === 'sip' ? { modules: sipMessageModules, include: ['messages.conf'] } : {}, to: etc, ...owner ? { owner } : {} })
   const tools = run ?? (settings.tools === 'root' ? toolsInRoot : runHere)
   // No call needs these: where they cannot be made, e.g. on a full disk, Asterisk is started all the same.
   await makeTones(sounds, tools).catch(error => warn(`the tones could not be made (${(error as Error).message}): callers hear none`))

@@ -5,6 +5,7 @@ import { dirname, join } from 'node:path'
 import type { Fault } from '../plan/faults.ts'
 import type { Plan } from '../plan/plan.ts'
 import { NotPrepared, prepare, type Preparation } from './prepare.ts'
+import { staticFaults } from './static-config.ts'
 import { SynthesisFailed } from './synthesise.ts'
 import { sums } from './versions.ts'
 
@@ -33,7 +34,7 @@ export function refuseMissing({ plan, templates, prompts, config }: Desk) {
 export type Expected = (text: string, file: string, plan: Plan) => Fault[]
 
 export interface Workshop extends Pick<Preparation, 'site' | 'run' | 'progress' | 'kept'> {
-  /** Extends what templates may use: asterisk-config/lint-allow.yaml. */
+  /** Extends what templates may use, where the folder has no asterisk-config/: a lint-allow.yaml. */
   allow?: string
   /** Sounds that were spoken before: what has not changed is taken from there. */
   spoken?: string | undefined
@@ -53,15 +54,19 @@ export interface Candidate {
 
 /** Makes a candidate in a staged folder. Throws `NotPrepared`, or what the disk says; faults name the admin's own files. */
 export async function makeCandidate(desk: Desk, folder: string, { spoken, expected, ...workshop }: Workshop): Promise<Candidate> {
-  const copy = await copyOf(desk, join(folder, 'dialplan'))
+  const copy = await copyOf(desk, folder)
   const sounds = join(folder, 'sounds')
   await mkdir(sounds)
   if (spoken && existsSync(spoken)) await seed(spoken, sounds)          // before the first start there are none
-  const named = (path: string) => (['plan', 'templates', 'prompts'] as const)
-    .reduce((text, part) => text.replaceAll(copy[part], desk[part]), path)
+  const named = (path: string) => (['plan', 'templates', 'prompts', 'config'] as const)
+    .reduce((text, part) => copy[part] === undefined ? text : text.replaceAll(copy[part], desk[part]!), path)
     .replaceAll(dirname(copy.plan), dirname(desk.plan))
   try {
-    const { plan, files, warnings } = await prepare({ planFile: copy.plan, templates: copy.templates, prompts: copy.prompts, sounds, ...workshop })
+    const config = copy.config === undefined ? [] : await staticFaults(copy.config)
+    if (!workshop.kept && config.some(({ severity }) => severity === 'error')) throw new NotPrepared(config)
+    const allow = copy.config === undefined ? workshop.allow : join(copy.config, 'lint-allow.yaml')
+    const { plan, files, warnings } = await prepare({ planFile: copy.plan, templates: copy.templates, prompts: copy.prompts, sounds, ...workshop, ...allow === undefined ? {} : { allow } })
+    warnings.push(...config.map(fault => ({ ...fault, severity: 'warning' as const })))
     const calls = join(folder, 'dialplan', 'calls.yaml')
     const unexpected = expected && existsSync(calls) ? expected(await readFile(calls, 'utf8'), calls, plan) : []
     if (unexpected.length > 0) throw new NotPrepared(unexpected)
@@ -79,14 +84,15 @@ export async function makeCandidate(desk: Desk, folder: string, { spoken, expect
 
 /** What a candidate of this folder would have as its `source`. Throws what the disk says. */
 export async function sourceOf(desk: Desk, folder: string): Promise<string> {
-  await copyOf(desk, join(folder, 'dialplan'))
+  await copyOf(desk, folder)
   return (await sums(folder)).source
 }
 
 /** What is edited while we look at it is not looked at: the copy is what is checked, and what goes live. */
-async function copyOf(desk: Desk, to: string): Promise<Desk> {
+async function copyOf(desk: Desk, folder: string): Promise<Desk> {
   refuseMissing(desk)
-  const copy = { plan: join(to, 'plan.yaml'), templates: join(to, 'templates'), prompts: join(to, 'prompts') }
+  const to = join(folder, 'dialplan')
+  const copy: Desk = { plan: join(to, 'plan.yaml'), templates: join(to, 'templates'), prompts: join(to, 'prompts') }
   await mkdir(copy.templates, { recursive: true })
   await mkdir(copy.prompts)
   await copyFile(desk.plan, copy.plan)
@@ -104,6 +110,11 @@ async function copyOf(desk: Desk, to: string): Promise<Desk> {
     for (const file of await readdir(join(desk.prompts, entry.name))) {
       if (/\.(txt|wav|spoken)$/.test(file)) await copyFile(join(desk.prompts, entry.name, file), join(copy.prompts, entry.name, file))
     }
+  }
+  if (desk.config !== undefined) {
+    copy.config = join(folder, 'asterisk-config')
+    await mkdir(copy.config)
+    for (const file of await readdir(desk.config)) if (/\.conf$|^lint-allow\.yaml$/.test(file)) await copyFile(join(desk.config, file), join(copy.config, file))
   }
   return copy
 }

@@ -6,12 +6,14 @@ import type { Logger } from 'pino'
 import { formatFault } from '../plan/faults.ts'
 import type { Plan } from '../plan/plan.ts'
 import { loadPlan } from '../plan/load.ts'
+import { existsSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { mkdir, readdir } from 'node:fs/promises'
 import { compare } from './compare.ts'
 import { linkOrCopy, makeCandidate, refuseMissing, sourceOf, type Candidate, type Desk, type Workshop } from './candidate.ts'
 import { lock } from './lock.ts'
 import { missing, place, renderedFiles, type Live } from './place.ts'
+import { configOf, hasConfig, placeConfig } from './place-config.ts'
 import { isRestored, markRestored } from './restored.ts'
 import { damaged, type Lost, type Version, type Versions } from './versions.ts'
 
@@ -50,6 +52,8 @@ export interface Order {
   /** Hears each warning about an edit that is made live. */
   warn?: (sentence: string) => void
 }
+
+type Hears = Required<Pick<Order, 'tell' | 'warn'>>
 
 /** A start: who starts, and where what it has to say goes. */
 interface Starting extends Pick<Order, 'who' | 'tell'> {
@@ -129,14 +133,14 @@ export class Changes {
       tell('smoke call')
       await smoke(candidate, tell)
     }
-    const version = await this.#makeLive(candidate.folder, candidate.plan, { who, why, base: current?.version ?? null, restores: null, from: desk.plan }, tell)
+    const version = await this.#makeLive(candidate.folder, candidate.plan, { who, why, base: current?.version ?? null, restores: null, from: desk.plan }, { tell, warn })
     this.#options.applied?.(version, candidate.plan)
     await this.#prune(version, candidate.plan)
     return version
   }
 
   /** Makes live again what a version was: `to`, or the one before what is live now. Throws `Locked`, `NotApplied`. */
-  async rollBack({ who, why, to, tell = () => {} }: Order & { to?: number }): Promise<Version> {
+  async rollBack({ who, why, to, tell = () => {}, warn = () => {} }: Order & { to?: number }): Promise<Version> {
     const { versions } = this.#options
     await mkdir(versions.folder, { recursive: true })
     await using _ = await lock(versions.folder, { who, does: 'rolls back' })
@@ -155,8 +159,9 @@ export class Changes {
     if (broken.length > 0) throw new NotApplied('failed', `version ${target.version} is not whole any more (${broken.join(', ')}): go back to another one`)
     await using staged = await versions.stage()
     await copyOf(target, staged.folder)
+    if (!hasConfig(target) && hasConfig(current)) await copyOf(current, staged.folder, path => path.startsWith('/asterisk-config'))
     const plan = await planOf(target)
-    const version = await this.#makeLive(staged.folder, plan, { who, why, base: current.version, restores: original(target, all).version, from: null }, tell)
+    const version = await this.#makeLive(staged.folder, plan, { who, why, base: current.version, restores: original(target, all).version, from: null }, { tell, warn })
     await this.#prune(version, plan)
     return version
   }
@@ -210,17 +215,20 @@ export class Changes {
       else if (await this.#isEdited(kept)) edit = applyEdits && kept.from !== null && !await isRestored(versions, kept) ? 'applies' : 'waits'
       if (edit === 'waits') warn(away === undefined ? await this.#editWaits(kept) : `version ${kept.version} is live and stays so: ${away}`)
       tell('check')
-      await using draft = await this.draft(edit === 'waits' ? { from: deskOf(kept), kept: true } : { kept: edit === 'none' })
+      // A version from before December 2026 has no asterisk-config/: it gets what was laid out with it, the folder's.
+      const adopts = edit !== 'applies' && !hasConfig(kept) && desk.config !== undefined && existsSync(desk.config)
+      const from = adopts ? { ...deskOf(kept), config: desk.config! } : deskOf(kept)
+      await using draft = await this.draft(edit === 'waits' || adopts ? { from, kept: true } : { kept: edit === 'none' })
       const { candidate } = draft
       if (edit !== 'waits') for (const warning of candidate.warnings) warn(formatFault(warning))
-      const same = candidate.source === kept.source
+      const same = adopts || candidate.source === kept.source
       if (edit !== 'applies' && !same) return kept                     // somebody edits it just now
-      if (same && candidate.rendered === kept.rendered) return kept
+      if (same && !adopts && candidate.rendered === kept.rendered) return kept
       if (smoke) {
         tell('smoke call')
         await smoke(candidate, tell)
       }
-      const why = same ? 'rendered anew at the start' : 'the folder was edited; applied at the start'
+      const why = adopts ? 'asterisk-config/ belongs to the version from now on' : same ? 'rendered anew at the start' : 'the folder was edited; applied at the start'
       const version = await versions.keep(candidate.folder, { plan: candidate.plan.version, who, why, base: kept.version, restores: null, from: same ? kept.from : desk.plan })
       if (await isRestored(versions, kept)) await markRestored(versions, version)
       return version
@@ -244,8 +252,10 @@ export class Changes {
   }
 
   /** Whether the admin's folder is not what a version was made of. */
-  async #isEdited({ source }: Version): Promise<boolean> {
-    const { versions, desk } = this.#options
+  async #isEdited(version: Version): Promise<boolean> {
+    const { versions, desk: { config, ...folders } } = this.#options
+    const { source } = version
+    const desk = hasConfig(version) && config !== undefined ? { ...folders, config } : folders
     await using staged = await versions.stage()
     return await sourceOf(desk, staged.folder).catch(error => { if (diskErrors.includes(error.code)) throw error }) !== source          // undefined: a file of it is away
   }
@@ -295,7 +305,8 @@ export class Changes {
     return behind.walks || behind.loaded ? behind : undefined
   }
 
-  async #makeLive(staged: string, plan: Plan, about: Omit<Parameters<Versions['keep']>[1], 'plan'>, tell: (step: string) => void): Promise<Version> {
+  async #makeLive(staged: string, plan: Plan, about: Omit<Parameters<Versions['keep']>[1], 'plan'>, hears: Hears): Promise<Version> {
+    const { tell } = hears
     const { versions, log, follow } = this.#options
     const old = await versions.current()
     tell('keep')
@@ -304,7 +315,7 @@ export class Changes {
       tell('swap')
       await versions.makeCurrent(fresh)
       follow?.(plan)              // before Asterisk does: a call that it sends to a new node is known here
-      await this.#load(fresh, plan, old, tell)
+      await this.#load(fresh, plan, old, hears)
     } catch (error) {
       tell('put back')
       if (old) await this.#putBack(old, fresh, error as Error)
@@ -321,21 +332,23 @@ export class Changes {
     const plan = await planOf(old)
     follow?.(plan)
     try {
-      await this.#load(old, plan, fresh, () => {})
+      await this.#load(old, plan, fresh, { tell: () => {}, warn: () => {} })
     } catch (error) {
       throw new NotApplied('failed', `${why.message}; version ${old.version} is live again, but Asterisk could not be told so (${(error as Error).message}): it is, as soon as Asterisk answers`, { cause: why })
     }
   }
 
   /** Has Asterisk load a version: only the files that differ from those of `old` are read anew. */
-  async #load(version: Version, plan: Plan, old: Version | undefined, tell: (step: string) => void) {
+  async #load(version: Version, plan: Plan, old: Version | undefined, { tell, warn }: Hears) {
     const { live, exchange } = this.#options
     tell('lay out')
     await place(version, await this.#standingIn(version), live)
+    const config = live.config === undefined ? { reload: [] } : await placeConfig(version, old, live.config)
+    if (config.later !== undefined) warn(config.later)
     if (!exchange) return
     const [mine, theirs] = [await renderedFiles(version), old ? await renderedFiles(old) : new Map<string, string>()]
     tell('reload')
-    await exchange.reload([...mine.keys()].filter(name => name === 'extensions.conf' || body(mine.get(name)!) !== body(theirs.get(name) ?? '')))
+    await exchange.reload([...mine.keys()].filter(name => name === 'extensions.conf' || config.reload.includes(name) || body(mine.get(name)!) !== body(theirs.get(name) ?? '')))
     tell('verify')
     const differs = await exchange.differs({ rendered: version.rendered, plan })
     if (differs !== undefined) throw new Error(`Asterisk did not load what was rendered (${differs})`)
@@ -373,7 +386,10 @@ const body = (text: string) => text.slice(text.indexOf('\n'))
 const begunFrom = (all: Version[], desk: Desk) => all.findLast(({ from }) => from === desk.plan)?.version
 
 /** What a version was made of, as a folder to make one of. */
-const deskOf = ({ folder }: Version): Desk => ({ plan: join(folder, 'dialplan/plan.yaml'), templates: join(folder, 'dialplan/templates'), prompts: join(folder, 'dialplan/prompts') })
+const deskOf = (version: Version): Desk => ({
+  plan: join(version.folder, 'dialplan/plan.yaml'), templates: join(version.folder, 'dialplan/templates'), prompts: join(version.folder, 'dialplan/prompts'),
+  ...hasConfig(version) ? { config: configOf(version) } : {}
+})
 
 function refuseStale(current: Version | undefined, all: Version[], desk: Desk, base: number | undefined) {
   if (!current) return
@@ -405,9 +421,10 @@ export async function lastWhole(current: Version | Lost | undefined, all: Versio
   return undefined
 }
 
-async function copyOf({ folder }: Version, to: string) {
+async function copyOf({ folder }: Version, to: string, wanted = (_path: string) => true) {
   for (const entry of await readdir(folder, { recursive: true, withFileTypes: true })) {
     const path = join(entry.parentPath, entry.name)
+    if (!wanted(path.slice(folder.length))) continue
     const copy = join(to, path.slice(folder.length))
     if (entry.isDirectory()) await mkdir(copy, { recursive: true })
     else if (entry.name !== 'meta.json') {

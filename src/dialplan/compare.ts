@@ -12,8 +12,13 @@ export interface State {
 /** As `diff -u` writes it, file by file; '' where nothing differs. Recordings are only named. */
 export async function compare(before: State, after: State): Promise<string> {
   const parts: string[] = []
-  for (const place of ['dialplan', 'etc']) {
-    const paths = new Set([...await filesIn(before.folder, place), ...await filesIn(after.folder, place)])
+  for (const place of ['dialplan', 'asterisk-config', 'etc']) {
+    const [theirs, mine] = [await filesIn(before.folder, place), await filesIn(after.folder, place)]
+    if (place === 'asterisk-config' && theirs.length + mine.length > 0 && (theirs.length === 0 || mine.length === 0)) {
+      parts.push(`${theirs.length === 0 ? before.name : after.name} is from before versions had asterisk-config/\n`)
+      continue
+    }
+    const paths = new Set([...theirs, ...mine])
     for (const path of [...paths].sort()) {
       const [old, fresh] = [await contentOf(join(before.folder, path)), await contentOf(join(after.folder, path))]
       const names = { before: `${before.name}/${path}`, after: `${after.name}/${path}` }
@@ -25,7 +30,10 @@ export async function compare(before: State, after: State): Promise<string> {
 }
 
 async function filesIn(folder: string, place: string): Promise<string[]> {
-  const entries = await readdir(join(folder, place), { recursive: true, withFileTypes: true })
+  const entries = await readdir(join(folder, place), { recursive: true, withFileTypes: true }).catch((error: NodeJS.ErrnoException) => {
+    if (error.code !== 'ENOENT') throw error
+    return []
+  })
   return entries.filter(entry => entry.isFile()).map(entry => relative(folder, join(entry.parentPath, entry.name)))
 }
 

@@ -9,6 +9,8 @@ import { pointTo, sha256, type Version } from './versions.ts'
 export interface Live {
   /** `plan/` in Asterisk's /etc/asterisk: `plan/current/` has the files that the static ones include. */
   etc: string
+  /** Asterisk's /etc/asterisk itself, for asterisk-config/; left out, only a start lays that out. */
+  config?: string
   sounds: string
 }
 

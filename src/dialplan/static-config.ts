@@ -20,6 +20,7 @@ export async function staticFaults(folder: string): Promise<Fault[]> {
   const names = (await readdir(folder)).filter(name => name.endsWith('.conf'))
   const texts = new Map(await Promise.all(names.map(async name => [name, await readFile(join(folder, name), 'utf8')] as const)))
   const faults = [...texts].flatMap(([name, text]) => unreadable(join(folder, name), text))
+  if (faults.some(({ file }) => dialplans.some(name => file === join(folder, name)))) return faults.sort(byPlace)          // where its ways lead cannot be seen
   const plans = dialplans.flatMap(name => texts.has(name) ? [{ file: join(folder, name), dialplan: parseDialplan(texts.get(name)!) }] : [])
   const contexts = new Set(plans.flatMap(({ dialplan }) => [...dialplan.contexts]))
   const known = new Set([...applications, ...allowed])

@@ -3,6 +3,7 @@
  *
  *   versions/7-6c3dfb93a378/   meta.json   who, when, why, from which version, every file's checksum
  *                              dialplan/   the admin's folder as it was: plan.yaml, templates/, prompts/
+ *                              asterisk-config/   Asterisk's own settings as they were; versions from before December 2026 have none
  *                              etc/        what was rendered of it
  *                              sounds/     what callers hear: <language>/<prompt>.alaw and .ulaw
  *   versions/current           a link to the one that is live; it is swapped by one rename
@@ -30,7 +31,7 @@ export interface Meta {
   restores: number | null
   /** The plan's file that it was made from; null after a rollback, and out of a backup. */
   from: string | null
-  /** Checksum of all that is in dialplan/, and of all that is in etc/. */
+  /** Checksum of all that is in dialplan/ and asterisk-config/, and of all that is in etc/. */
   source: string
   rendered: string
   /** SHA-256 of each file, by its path in the folder. */
@@ -131,7 +132,7 @@ export class Versions {
     const version = Math.max(least, ((await this.#all()).at(-1)?.version ?? 0) + 1)
     const meta: Meta = {
       version, at: new Date().toISOString(), ...about,
-      source: checksumOf(files, 'dialplan/'), rendered: checksumOf(files, 'etc/'), files
+      ...sumsOf(files), files
     }
     await writeFile(join(staged, 'meta.json'), `${JSON.stringify(meta, null, 2)}\n`)
     await Promise.all([...Object.keys(files), 'meta.json'].map(file => seal(join(staged, file))))
@@ -203,15 +204,17 @@ async function checksums(folder: string): Promise<Record<string, string>> {
   return Object.fromEntries(await Promise.all(paths.map(async path => [path, sha256(await readFile(join(folder, path)))] as const)))
 }
 
-/** One checksum for all the files below a place. */
-export function checksumOf(files: Record<string, string>, place: string): string {
-  return sha256(Object.entries(files).filter(([path]) => path.startsWith(place)).map(entry => entry.join(' ')).join('\n')).slice(0, 16)
+const sumsOf = (files: Record<string, string>) => ({ source: checksumOf(files, 'dialplan/', 'asterisk-config/'), rendered: checksumOf(files, 'etc/') })
+
+/** One checksum for all the files below some places. */
+export function checksumOf(files: Record<string, string>, ...places: string[]): string {
+  return sha256(Object.entries(files).filter(([path]) => places.some(place => path.startsWith(place))).map(entry => entry.join(' ')).join('\n')).slice(0, 16)
 }
 
 /** What `keep` would write down of a staged folder. */
 export async function sums(staged: string): Promise<{ source: string, rendered: string }> {
   const files = await checksums(staged)
-  return { source: checksumOf(files, 'dialplan/'), rendered: checksumOf(files, 'etc/') }
+  return sumsOf(files)
 }
 
 /** A symbolic link, swapped: whoever looks finds the old or the new one. */

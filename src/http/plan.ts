@@ -33,7 +33,7 @@ const Checked = Type.Object({
   ok: Type.Boolean({ description: 'It may be applied.' }),
   faults: Type.Array(Type.String(), { description: 'Each with file, line and column; warnings, too.' })
 })
-const Applied = Type.Object({ ...Changed.properties, warnings: Type.Array(Type.String(), { description: 'What `validate` warns of, each with file, line and column.' }) })
+const Applied = Type.Object({ ...Changed.properties, warnings: Type.Array(Type.String(), { description: 'What `validate` warns of, each with file, line and column, and what takes effect later.' }) })
 const Text = Type.Object({ diff: Type.String({ description: 'As `diff -u` writes it; empty where nothing differs.' }) })
 const who = Type.Optional(Type.String({ minLength: 1, maxLength: 100, pattern: '^[^\\p{C}]+$', description: 'Who wants it; kept with the version. Left out with a token of one\'s own.' }))
 const why = Type.String({ minLength: 1, maxLength: 500, pattern: '^[^\\p{C}]+$', description: 'Why; kept with the version.' })
@@ -101,8 +101,12 @@ export const planRoutes: FastifyPluginAsyncTypebox<PlanOptions> = async (app, { 
   })
 
   app.post('/plan/rollback', {
-    schema: { summary: 'Makes a former version live again', ...about, querystring: NoQuery, body: Rollback, response: { 200: Changed, ...refusals } }
-  }, async ({ body, asker }) => timed(tell => changes.rollBack({ ...body, who: asker.who(body.who), tell })))
+    schema: { summary: 'Makes a former version live again', ...about, querystring: NoQuery, body: Rollback, response: { 200: Applied, ...refusals } }
+  }, async ({ body, asker }) => {
+    const warnings: string[] = []
+    const changed = await timed(tell => changes.rollBack({ ...body, who: asker.who(body.who), tell, warn: warning => warnings.push(warning) }))
+    return { ...changed, warnings }
+  })
 }
 
 const shown = ({ version, plan, at, who, why, base, restores }: Version, live: Version | undefined) =>

@@ -1,7 +1,4 @@
 /** `npx satunomor apply --why "…"`: makes the edited plan live. The running service does it; where none runs, we do. */
-import { join } from 'node:path'
-import { staticFaults } from '../dialplan/static-config.ts'
-import { formatFault } from '../plan/faults.ts'
 import { change, desk, me, versionNumber } from './desk.ts'
 import { misused, read, type Usage } from './usage.ts'
 
@@ -20,7 +17,6 @@ export async function run(args: string[]): Promise<number> {
   const order = { who, why, smoke: !untried, ...base === undefined ? {} : { base: versionNumber('apply', base) } }
   const at = desk()
   const { version, plan } = await change(at, 'apply', order, hears => at.changes.apply({ ...order, ...hears }))
-  for (const fault of await staticFaults(join(at.settings.project, 'asterisk-config'))) process.stderr.write(`${formatFault(fault)}\n`)
   process.stdout.write(`Version ${version} (plan ${plan}) is live. To take it back: npx satunomor rollback --why "…"\n`)
   return 0
 }
