@@ -7,6 +7,7 @@ import { EventEmitter } from 'node:events'
 import { sql, type ExpressionBuilder, type Kysely } from 'kysely'
 import { neverAcknowledged, type Happenings } from '../calls/story.ts'
 import { attemptId, type Outcome, type Result } from './attempt.ts'
+import { burst, burstAround, maybeBrief, parkAll, parked, parkedNow, parkSince, releaseAll } from './bursts.ts'
 import { escalate, followPlan, handAll } from './deadlines.ts'
 import { agencyIn, closed, followUpOf, idOf, make, openingFor, type MissedCall, type Reason } from './make.ts'
 import { byId, move, numbersOf, type Db, type Tell } from './move.ts'
@@ -85,20 +86,25 @@ export class Book {
     const known = new Set((await db.selectFrom('followupCalls').select('callId').where('callId', 'in', anyOf(kind, calls.map(({ callId }) => callId))).execute()).map(({ callId }) => callId))
     const fresh = calls.filter(({ callId }) => !known.has(callId)).sort((a, b) => a.arrivedAt - b.arrivedAt)
     const open = Map.groupBy(await db.selectFrom('followups').selectAll().where('cli', 'in', anyOf(kind, numbersOf(fresh))).where('endedAt', 'is', null).execute(), ({ cli }) => cli)
+    const inBurst = await burstAround(db, plan, fresh)
     const made: FollowUp[] = []
     const promised = new Map<string, FollowUp>()
     const links: { callId: string, followupId: string }[] = []
     for (const call of fresh) {
       const agency = agencyIn(plan, call.agency)
       const theirs = call.cli === null ? [] : open.get(call.cli) ?? []
-      const other = theirs.find(one => one.agency === agency && (one.why !== neverAcknowledged || call.detail === neverAcknowledged) && (Math.abs(call.arrivedAt - one.arrivedAt) <= plan.followups.window || closed(call.detail) && waits(one, call)))
-      const followUp = other ?? followUpOf(plan, call, now, switches)
+      const other = theirs.find(one => one.agency === agency && (one.why !== neverAcknowledged || call.detail === neverAcknowledged) && (one.why !== burst || maybeBrief(plan, call)) && (Math.abs(call.arrivedAt - one.arrivedAt) <= plan.followups.window || closed(call.detail) && waits(one, call)))
+      const followUp = other ?? (inBurst.has(call.callId) ? parked(plan, followUpOf(plan, call, now, switches)) : followUpOf(plan, call, now, switches))
       links.push({ callId: call.callId, followupId: followUp.id })
       if (other) {
         // What they were told last holds: they are called when it opens, and not before.
         if (other.state === 'open' && other.priority > 0 && openingFor(plan, call, switches) !== undefined) {
           const { kind, why, priority, dueAt, deadlineAt } = followUpOf(plan, call, now, switches)
           promised.set(other.id, Object.assign(other, { kind, why, priority, dueAt, deadlineAt }))
+        } else if (other.state === 'open' && other.priority > 0) {
+          // Who calls again needs us more than who hung up at once, and at least as much as by the new call alone.
+          const priority = Math.min(other.priority, Math.max(other.priority - 1, usual), followUpOf(plan, call, now, switches).priority)
+          if (priority < other.priority) promised.set(other.id, Object.assign(other, { priority }))
         }
         tell(other, 'citizen', 'called-again', { callId: call.callId, detail: call.detail })
       } else {
@@ -112,6 +118,7 @@ export class Book {
       await db.updateTable('followups').set({ kind, why, priority, dueAt, deadlineAt }).where('id', '=', id).where('state', '=', 'open').execute()
     }
     await storeLinks(db, kind, links)
+    if (inBurst.size > 0) await parkAll({ db, tell, kind }, plan, inBurst, 'policy')
     if (made.length === 0) return
     // Found late: they may have reached somebody since.
     const first = new Map(made.toReversed().map(({ cli, arrivedAt }) => [cli, arrivedAt]))
@@ -304,6 +311,21 @@ export class Book {
     })
   }
 
+  /** @see parkedNow */
+  parked() {
+    return parkedNow(this.#records.db)
+  }
+
+  /** @see parkSince */
+  parkBurst(since: number, now: number, who: string, reason: string, facts: Record<string, unknown> = {}): Promise<number> {
+    return this.#change((db, tell) => parkSince({ db, tell, kind: this.#records.kind }, this.#plan(), since, now, who, reason, facts))
+  }
+
+  /** @see releaseAll */
+  releaseBurst(who: string, reason: string, now: number, facts: Record<string, unknown> = {}): Promise<number> {
+    return this.#change((db, tell) => releaseAll({ db, tell, kind: this.#records.kind }, this.#plan(), who, reason, now, facts))
+  }
+
   /** @see escalate */
   escalate(now: number): Promise<number> {
     return this.#change((db, tell) => escalate({ db, tell, kind: this.#records.kind }, this.#plan(), now))
@@ -348,7 +370,7 @@ export class Book {
   /** @see figures */
   async figures(now: number) {
     const { db } = this.#records
-    return { ...await figures(db, now), budgetLeft: Math.max(0, this.#plan().followups.outbound.cityHourly - await madeSince(db, now - hour)) }
+    return { ...await figures(db, now), parked: (await parkedNow(db)).parked, budgetLeft: Math.max(0, this.#plan().followups.outbound.cityHourly - await madeSince(db, now - hour)) }
   }
 
   /** A change of what stands beside the follow-ups (messages, answers), in one transaction with the lines of history that it tells. */
@@ -436,6 +458,9 @@ function secondsOf({ joinedAt, endedAt, partedAt = endedAt }: Result) {
 }
 
 const hour = 3_600_000
+
+/** The priority of most: calling again makes nobody more urgent than that. */
+const usual = 5
 
 /** So many that are due at once are many. */
 const many = 1_000

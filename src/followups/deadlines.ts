@@ -1,4 +1,5 @@
 /** What automation cannot finish, or has not in time, is a person's: deadlines, and what a new plan takes away. */
+import { burst } from './bursts.ts'
 import { byId, move, type Change, type Db } from './move.ts'
 import { deskOf } from '../plan/follow-up-policy.ts'
 import { agencies, type Plan } from '../plan/plan.ts'
@@ -27,7 +28,8 @@ export async function escalate({ db, tell, kind }: Change, plan: Plan, now: numb
   for (const gone of [0, ...steps.keys().map(index => index + 1)]) {
     const step = steps[gone - 1]
     const since = now - steps.slice(0, gone).reduce((sum, { after }) => sum + after, 0)
-    const overdue = await db.selectFrom('followups').selectAll().where('endedAt', 'is', null).where('escalated', '=', gone).where('deadlineAt', '<=', since)
+    // What is of a burst is with the desk already, all of it at once.
+    const overdue = await db.selectFrom('followups').selectAll().where('endedAt', 'is', null).where('why', '<>', burst).where('escalated', '=', gone).where('deadlineAt', '<=', since)
       .where('state', '<>', 'calling').orderBy('deadlineAt').limit(200).execute()
     for (const followUp of overdue) {
       const list = step?.to ?? (followUp.state === 'open' ? desk : followUp.list)

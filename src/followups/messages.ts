@@ -7,6 +7,8 @@
 import { createHash } from 'node:crypto'
 import type { Logger } from 'pino'
 import type { Book } from './book.ts'
+import { burst } from './bursts.ts'
+import { neverAcknowledged } from '../calls/story.ts'
 import type { Db, Tell } from './move.ts'
 import { NotSent, type Gateway } from './gateways.ts'
 import { Rounds } from '../calls/rounds.ts'
@@ -124,7 +126,7 @@ export class Messages {
       const message = await db.selectFrom('messages').selectAll().where('id', '=', id).executeTakeFirst()
       if (!message || !(message.state === 'waiting' || message.state === 'sending' && gateway.repeatable && message.dueAt <= now)) return undefined
       const followUp = await db.selectFrom('followups').selectAll().where('id', '=', message.followupId).executeTakeFirstOrThrow()
-      const why = followUp.endedAt !== null ? 'no-longer-needed' : !mayBeRungBack(message.cli) || isOurs(plan(), message.cli) ? 'number-refused' : await tooMany(db, message, now) ? 'too-many' : undefined
+      const why = followUp.endedAt !== null ? 'no-longer-needed' : followUp.why === burst ? burst : !mayBeRungBack(message.cli) || isOurs(plan(), message.cli) ? 'number-refused' : await tooMany(db, message, now) ? 'too-many' : undefined
       if (why) {
         await ended(db, tell, message, 'dropped', { why }, now)
         return undefined
@@ -178,9 +180,12 @@ async function tooMany(db: Db, { id, cli, claimedAt }: Message, now: number): Pr
   return Number(sent) >= hourly
 }
 
+/** Why a follow-up is opened whose citizen is told nothing: out of the blue, or perhaps somebody else, as the number may be forged. */
+const noPromise = ['learned-of-too-late', neverAcknowledged, burst]
+
 /** What a line of history gives reason for. Only an attempt whose ringing did not reach the citizen is one. */
 function occasionOf(what: string, { why, attempt, outcome, rung }: Record<string, unknown>): string | undefined {
-  if (what === 'opened') return why === 'learned-of-too-late' ? undefined : 'opened'
+  if (what === 'opened') return noPromise.includes(why as string) ? undefined : 'opened'
   const unreached = rung === true && ['no-answer', 'busy', 'silent', 'voicemail', 'unreachable'].includes(outcome as string)
   return what === 'attempt-ended' && unreached ? `attempt-${attempt}` : undefined
 }

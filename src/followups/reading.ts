@@ -1,5 +1,6 @@
 /** The follow-ups as they are read: one whole, a page of them, and figures. */
 import { sql, type Kysely } from 'kysely'
+import { burst, burstReleased } from './bursts.ts'
 import { fromCursor, toCursor } from '../records/cursor.ts'
 import { urgency, urgencyOf, type Attempt, type FollowUp, type FollowUpEvent } from '../records/follow-up.ts'
 import type { Tables } from '../records/tables.ts'
@@ -12,6 +13,8 @@ export interface FollowUpQuery {
   list?: string
   kind?: FollowUp['kind']
   claimedBy?: string
+  /** Only those of bursts. */
+  burst?: boolean
   /** Only those that have not ended and whose deadline is over at this time, Unix ms. */
   overdueAt?: number
   order: 'deadline' | 'newest'
@@ -30,7 +33,7 @@ export async function whole(db: Db, id: string): Promise<{ followUp: FollowUp, c
 }
 
 /** A page of them: the most urgent first (whom somebody has asked to reach now, then by deadline), or the newest. Throws `BadCursor`. */
-export async function page(db: Db, { state, agency, list, kind, claimedBy, overdueAt, order, cursor, limit }: FollowUpQuery): Promise<{ followUps: FollowUp[], next: string | null }> {
+export async function page(db: Db, { state, agency, list, kind, claimedBy, burst: ofBurst, overdueAt, order, cursor, limit }: FollowUpQuery): Promise<{ followUps: FollowUp[], next: string | null }> {
   const [place, of, way] = order === 'deadline' ? [urgency, urgencyOf, 'asc'] as const : [sql<number>`arrived_at`, ({ arrivedAt }: FollowUp) => arrivedAt, 'desc'] as const
   let query = db.selectFrom('followups').selectAll().orderBy(place, way).orderBy('id', way).limit(limit + 1)
   if (state?.every(one => one !== 'done' && one !== 'closed')) query = query.where('endedAt', 'is', null)          // by the index of these
@@ -39,6 +42,7 @@ export async function page(db: Db, { state, agency, list, kind, claimedBy, overd
   if (list !== undefined) query = query.where('list', '=', list)
   if (kind !== undefined) query = query.where('kind', '=', kind)
   if (claimedBy !== undefined) query = query.where('claimedBy', '=', claimedBy)
+  if (ofBurst) query = query.where('why', 'in', [burst, burstReleased])
   if (overdueAt !== undefined) query = query.where('endedAt', 'is', null).where('deadlineAt', '<=', overdueAt)
   if (cursor !== undefined) {
     const { arrivedAt: at, callId: id } = fromCursor(cursor)

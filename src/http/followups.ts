@@ -3,6 +3,7 @@ import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import { Type, type TSchema } from 'typebox'
 import { masked } from '../calls/masked.ts'
 import { e164 } from '../calls/tell.ts'
+import { burst, burstReleased } from '../followups/bursts.ts'
 import { NeverCalled, NotNow, type Act, type Book } from '../followups/book.ts'
 import { callNow, claim, close, hand, note, release, reopen, spoken, staleAfter, takeOver } from '../followups/desk.ts'
 import { deskOf } from '../plan/follow-up-policy.ts'
@@ -42,6 +43,7 @@ const shape = {
   priority: Type.Integer({ description: '1 goes before 2; 0: a person wants it now.' }),
   dueAt: time('When the next attempt is due.'), deadlineAt: time('Until when somebody should have spoken with the citizen.'),
   overdue: Type.Boolean({ description: 'That is over, and nobody has.' }),
+  burst: Type.Boolean({ description: 'It is of a burst of calls that hung up at once: `why` is `burst` (nobody is rung) or `burst-released` (the desk has it rung, after all others).' }),
   arrivedAt: time('When the citizen called (first).'), madeAt: time('When it was opened.'),
   attempt: Type.Integer({ description: 'How many attempts were begun.' }), tried: Type.Integer({ description: 'How many of them did not reach the citizen.' }),
   agencyFailed: Type.Integer({ description: 'How many did not reach the agency.' }),
@@ -66,6 +68,7 @@ const Query = Type.Object({
   agency: Type.Optional(name('Only of this agency.')), list: Type.Optional(name('Only what stands on this list.')),
   kind: Type.Optional(words('Only this kind.', ...kinds)), claimedBy: Type.Optional(Type.String({ maxLength: 100, description: 'Only what this person has.' })),
   overdue: Type.Optional(Type.Boolean({ description: 'Only what is overdue.' })),
+  burst: Type.Optional(Type.Boolean({ description: 'Only what is of a burst, parked or released.' })),
   order: Type.Optional(words('Most urgent first (who is to be reached now, then by deadline; so if left out), or newest first.', 'deadline', 'newest')),
   cursor: Type.Optional(Type.String({ maxLength: 2_000, pattern: '^[\\w-]+$', description: '`next` of the page before. Keep the other keys the same.' })),
   limit: defaulted(Type.Integer({ minimum: 1, maximum: 200, default: 50, description: 'How many at most.' }))
@@ -83,6 +86,15 @@ const Action = Type.Object({
   agency: Type.Optional(name('Of `call-now`: whose lines ring. Of `hand`: whose list.'))
 }, { additionalProperties: false })
 
+const Parked = Type.Object({
+  parked: Type.Integer({ description: 'How many follow-ups.' }), from: orNull(time('When the first of their citizens called.')), to: orNull(time('When the last of them called.'))
+})
+const BurstOrder = Type.Object({
+  action: words('What is done.', 'park', 'release'), who: person, reason: text('Why; stands in the history of each.'),
+  minutes: Type.Optional(Type.Integer({ minimum: 1, maximum: 1440, description: 'Of `park`: the calls of so many minutes until now; 60 if left out.' }))
+}, { additionalProperties: false })
+const Moved = Type.Object({ moved: Type.Integer({ description: 'How many follow-ups.' }) })
+
 const about = { tags: ['follow-ups'], security: [{ token: [] }] }
 const config = { desk: true }
 const faults = { 400: Fault, 401: Fault, 409: Fault }
@@ -91,7 +103,7 @@ export const followUpRoutes: FastifyPluginAsyncTypebox<FollowUpsOptions> = async
   const misses = new Misses()
   const shown = (followUp: FollowUp, full = false) => {
     const now = Date.now()
-    return { ...followUp, cli: full ? followUp.cli : masked(followUp.cli), overdue: followUp.endedAt === null && followUp.deadlineAt <= now,
+    return { ...followUp, cli: full ? followUp.cli : masked(followUp.cli), overdue: followUp.endedAt === null && followUp.deadlineAt <= now, burst: followUp.why === burst || followUp.why === burstReleased,
       claimStale: followUp.endedAt === null && followUp.claimedAt !== null && now - followUp.claimedAt > staleAfter }
   }
 
@@ -109,6 +121,24 @@ export const followUpRoutes: FastifyPluginAsyncTypebox<FollowUpsOptions> = async
     schema: { summary: 'Every change, as it happens (server-sent events)', ...about, querystring: NoQuery, description: 'Each event `change` has the follow-up (number masked) and what happened: `who`, `what`, `facts`.',
       response: { 200: { description: 'For as long as somebody listens, and their token holds.', content: { 'text/event-stream': { schema: Type.String() } } }, 401: Fault } }
   }, (request, reply) => liveStream(request, reply, send => book.onChanged(({ followUp, event }) => send('change', { followUp: shown(followUp), ...event }))))
+
+  app.get('/followups/burst', {
+    config,
+    schema: { summary: 'What of bursts nobody is rung for', ...about, querystring: NoQuery, description: 'Bursts of calls that hung up at once, from many numbers (`followups.burst` of the plan). `GET /api/followups?burst=true` lists them.', response: { 200: Parked, 401: Fault } }
+  }, () => book.parked())
+
+  app.post('/followups/burst', {
+    config,
+    schema: { summary: 'Parks or releases bursts', ...about, body: BurstOrder, description: '`release`: all that are parked are rung by the policy, after all others. `park`: nobody is rung for the calls of the last minutes that hung up at once. What a person has in hand stays theirs. For the desk, not for who works another list.', response: { 200: Moved, ...faults } }
+  }, async ({ body: { action, who, reason, minutes = 60 }, asker, log }) => {
+    onTheirList(asker, deskOf(plan()))
+    const by = asker.who(who)
+    const now = Date.now()
+    const facts = { signedBy: asker.signedBy }
+    const moved = await (action === 'park' ? book.parkBurst(now - minutes * 60_000, now, by, reason, facts) : book.releaseBurst(by, reason, now, facts))
+    log.warn({ who: by, signedBy: asker.signedBy, moved }, action === 'park' ? 'burst parked' : 'burst released')
+    return { moved }
+  })
 
   app.get('/followups/:id', {
     config,

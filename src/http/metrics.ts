@@ -153,6 +153,7 @@ export class Metrics {
     const oldest = new Gauge({ name: 'satunomor_followups_oldest_seconds', help: 'How long ago the citizen called whose follow-up has been open for the longest, by kind and state.', labelNames: ['kind', 'state'], registers })
     const ended = new Growth(new Counter({ name: 'satunomor_followups_ended_total', help: 'Follow-ups that have ended since the start of the service, how, and whether before their deadline.', labelNames: ['state', 'in_time'], registers }))
     const attempts = new Growth(new Counter({ name: 'satunomor_followups_attempts_total', help: 'Follow-ups that ended since the start of the service with both having spoken, by the number of attempts that it took.', labelNames: ['attempts'], registers }))
+    const parked = new Gauge({ name: 'satunomor_followups_parked', help: 'Follow-ups of bursts of calls that hung up at once: nobody is rung for them until the desk says so.', registers })
     const budget = new Gauge({ name: 'satunomor_followups_budget_left', help: 'How many more attempts may ring citizens within this hour, by the plan\'s `cityHourly`; at 0 all wait.', registers })
     const deliveries = new Gauge({ name: 'satunomor_deliveries', help: 'Messages to citizens and webhooks to agencies that are on record, by what has become of them (delivered webhooks: of the last day).', labelNames: ['what', 'state'], registers })
     this.#ask = async () => {
@@ -171,6 +172,7 @@ export class Metrics {
         oldest.set({ kind, state }, Math.max(0, (Date.now() - since) / 1000))        // the oldest is the last of them
       }
       budget.set(seen.followUps.budgetLeft)
+      parked.set(seen.followUps.parked)
       ended.seen(['done', 'closed'].flatMap(state => [true, false].map(inTime => ({
         labels: { state, in_time: inTime ? 'yes' : 'no' }, count: seen.followUps.ended.find(one => one.state === state && one.inTime === inTime)?.count ?? 0
       }))))

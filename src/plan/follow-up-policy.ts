@@ -16,6 +16,8 @@ const ours: Omit<FollowUpPolicy, 'spoken'> = {
 
 /** What our own policy says otherwise for some kinds; the city's words go before these, too. */
 const oursByKind: Partial<Record<FollowUpKind, FollowUpRule>> = {
+  'abandoned-greeting': { priority: 6 },           // who has waited, or pressed a key, needs us more than who hung up at once
+  'abandoned-waiting': { priority: 4 },
   asked: { delay: milliseconds(0), priority: 4 },
   message: { priority: 4 }
 }

@@ -47,8 +47,15 @@ const Outbound = Type.Object({
   cityHourly: Type.Integer({ minimum: 1, maximum: 100000, default: 300, description: 'The most attempts within an hour that ring anybody; 300 if left out' })
 }, { default: { channels: 4, reserve: 2, agencyReserve: 1, hourly: 6, cityHourly: 300 }, description: 'How citizens are rung; 4 at once if left out' })
 
+const Burst = Type.Object({
+  calls: Type.Integer({ minimum: 0, maximum: 10_000, default: 20, description: 'More calls than these from other numbers, around one that was hung up at once, are a burst; 0: none is; 20 if left out' }),
+  within: duration({ default: '60 s', atLeast: '5 s', atMost: '60 min', description: 'How long before it and after it they count; 60 s if left out' }),
+  shorter: duration({ default: '3 s', atLeast: '1 s', atMost: '60 s', description: 'Hung up at once is: before this time, without a key; 3 s if left out' })
+}, { default: { calls: 20, within: 60_000, shorter: 3_000 }, description: 'Calls that hang up at once, from many numbers in a short time: nobody is rung back for them until the desk says so; more than 20 within 60 s if left out' })
+
 export const FollowUps = Type.Object({
   outbound: Outbound,
+  burst: Burst,
   window: duration({ default: '30 min', atLeast: '0 s', atMost: '1440 min', description: 'Missed calls of one person about the same agency within it are one follow-up; 30 min if left out' }),
   stale: duration({ default: '120 min', atLeast: '1 min', atMost: '10080 min', description: 'A missed call that is learned of only so much later goes to a person at once: nobody is rung out of the blue; 2 h if left out' }),
   desk: Type.Optional(reference('The agency whose people work off what automation cannot, and who ring back callers who chose no agency; the one that silence leads to if left out')),
@@ -63,7 +70,7 @@ export const FollowUps = Type.Object({
     Type.String({ pattern: '^[^\\p{C}]{1,320}$', expects: 'a text of 1 to 320 letters on one line' }), 'The text in each language'), 'Texts that citizens get by SMS or the like'))
 }, {
   default: {
-    outbound: { channels: 4, reserve: 2, agencyReserve: 1, hourly: 6, cityHourly: 300 }, window: 1_800_000, stale: 7_200_000
+    outbound: { channels: 4, reserve: 2, agencyReserve: 1, hourly: 6, cityHourly: 300 }, burst: { calls: 20, within: 60_000, shorter: 3_000 }, window: 1_800_000, stale: 7_200_000
   },
   description: 'What becomes of missed calls; our own policy if left out'
 })

@@ -171,6 +171,26 @@ test('every change is told as it happens, the number masked', async () => {
   expect(JSON.parse(data!)).toMatchObject({ who: 'Ani', what: 'claimed', followUp: { id, claimedBy: 'Ani', cli: `+62721•••${number.slice(-4)}` } })
 })
 
+test('the desk sees a burst, and releases or parks it, with a reason', async () => {
+  const hangUp = (cli: string, at: number) => {
+    const steps = aCall(`burst-${++calls}`, { cli, at: at - start }).filter(({ kind }) => kind !== 'line')
+    return steps.map(step => step.kind === 'hangup' || step.kind === 'ended' ? { ...step, at: steps[0]!.at + 400 } : step)
+  }
+  for (let n = 0; n < 22; n++) await records.append(hangUp(`+628127771${1000 + n}`, Date.now() - 30_000 + n * 100))
+  await book.takeOutbox(Date.now())
+  expect((await ask('/burst')).body).toMatchObject({ parked: 22, from: expect.any(Number), to: expect.any(Number) })
+  const { body: { followUps } } = await ask('?burst=true&limit=200')
+  expect(followUps).toHaveLength(22)
+  for (const one of followUps) expect(one).toMatchObject({ burst: true, state: 'person', why: 'burst', list: 'posko' })
+  expect((await ask('?limit=200')).body.followUps.find((one: any) => one.id === id)).toMatchObject({ burst: false })
+  expect((await ask('/burst', 'POST', { action: 'release', who: 'Ani' })).status).toBe(400)
+  expect((await ask('/burst', 'POST', { action: 'release', reason: 'they called' })).status).toBe(400)
+  expect((await ask('/burst', 'POST', { action: 'release', who: 'Ani', reason: 'they called' })).body).toEqual({ moved: 22 })
+  expect((await ask('/burst')).body).toEqual({ parked: 0, from: null, to: null })
+  expect((await ask('/burst', 'POST', { action: 'park', who: 'Ani', reason: 'forged', minutes: 5 })).body).toEqual({ moved: 22 })
+  expect((await ask(`/${followUps[0].id}`)).body.history.map(({ who, what }: any) => `${who} ${what}`)).toEqual(['policy opened', 'Ani burst-released', 'Ani burst-parked'])
+})
+
 test('the audit finds whose follow-up has been on its way for too long', async () => {
   await records.append(aCall('stuck', { cli: '+627215550189', ends: 'abandoned', at: Date.now() - 60_000 - start }))
   const { madeAt } = await records.db.selectFrom('outbox').select('madeAt').where('callId', '=', 'stuck').executeTakeFirstOrThrow()

@@ -3,7 +3,7 @@ import { expect, test } from 'vitest'
 import { Metrics, type Figures, type Instant } from '../../src/http/metrics.ts'
 import { families, lint } from '../parts/promlint.ts'
 
-const noFollowUps: Figures['followUps'] = { open: [], ended: [], attempts: [], budgetLeft: 300 }
+const noFollowUps: Figures['followUps'] = { open: [], ended: [], attempts: [], parked: 0, budgetLeft: 300 }
 const quiet: Figures = { dispositions: [], unacknowledged: 0, owed: 0, busyLines: [], lines: [], followUps: noFollowUps, deliveries: [] }
 const instant: Instant = {
   heartbeatAge: 1, ledgerLag: 0, pendingSteps: 0, calls: 0, waiting: [{ agency: 'posko', callers: 1 }], linksLost: 2, trunks: [{ trunk: 'gateway', up: true }], load: { overloaded: false, overloads: 3, shed: 4 },
@@ -14,7 +14,7 @@ const figure = async (metrics: Metrics, series: string) => Number((await metrics
 test('promtool finds nothing: every figure has its help, and its type is that of its name', async () => {
   const metrics = new Metrics({ instant: () => instant, figures: async () => ({
     dispositions: [{ disposition: 'answered', calls: 1 }], unacknowledged: 1, owed: 1, busyLines: [{ agency: 'posko', line: 'posko-1' }], lines: [{ agency: 'posko', line: 'posko-1' }], deliveries: [{ what: 'webhook', state: 'dead', count: 1 }],
-    followUps: { open: [{ kind: 'unanswered', state: 'open', age: 'older', count: 1, oldest: 0, overdue: 1 }], ended: [{ state: 'done', inTime: true, count: 1 }], attempts: [{ attempts: 1, count: 1 }], budgetLeft: 1 }
+    followUps: { open: [{ kind: 'unanswered', state: 'open', age: 'older', count: 1, oldest: 0, overdue: 1 }], ended: [{ state: 'done', inTime: true, count: 1 }], attempts: [{ attempts: 1, count: 1 }], parked: 1, budgetLeft: 1 }
   }) })
   const page = await metrics.page()
   expect(families(page).size).toBeGreaterThan(40)
