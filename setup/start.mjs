@@ -16,6 +16,7 @@ import { project, state } from './project.mjs'
 import { inRoot, makeRoot, usersOfOurOwn } from './root.mjs'
 import { holdFolder } from './hold-folder.mjs'
 import { addresses, environment, telephones } from './environment.mjs'
+import { keepShort } from './short-log.mjs'
 import { run, step, StepFailed, steps } from './steps.mjs'
 
 const env = process.env
@@ -111,6 +112,7 @@ async function start() {
     }
     void keepRunning(part)
   }
+  keepLogsShort()
   tellComplaints(before)          // it has loaded everything by now: the service waits for that
 }
 
@@ -120,6 +122,16 @@ function tellComplaints(before) {
   for (const line of lines.slice(0, 10)) process.stderr.write(`    ! Asterisk does not understand a setting: ${line}\n`)
   if (lines.length > 10) process.stderr.write(`    ! and ${lines.length - 10} more lines: ${messagesFile}\n`)
   if (lines.length > 0) process.stderr.write('    ! Mend asterisk-config/ (npx satunomor validate), and start again\n')
+}
+
+/** Asterisk's two logs: each datagram that is no SIP is a line in both. */
+function keepLogsShort() {
+  const look = setInterval(() => {
+    for (const file of [messagesFile, join(state, 'log', asteriskPart.log)]) {
+      void keepShort(file).catch(error => say(`${file} could not be kept short: ${error.message}`))
+    }
+  }, 10_000)
+  look.unref()
 }
 
 /** Asterisk's own log. */

@@ -20,6 +20,7 @@ import { Heartbeat } from './asterisk/heartbeat.ts'
 import { Overload } from './asterisk/overload.ts'
 import { PlanLoader } from './asterisk/plan-loader.ts'
 import { RefusalLog } from './asterisk/refusal-log.ts'
+import { RefusalReport } from './asterisk/refusal-report.ts'
 import { Refusals } from './asterisk/refusals.ts'
 import { Seen } from './asterisk/seen.ts'
 import { copiesPassword, SipCopies, turnedAway } from './asterisk/sip-copies.ts'
@@ -143,9 +144,10 @@ export async function serve(settings: Settings, log: Logger): Promise<Service> {
     if (why === 'too-many-calls') log.error({ call: step.callId, trunk }, 'call refused: trunk has too many calls')
   }
   const refusalLog = new RefusalLog({ file: asterisk.messages, take: refusal => refusals.add({ ...refusal, at: Date.now() }), log })
+  const trunkAt = (address: string) => [...plan.now.trunks].find(([, trunk]) => trunk.address === address)?.[0]
+  const refusalReport = new RefusalReport({ refusals, trunkAt, log })
   const sipCopies = new SipCopies({
-    address: asterisk.control, port: asterisk.amiPort, password: copiesPassword(secrets), log,
-    trunkAt: address => [...plan.now.trunks].find(([, trunk]) => trunk.address === address)?.[0],
+    address: asterisk.control, port: asterisk.amiPort, password: copiesPassword(secrets), log, trunkAt,
     take: refused => {
       const at = Date.now()
       refusals.add({ address: refused.address, why: refused.why, at })
@@ -250,6 +252,7 @@ export async function serve(settings: Settings, log: Logger): Promise<Service> {
   ami.open()
   heartbeat.start()
   refusalLog.start()
+  refusalReport.start()
   sipCopies.start()
   trunks.start()
   trunkLine.start()
@@ -291,6 +294,7 @@ export async function serve(settings: Settings, log: Logger): Promise<Service> {
     await settler.close()
     await sipCopies.close()
     await refusalLog.close()
+    await refusalReport.close()
     await trunks.close()
     await trunkLine.close()
     await silentTalks.close()

@@ -50,6 +50,7 @@ export class Refusals {
   /** Since the start. */
   readonly counts = Object.fromEntries(whys.map(why => [why, 0])) as Record<Why, number>
   readonly #minutes: Minute[] = []
+  #fresh: Minute = { at: 0, sources: new Map(), elsewhere: 0 }
 
   /** Hears an event; one that tells of no refusal changes nothing. `now` is Unix ms. */
   note(event: AmiMessage, now = Date.now()) {
@@ -61,10 +62,19 @@ export class Refusals {
   add({ address, why, at }: Refusal, now = Date.now()) {
     this.counts[why]++
     if (at < now - minutes * 60_000) return
-    const minute = this.#minute(now)
-    const known = minute.sources.get(address)
-    if (!known && minute.sources.size >= perMinute) minute.elsewhere++
-    else minute.sources.set(address, added(known, { address, count: 1, why: { [why]: 1 }, first: at, last: at }))
+    const refused = { address, count: 1, why: { [why]: 1 }, first: at, last: at }
+    for (const some of [this.#minute(now), this.#fresh]) {
+      const known = some.sources.get(address)
+      if (!known && some.sources.size >= perMinute) some.elsewhere++
+      else some.sources.set(address, added(known, refused))
+    }
+  }
+
+  /** What came since the last time that this was asked, most refused first. */
+  takeFresh(): { sources: Source[], elsewhere: number } {
+    const { sources, elsewhere } = this.#fresh
+    this.#fresh = { at: 0, sources: new Map(), elsewhere: 0 }
+    return { sources: mostFirst(sources), elsewhere }
   }
 
   /** The last hour's, the `limit` addresses that were refused most. */
@@ -74,7 +84,7 @@ export class Refusals {
     const sources = new Map<string, Source>()
     for (const minute of recent) for (const source of minute.sources.values()) sources.set(source.address, added(sources.get(source.address), source))
     const elsewhere = recent.reduce((sum, minute) => sum + minute.elsewhere, 0)
-    const all = [...sources.values()].sort((one, other) => other.count - one.count)
+    const all = mostFirst(sources)
     return { since, count: all.reduce((sum, { count }) => sum + count, elsewhere), sources: all.slice(0, limit), elsewhere }
   }
 
@@ -88,6 +98,8 @@ export class Refusals {
     return made
   }
 }
+
+const mostFirst = (sources: Map<string, Source>) => [...sources.values()].sort((one, other) => other.count - one.count)
 
 function added(to: Source | undefined, { address, count, why, first, last }: Source): Source {
   if (!to) return { address, count, why: { ...why }, first, last }

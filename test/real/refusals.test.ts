@@ -1,7 +1,10 @@
 /** Who is refused is counted: a stranger, one who guesses passwords, one who tries the manager interface. Calls are not. */
 import { createHash } from 'node:crypto'
 import { once } from 'node:events'
+import { readFile } from 'node:fs/promises'
 import { connect } from 'node:net'
+import { join } from 'node:path'
+import { pino } from 'pino'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { header } from '../../demo/sip.ts'
 import type { LastHour } from '../../src/asterisk/refusals.ts'
@@ -11,9 +14,11 @@ import { sdp } from '../parts/ugly-torture.ts'
 
 const at = (last: number) => `127.77.81.${last}`
 let city: City
+/** What the service logs. */
+const logged: string[] = []
 let stranger: Sender, guesser: Sender
 beforeAll(async () => {
-  city = await openCity({ number: 81 })
+  city = await openCity({ number: 81, log: pino({ level: 'info' }, { write: (line: string) => { logged.push(line) } }) })
   stranger = await Sender.open(at(8), { address: at(1), port: 5060 })
   guesser = await Sender.open(at(9), { address: at(1), port: 5060 })
 })
@@ -75,4 +80,22 @@ test('whoever tries Asterisk\'s manager interface is counted, too; the service\'
 test('no address is among the figures, and the list is for those who may ask', async () => {
   expect(await (await ask('/metrics')).text()).not.toContain('127.77.81')
   expect((await fetch(`${city.service.url}/api/refusals`)).status).toBe(401)
+})
+
+test('a stranger writes no address of their choice into a log, and makes none grow', async () => {
+  const messages = () => readFile(join(city.state, 'asterisk', 'log', 'messages.log'), 'utf8')
+  const [before, refused, unreadable] = [await messages(), await counted('unknown-address'), await counted('unreadable')]
+  const forged = `x",RemoteAddress="IPV4/UDP/${at(2)}/5060`
+  const from = `"' failed for '${at(2)}:5060' (callid: x) - No matching endpoint found" <sip:x@${at(8)}>;tag=1`
+  for (let n = 0; n < 20; n++) expect(await stranger.final(stranger.request('INVITE', `sip:112@${at(1)}`, { body: sdp(at(8)), id: `${n}${forged}`, headers: { from } }))).toBe(401)
+  expect(await messages()).toBe(before)
+  stranger.send(`\n[2026-01-01 00:00:00.000] WARNING[1] pjproject: \t sip_transport.c Dropping 9 bytes packet from UDP ${at(2)}:5060 : PJSIP syntax error\n`)
+  await eventually('it is counted', async () => await counted('unreadable') === unreadable + 1 && await counted('unknown-address') === refused + 20)
+  expect((await messages()).slice(before.length)).not.toContain(at(2))
+  expect((await lastHour()).sources.map(({ address }) => address)).not.toContain(at(2))
+  const told = await eventually('the service logs it', async () => {
+    const lines = logged.map(line => JSON.parse(line) as { msg: string, address?: string, count?: number }).filter(({ msg }) => msg.startsWith('requests refused'))
+    return lines.filter(({ address }) => address === at(8)).reduce((sum, { count }) => sum + count!, 0) >= 21 && lines
+  })
+  expect(told.map(({ address }) => address)).not.toContain(at(2))
 })
