@@ -23,6 +23,7 @@ import { RefusalLog } from './asterisk/refusal-log.ts'
 import { RefusalReport } from './asterisk/refusal-report.ts'
 import { Refusals } from './asterisk/refusals.ts'
 import { Seen } from './asterisk/seen.ts'
+import { Acknowledgements } from './asterisk/acknowledgements.ts'
 import { copiesPassword, SipCopies, turnedAway } from './asterisk/sip-copies.ts'
 import { SipMessages } from './asterisk/sip-messages.ts'
 import { SipReplies } from './asterisk/sip-replies.ts'
@@ -131,7 +132,8 @@ export async function serve(settings: Settings, log: Logger): Promise<Service> {
   const ari: AriLink = new AriLink(
     { url: `http://${asterisk.control}:${asterisk.ariPort}`, user: 'satunomor', password: secrets.ari, app },
     { onEvent: event => events.tell(event), onUp: async () => { await trunkLine.reconcile(); await heartbeat.beat(); catchUp() }, load: overload, log })
-  const trunkLine = new TrunkLine({ link: ari, channels: () => channels(), events, switchboard, app, log })
+  const acknowledgements = new Acknowledgements()
+  const trunkLine = new TrunkLine({ link: ari, channels: () => channels(), events, switchboard, app, log, acknowledged: (channel, stop) => acknowledgements.until(channel, stop) })
   const seen = new Seen()
   events.onStasisStart(event => seen.starts(event))
   const heartbeat: Heartbeat = new Heartbeat(ari, log, () => overload.on)
@@ -147,7 +149,7 @@ export async function serve(settings: Settings, log: Logger): Promise<Service> {
   const trunkAt = (address: string) => [...plan.now.trunks].find(([, trunk]) => trunk.address === address)?.[0]
   const refusalReport = new RefusalReport({ refusals, trunkAt, log })
   const sipCopies = new SipCopies({
-    address: asterisk.control, port: asterisk.amiPort, password: copiesPassword(secrets), log, trunkAt,
+    address: asterisk.control, port: asterisk.amiPort, password: copiesPassword(secrets), log, trunkAt, calls: acknowledgements,
     take: refused => {
       const at = Date.now()
       refusals.add({ address: refused.address, why: refused.why, at })

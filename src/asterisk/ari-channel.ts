@@ -12,6 +12,9 @@ export const playbacks = (callId: string) => [0, 1, 2, 3].map(n => `${callId}-pr
 /** Which of them is next, where some have just been stopped: their ends are still to be told, and are not the end of what is played next. */
 export const nextPlayback = (stopped: readonly boolean[]) => Math.max(0, stopped.findIndex((was, n) => !was && stopped.at(n - 1)))
 
+/** Resolves when a channel's call is acknowledged, as far as anybody knows. */
+export type Acknowledged = (channel: string, stop: AbortSignal) => Promise<void>
+
 /** A caller's channel, driven over ARI while the service decides, and followed by the ledger while they ring and talk. */
 export class AriChannel implements Channel {
   readonly #link: Pick<AriLink, 'request'>
@@ -23,8 +26,12 @@ export class AriChannel implements Channel {
   readonly caller: string
   readonly hungUp = this.#line.signal
 
-  /** @param played which of its playbacks is the first of ours */
-  constructor(link: Pick<AriLink, 'request'>, events: AriEvents, { id, caller }: { id: string, caller?: { number?: string } }, played = 0) {
+  /**
+   * @param played which of its playbacks is the first of ours
+   * @param acknowledged see `Acknowledgements.until`; left out, nothing is waited for
+   */
+  constructor(link: Pick<AriLink, 'request'>, events: AriEvents, { id, name = '', caller }: { id: string, name?: string, caller?: { number?: string } }, played = 0, acknowledged?: Acknowledged) {
+    this.#acknowledged = async () => acknowledged?.(name, this.hungUp)
     this.#link = link
     this.#events = events
     this.callId = id
@@ -115,7 +122,10 @@ export class AriChannel implements Channel {
     await this.#ask('setChannelVar', { variable: 'CHANNEL(language)', value: language })
   }
 
+  readonly #acknowledged: () => Promise<void>
+  /** No line rings for a call that nobody acknowledges. */
   async ring(agency: string) {
+    await this.#acknowledged()
     await this.#continueAt(`agency-${agency}`)
   }
 

@@ -1,6 +1,6 @@
 /**
  * What Asterisk answers on the trunks, as copies by UDP (HEP 3, asterisk-config/hep.conf): a call that is refused before it has a channel (no codec in
- * common, an extension that is not known here) is in no ledger and no log. Of all copies only such refusals are read.
+ * common, an extension that is not known here) is in no ledger and no log. Of all copies only such refusals are read, and whether a call that we picked up is acknowledged (acknowledgements.ts).
  *
  * Each copy has a password, so that nobody else on this machine is believed. Of the calls' own INVITEs the last few are kept, unread, until one is refused.
  */
@@ -34,6 +34,8 @@ export interface SipCopiesOptions {
   password: string
   trunkAt: (address: string) => string | undefined
   take: (refused: TurnedAway) => void
+  /** Hears of our 200 to a call's INVITE, each time that it goes out, and of the ACK that comes for it. `channel` is Asterisk's name of it. */
+  calls?: { answered(channel: string): void, acknowledged(channel: string): void }
   log: Logger
 }
 
@@ -95,6 +97,10 @@ export class SipCopies {
       if (this.#options.trunkAt(copy.from) === undefined) return
       this.#invites[this.#next] = sip
       this.#next = (this.#next + 1) % invitesKept
+    } else if (sip[0] === 0x41 && sip.toString('latin1', 0, 4) === 'ACK ') {
+      if (this.#options.trunkAt(copy.from) !== undefined) this.#options.calls?.acknowledged(copy.id)
+    } else if (sip[0] === 0x53 && sip.toString('latin1', 0, 12) === 'SIP/2.0 200 ') {
+      if (this.#options.trunkAt(copy.to) !== undefined && /^\d+\s+INVITE$/.test(header(sip.toString('latin1'), 'cseq') ?? '')) this.#options.calls?.answered(copy.id)
     } else if (sip[0] === 0x53 && sip[8]! >= 0x34 && sip[8]! <= 0x36 && sip.toString('latin1', 0, 8) === 'SIP/2.0 ') {
       const trunk = this.#options.trunkAt(copy.to)
       if (trunk !== undefined) this.#refused(sip, trunk, copy)

@@ -6,14 +6,14 @@ import { Rounds } from '../calls/rounds.ts'
 import type { Switchboard } from '../calls/switchboard.ts'
 import { pause } from '../calls/time.ts'
 import { milliseconds, seconds } from '../plan/duration.ts'
-import { AriChannel, nextPlayback, playbacks } from './ari-channel.ts'
+import { AriChannel, nextPlayback, playbacks, type Acknowledged } from './ari-channel.ts'
 import type { AriEvents } from './ari-events.ts'
 import { AsteriskAway, Gone } from './ari-errors.ts'
 import type { AriLink } from './ari-link.ts'
 import type { ListChannels } from './channels.ts'
 
 /** What Asterisk says of a caller's channel. */
-type Caller = { id: string, caller?: { number?: string } }
+type Caller = { id: string, name?: string, caller?: { number?: string } }
 
 /** Brings the calls that the dialplan hands over (`Stasis(satunomor,…)`) to the switchboard, and those that it gives back. */
 export class TrunkLine {
@@ -24,14 +24,17 @@ export class TrunkLine {
   readonly #app: string
   readonly #log: Logger
   readonly #rounds: Rounds
+  readonly #acknowledged: Acknowledged | undefined
 
-  constructor(parts: { link: AriLink, channels: ListChannels, events: AriEvents, switchboard: Switchboard, app: string, log: Logger }) {
+  /** @param parts `acknowledged`: see `AriChannel` */
+  constructor(parts: { link: AriLink, channels: ListChannels, events: AriEvents, switchboard: Switchboard, app: string, log: Logger, acknowledged?: Acknowledged }) {
     this.#link = parts.link
     this.#channels = parts.channels
     this.#events = parts.events
     this.#switchboard = parts.switchboard
     this.#app = parts.app
     this.#log = parts.log
+    this.#acknowledged = parts.acknowledged
     this.#rounds = new Rounds({ look: () => this.look(), every: () => seconds(3), what: 'the look after calls that hang in Asterisk', log: parts.log })
     this.#events.onStasisStart(event => this.#starts(event))
   }
@@ -55,7 +58,7 @@ export class TrunkLine {
 
   #arrives(channel: Caller, at: Beginning, played = 0) {
     if (this.#switchboard.has(channel.id)) return
-    this.#switchboard.arrives({ channel: new AriChannel(this.#link, this.#events, channel, played), at })
+    this.#switchboard.arrives({ channel: new AriChannel(this.#link, this.#events, channel, played, this.#acknowledged), at })
   }
 
   #comesBack(channel: Caller, returned: Returned) {

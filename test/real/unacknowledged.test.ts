@@ -14,7 +14,7 @@ let socket: Socket
 /** Whether this address answers Asterisk's BYE, as a carrier does that knows no such call. */
 let answersBye = false
 beforeAll(async () => {
-  city = await openCity({ number: 192, callbacks: true, plan: text => text.replace('{ role: carrier,', '{ role: carrier, maxCalls: 2,') })
+  city = await openCity({ number: 192, callbacks: true, plan: text => text.replace('{ role: carrier,', '{ role: carrier, maxCalls: 2,').replace('"112": {', '"110": { entry: posko }\n  "112": {') })
   socket = createSocket('udp4')
   socket.bind({ address: at(2), exclusive: true })
   await once(socket, 'listening')
@@ -30,11 +30,11 @@ afterAll(async () => {
   await city?.[Symbol.asyncDispose]()
 })
 
-function invite(from: string) {
+function invite(from: string, did = '112') {
   const here = `${at(2)}:${socket.address().port}`
-  const headers: Header[] = [['via', `SIP/2.0/UDP ${here};branch=z9hG4bK${token()};rport`], ['from', `<sip:${from}@${at(2)}>;tag=${token()}`], ['to', `<sip:112@${at(1)}>`], ['call-id', token()],
+  const headers: Header[] = [['via', `SIP/2.0/UDP ${here};branch=z9hG4bK${token()};rport`], ['from', `<sip:${from}@${at(2)}>;tag=${token()}`], ['to', `<sip:${did}@${at(1)}>`], ['call-id', token()],
     ['cseq', '1 INVITE'], ['contact', `<sip:x@${here}>`], ['max-forwards', '70'], ['content-type', 'application/sdp']]
-  socket.send(format({ method: 'INVITE', uri: `sip:112@${at(1)}`, headers, body: sdp(at(2)) }), 5060, at(1))
+  socket.send(format({ method: 'INVITE', uri: `sip:${did}@${at(1)}`, headers, body: sdp(at(2)) }), 5060, at(1))
 }
 const ask = (path: string) => fetch(`${city.service.url}${path}`, { headers: { authorization: `Bearer ${city.service.token}` } })
 const figure = async (name: string) => Number(new RegExp(`^${name.replace(/[{}]/g, '\\$&')} (\\d+)$`, 'm').exec(await (await ask('/metrics')).text())?.[1])
@@ -55,6 +55,20 @@ test.each([['nobody answers the BYE', '+6281277700041', false], ['somebody answe
   expect(followUp).toMatchObject({ state: 'person', why: 'never-acknowledged', list: 'posko', attempt: 0 })
   expect(await figure('satunomor_calls_unacknowledged_total')).toBe(before + 1)
   expect((await (await ask(`/api/calls/${callId}`)).json() as { call: object }).call).toMatchObject({ detail: 'never-acknowledged' })
+})
+
+test('where a number leads to an agency at once, a line rings for who acknowledges, and for nobody else', async () => {
+  answersBye = true
+  const forged = '+6281277700043'
+  const honest = city.dial({ from: '+6281277700044', to: `sip:110@${at(1)}:5060` })
+  await honest.answered
+  const leg = await city.rung('posko-1', '+6281277700044')
+  await leg.answered
+  invite(forged, '110')
+  expect(await record(forged)).toMatchObject({ disposition: 'abandoned', detail: 'never-acknowledged' })
+  expect(city.calls.filter(call => call.from === forged)).toEqual([])
+  await honest.hangUp()
+  await city.quiet()
 })
 
 test('a trunk has no more calls than the plan says: one more is refused with 503, counted, and on record', async () => {
