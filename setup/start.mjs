@@ -30,6 +30,7 @@ const asteriskFolder = join(state, 'asterisk')
 const messagesFile = join(asteriskFolder, 'log', 'messages.log')
 const sounds = join(state, 'sounds')
 const watchdogSocket = join(state, 'watchdog.sock')
+const serviceSocket = join(state, 'service.sock')
 
 /** @type {Map<Part, Child>} */
 const running = new Map()
@@ -187,7 +188,8 @@ const servicePart = {
   reads: 'all', env: { ...nodeEnv, NODE_ENV: 'production', SATUNOMOR_TOOLS: 'root' },
   free: () => freeTcp(http, 'the API', 'SATUNOMOR_HTTP_PORT'),
   ready: () => says200('/readyz'),
-  alive: () => says200('/healthz'), patience: 15_000
+  // Not over HTTP, where strangers may stand in the way; only while there is no socket, at its start and where none could be made.
+  alive: () => existsSync(serviceSocket) ? stirs({ path: serviceSocket }) : says200('/healthz'), patience: 15_000
 }
 
 /** In the order in which they are started. They are stopped the other way round: the service drains while everything else still runs. */

@@ -69,7 +69,8 @@ import { Scribe } from './records/scribe.ts'
 import type { SignedBy } from './records/tables.ts'
 import { secretsIn } from './secrets.ts'
 import { serviceCard } from './service-card.ts'
-import { editedBy, places, readSettings, type Settings } from './settings.ts'
+import { editedBy, openToNetwork, places, readSettings, type Settings } from './settings.ts'
+import { hideLife, showLife } from './show-life.ts'
 import { WebhookSecrets } from './webhooks/secrets.ts'
 import { Webhooks, webhookTries } from './webhooks/webhooks.ts'
 
@@ -101,6 +102,7 @@ export async function serve(settings: Settings, log: Logger): Promise<Service> {
   const secrets = await secretsIn(place.secrets)
   const redis = settings.redis ?? `redis://:${secrets.redis}@127.0.0.1:${settings.redisPort}`
   await using started = new AsyncDisposableStack()
+  await hideLife(place.alive)
   const card = started.use(await serviceCard(state, log, editedBy(settings)))           // from here on no command makes another plan live behind our back
   const version = await new Versions(place.versions).current()
   if (!version) throw new Error(`there is no service plan in ${place.versions}: npm start makes one of ${settings.plan}`)
@@ -243,7 +245,10 @@ export async function serve(settings: Settings, log: Logger): Promise<Service> {
 
   const { token, made: tokenMade } = settings.token ? { token: settings.token, made: false } : await loadToken(place.token)
   const release = (JSON.parse(await readFile(join(settings.project, 'package.json'), 'utf8')) as { version: string }).version
-  const http = await httpServer({ records: shared ? withAudit(shared, local) : local, live: () => local.live(), end, timezone: () => plan.now.timezone, token, people: new People(place.people, log), log, ready: () => health.ready(), version: release, metrics, audit: checkBooks, refused: limit => refusals.lastHour(limit), trunks: () => trunks.states, access: local, changes, directory: () => plan.now.directory, switches: { now: () => switches.now, set: setByHand }, messaging, webhooks, followUps: { book, plan: () => plan.now, records: local }, recordings: new Recordings(local, asterisk.mailbox), queues: [...jobs.queues, ...messenger.queues, ...porter.queues] })
+  const { names, proxies, metricsToken } = settings.edge
+  const edge = { bound: settings.http.host, names, proxies, ...metricsToken === undefined ? {} : { metricsToken } }
+  for (const warning of openToNetwork(settings)) log.warn({ warning }, 'the API is open to the network without TLS')
+  const http = await httpServer({ records: shared ? withAudit(shared, local) : local, live: () => local.live(), end, timezone: () => plan.now.timezone, token, people: new People(place.people, log), log, ready: () => health.ready(), version: release, metrics, audit: checkBooks, refused: limit => refusals.lastHour(limit), trunks: () => trunks.states, access: local, changes, directory: () => plan.now.directory, switches: { now: () => switches.now, set: setByHand }, messaging, webhooks, followUps: { book, plan: () => plan.now, records: local }, recordings: new Recordings(local, asterisk.mailbox), queues: [...jobs.queues, ...messenger.queues, ...porter.queues], edge })
 
   watch.goOn(version, plan.now)
   await switches.open()
@@ -268,6 +273,7 @@ export async function serve(settings: Settings, log: Logger): Promise<Service> {
   porter.start()
   webhooks.start()
   const url = await http.listen(settings.http)
+  await showLife(place.alive, log)
   await card.show(url)
   const looking = setInterval(() => void changes.versions.look().then(seen => { if (seen && seen.version !== live) { live = seen.version; catchUp() } }), seconds(5))
   if (settings.shed) overload.start()

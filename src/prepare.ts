@@ -20,7 +20,7 @@ import { speak, writeWhole, type Progress } from './dialplan/synthesise.ts'
 import { Versions, type Version } from './dialplan/versions.ts'
 import { checkExpectedCalls } from './plan/expected.ts'
 import { formatFault } from './plan/faults.ts'
-import { places, readSettings, type Settings } from './settings.ts'
+import { openToNetwork, places, readSettings, type Settings } from './settings.ts'
 import { secretsIn } from './secrets.ts'
 
 export interface MakeReady {
@@ -65,6 +65,7 @@ export async function makeReady({ settings, owner, run, progress = () => {}, war
   const version = await changes.start({ who: 'the set-up', applyEdits: settings.applyAtStart, warn })
   const upgrade = await upgradeInALine(project, settings.city)
   if (upgrade !== undefined) warn(upgrade)
+  for (const sentence of openToNetwork(settings)) warn(sentence)
   // What is live is laid out, not an edit that waits; a version from before December 2026 has none of its own.
   const laidOut = hasConfig(version) ? configOf(version) : config
   if (laidOut === config) for (const fault of await staticFaults(config)) warn(formatFault(fault))

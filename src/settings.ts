@@ -6,6 +6,7 @@ import { isIP } from 'node:net'
 import { join, resolve } from 'node:path'
 import { controlAddress } from '../setup/control-address.mjs'
 import { isSecret } from './delivery/signed.ts'
+import { isLoopback } from './http/loopback.ts'
 import { urlRefusal } from './plan/webhook-url.ts'
 
 export interface Settings {
@@ -22,6 +23,8 @@ export interface Settings {
   /** The folder of prompts that Asterisk plays from. */
   sounds: string
   http: { host: string, port: number }
+  /** Names that the API answers under beside its address, proxies whose word on the client's address counts, and the token that opens /metrics alone. */
+  edge: { names: string[], proxies: string[], metricsToken: string | undefined }
   /** `address` is SIP's, `control` that of ARI and AMI; `cel` is the ledger's file, `mailbox` the folder of what callers have said into mailboxes, `messages` Asterisk's own log, `replies` the folder of answers by SIP that wait. */
   asterisk: { address: string, port: number, control: string, ariPort: number, amiPort: number, rtp: [first: number, last: number], cel: string, mailbox: string, messages: string, replies: string }
   /** The Redis of `REDIS_URL`; undefined: our own, on the loopback at `redisPort`, with the password of secrets.json. */
@@ -86,6 +89,7 @@ export function readSettings(env: Record<string, string | undefined>, project: s
     config: join(city ?? project, 'asterisk-config'),
     sounds: path('SATUNOMOR_SOUNDS', state, 'sounds'),
     http: { host: address('SATUNOMOR_HTTP_ADDRESS', '127.0.0.1'), port: port('SATUNOMOR_HTTP_PORT', 8080) },
+    edge: { names: hosts(), proxies: proxies(), metricsToken: env['SATUNOMOR_METRICS_TOKEN'] || undefined },
     asterisk: {
       address: sip,
       port: port('SATUNOMOR_SIP_PORT', 5060),
@@ -114,8 +118,35 @@ export function readSettings(env: Record<string, string | undefined>, project: s
   if (!['yes', 'no'].includes(text('SATUNOMOR_APPLY_AT_START', 'no'))) faults.push(`SATUNOMOR_APPLY_AT_START is "${env['SATUNOMOR_APPLY_AT_START']}": it may be yes or no`)
   if (!levels.includes(settings.logLevel)) faults.push(`SATUNOMOR_LOG is "${settings.logLevel}": it may be ${levels.join(', ')}`)
   if (settings.token !== undefined && settings.token.length < 16) faults.push('SATUNOMOR_TOKEN is shorter than 16 characters: make one with `openssl rand -hex 32`')
+  if (settings.edge.metricsToken !== undefined && settings.edge.metricsToken.length < 16) faults.push('SATUNOMOR_METRICS_TOKEN is shorter than 16 characters: make one with `openssl rand -hex 32`')
+  if (settings.edge.metricsToken !== undefined && settings.edge.metricsToken === settings.token) faults.push('SATUNOMOR_METRICS_TOKEN is the same as SATUNOMOR_TOKEN: it must open the metrics alone, make another one')
   if (faults.length > 0) throw new BadSettings(faults.join('\n'))
   return settings
+
+  function list(name: string): string[] {
+    return (env[name] ?? '').split(/[\s,]+/).filter(Boolean)
+  }
+
+  function hosts(): string[] {
+    const names = list('SATUNOMOR_HTTP_HOSTS')
+    for (const name of names) {
+      if (isIP(name) === 0 && !/^(?=.{1,253}$)[a-z\d]([a-z\d-]*[a-z\d])?(\.[a-z\d]([a-z\d-]*[a-z\d])?)*$/i.test(name)) {
+        faults.push(`SATUNOMOR_HTTP_HOSTS has "${name}": a host name or an IP address is wanted, without https:// and without a port, e.g. 112.example.go.id`)
+      }
+    }
+    return names
+  }
+
+  function proxies(): string[] {
+    const found = list('SATUNOMOR_HTTP_TRUST_PROXY')
+    for (const proxy of found) {
+      const [address = '', prefix, ...rest] = proxy.split('/')
+      const most = isIP(address) === 6 ? 128 : 32
+      const fits = isIP(address) !== 0 && rest.length === 0 && (prefix === undefined || (/^\d{1,3}$/.test(prefix) && Number(prefix) >= 1 && Number(prefix) <= most))
+      if (!fits) faults.push(`SATUNOMOR_HTTP_TRUST_PROXY has "${proxy}": an IP address or a CIDR is wanted, e.g. 127.0.0.1 or 10.0.0.0/24`)
+    }
+    return found
+  }
 
   function messages(): Settings['messages'] {
     const [by, url, secret] = ['SATUNOMOR_MESSAGES', 'SATUNOMOR_MESSAGES_URL', 'SATUNOMOR_MESSAGES_SECRET'].map(name => env[name]?.trim() || undefined)
@@ -135,6 +166,12 @@ export type Edited = Pick<Settings, 'city' | 'plan' | 'templates' | 'prompts' | 
 
 export const editedBy = ({ city, plan, templates, prompts, config }: Edited): Edited => ({ city, plan, templates, prompts, config })
 
+/** What an operator must know of the API's address; nothing where it is on the loopback, or a proxy is declared. */
+export function openToNetwork({ http: { host }, edge: { proxies } }: Pick<Settings, 'http' | 'edge'>): string[] {
+  if (isLoopback(host) || proxies.length > 0) return []
+  return [`the API listens on ${host} without TLS: tokens and callers' numbers cross the network in clear. Put a reverse proxy with TLS before it, and name the proxy in SATUNOMOR_HTTP_TRUST_PROXY (docs/proxy.md)`]
+}
+
 /** What is made and kept, under the state folder. */
 export const places = (state: string) => ({
   etc: join(state, 'asterisk', 'etc'),
@@ -142,6 +179,8 @@ export const places = (state: string) => ({
   secrets: join(state, 'secrets.json'),
   records: join(state, 'records.sqlite'),
   token: join(state, 'token'),
+  /** Where the service shows that it lives. */
+  alive: join(state, 'service.sock'),
   /** Who has a token of their own, hashed. */
   people: join(state, 'people.json'),
   /** What an admin has set by hand. */

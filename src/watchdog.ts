@@ -2,8 +2,7 @@
  * The watchdog: a process of its own that sees, over AMI alone, when the service no longer beats, and sends the callers
  * who hang in its application to the dialplan's fallback (design.md, section 5). It may die itself: no call notices.
  */
-import { readFile, rm } from 'node:fs/promises'
-import { createServer } from 'node:net'
+import { readFile } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import type { Logger } from 'pino'
@@ -12,6 +11,7 @@ import { pause } from './calls/time.ts'
 import { openLog } from './log.ts'
 import { milliseconds, seconds } from './plan/duration.ts'
 import { places, readSettings } from './settings.ts'
+import { showLife } from './show-life.ts'
 
 /** As `[trunk-in]` has it: a beat that is this old is no beat. */
 const stale = seconds(4)
@@ -87,14 +87,6 @@ export class Watchdog {
     }
     return redirected
   }
-}
-
-/** Whoever connects sees that we live, as the connection is ended at once (setup/alive.mjs). */
-async function showLife(socket: string, log: Logger) {
-  await rm(socket, { force: true }).catch(() => {})          // of one that was killed
-  const server = createServer(asking => asking.on('error', () => {}).end())
-  server.on('error', error => log.warn({ err: error }, 'nobody can see whether the watchdog lives'))
-  server.listen(socket).unref()
 }
 
 if (import.meta.main) {

@@ -30,7 +30,7 @@ const line = (most: number, description: string) => Type.String({ minLength: 1, 
 const EndIt = Type.Object({
   who: Type.Optional(line(100, 'Who wants it; kept in the audit and the record. Left out with a token of one\'s own.')),
   reason: line(200, 'Why; kept in the audit and the record.')
-}, { additionalProperties: false })
+}, { title: 'CallEnding', examples: [{ reason: 'Saluran macet.' }], additionalProperties: false })
 
 const config = { desk: true }
 const faults = { 400: Fault, 401: Fault, 503: Fault }
@@ -40,7 +40,7 @@ const security = [{ token: [] }]
 export const callRoutes: FastifyPluginAsyncTypebox<CallsOptions> = async (app, { records, live = () => records.live(), end, timezone = () => 'utc' }) => {
   app.get('/calls', {
     config,
-    schema: { summary: 'Calls, newest first', tags, security, querystring: ListQuery, response: { 200: CallList, ...faults } }
+    schema: { operationId: 'listCalls', summary: 'Calls, newest first', tags, security, querystring: ListQuery, response: { 200: CallList, ...faults } }
   }, async ({ query: { from, to, ...query }, log }) => {
     const range = { ...from === undefined ? {} : { from: moment('from', from, timezone()) }, ...to === undefined ? {} : { to: moment('to', to, timezone()) } }
     const { calls, next } = await ask(log, () => records.list({ ...query, ...range }))
@@ -49,13 +49,13 @@ export const callRoutes: FastifyPluginAsyncTypebox<CallsOptions> = async (app, {
 
   app.get('/calls/live', {
     config,
-    schema: { summary: 'Calls going on', tags, security, querystring: NoQuery, response: { 200: LiveCalls, ...faults } }
+    schema: { operationId: 'listLiveCalls', summary: 'Calls going on', tags, security, querystring: NoQuery, response: { 200: LiveCalls, ...faults } }
   }, async ({ log }) => ({ calls: (await ask(log, async () => live())).map(listed) }))
 
   app.get('/calls/:callId', {
     config,
     schema: {
-      summary: 'One call, whole', tags, security, querystring: NoQuery, params: CallId,
+      operationId: 'getCall', summary: 'One call, whole', tags, security, querystring: NoQuery, params: CallId,
       description: 'With every step, and with the caller\'s number in full: that is written into the audit.',
       response: { 200: WholeCall, 404: Fault, ...faults }
     }
@@ -69,9 +69,9 @@ export const callRoutes: FastifyPluginAsyncTypebox<CallsOptions> = async (app, {
   if (end) {
     app.post('/calls/:callId/end', {
       schema: {
-        summary: 'Ends a call that goes on', tags, security, querystring: NoQuery, params: CallId, body: EndIt,
+        operationId: 'endCall', summary: 'Ends a call that goes on', tags, security, querystring: NoQuery, params: CallId, body: EndIt,
         description: 'Hangs up the caller, and so everybody. The audit and the record say by whom and why, and the citizen is owed a call. A callback is ended by its channel\'s id (`followup-…`).',
-        response: { 200: Type.Object({ ended: Type.String({ description: 'The call, by its id.' }) }), 404: Fault, 409: Fault, ...faults }
+        response: { 200: Type.Object({ ended: Type.String({ description: 'The call, by its id.' }) }, { title: 'CallEnded' }), 404: Fault, 409: Fault, ...faults }
       }
     }, async ({ params: { callId }, body: { who, reason }, asker }) => {
       try {

@@ -19,12 +19,12 @@ const Entries = Type.Object({
     within: Type.Optional(Type.String({ description: 'The code of a kelurahan\'s kecamatan.' })),
     agencies: Type.Array(Type.String(), { description: 'The agencies of an OPD.' }),
     contact: Type.Optional(Type.Object({ trunk: Type.String(), number: Type.String({ description: 'What is dialled on the trunk.' }) }, { description: 'The line on which somebody is reached.' }))
-  }), { description: 'OPD first, then each kecamatan with its kelurahan.' })
-})
+  }, { title: 'DirectoryEntry' }), { description: 'OPD first, then each kecamatan with its kelurahan.' })
+}, { title: 'Directory' })
 
 export const directoryRoutes: FastifyPluginAsyncTypebox<DirectoryOptions> = async (app, { directory }) => {
   app.get('/directory', {
     config: { desk: true },
-    schema: { summary: 'OPD, kecamatan and kelurahan', tags: ['plan'], security: [{ token: [] }], querystring: Query, response: { 200: Entries, 400: Fault, 401: Fault } }
+    schema: { operationId: 'listDirectory', summary: 'OPD, kecamatan and kelurahan', tags: ['plan'], security: [{ token: [] }], querystring: Query, response: { 200: Entries, 400: Fault, 401: Fault } }
   }, async ({ query }) => ({ entries: search(directory(), query.search).map(entry => ({ ...entry, agencies: [...entry.agencies] })) }))
 }

@@ -1,4 +1,5 @@
 /** Every answer that is not the one asked for: JSON of one shape, a sentence for people, nothing of our insides. */
+import type { Socket } from 'node:net'
 import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { isStoreAway, plainly } from '../records/faults.ts'
 import type { Fault } from './schemas.ts'
@@ -53,6 +54,20 @@ export function answer(error: FastifyError | Refusal, request: FastifyRequest, r
   }
   request.log.error({ err: { type: error.name, message: error.message, stack: error.stack } }, 'a request failed by our fault')
   return send(reply, 500, { error: 'internal', message: 'Something of ours went wrong; the log says what.', hint: `Look for request ${request.id} in the service's log.` })
+}
+
+const notWhole: Record<string, [status: string, message: string]> = {
+  ERR_HTTP_REQUEST_TIMEOUT: ['408 Request Timeout', 'The request did not come whole within 10 s.'],
+  HPE_HEADER_OVERFLOW: ['431 Request Header Fields Too Large', 'The headers are too long.']
+}
+
+/** To a client whose bytes are no request, or do not come in time. */
+export function answerNoRequest(error: Error & { code?: string }, socket: Socket) {
+  if (error.code === 'ECONNRESET' || socket.destroyed) return
+  const [status, message] = notWhole[error.code ?? ''] ?? ['400 Bad Request', 'This is no HTTP request that can be read.']
+  const body = JSON.stringify({ error: 'bad-request', message } satisfies Fault)
+  if (socket.writable) socket.write(`HTTP/1.1 ${status}\r\nContent-Type: application/json; charset=utf-8\r\nContent-Length: ${Buffer.byteLength(body)}\r\nConnection: close\r\n\r\n${body}`)
+  socket.destroy(error)
 }
 
 /** The first thing that does not fit, in a sentence. */

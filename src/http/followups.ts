@@ -51,8 +51,12 @@ const shape = {
   claimedBy: orNull(Type.String({ description: 'Who has it in hand.' })), claimedAt: orNull(time('Since when.')), claimStale: Type.Boolean({ description: `For longer than ${staleAfter / 60_000} minutes.` }),
   endedAt: orNull(time('When it ended.')), endedBy: orNull(Type.String({ description: '`callback`, `call <id>`, `citizen`, or a person.' }))
 }
-const Shown = Type.Object(shape)
-const List = Type.Object({ followUps: Type.Array(Shown), next: orNull(Type.String({ description: 'Pass it as `cursor` for what follows; null at the end.' })) })
+const example = {
+  id: 'mdk3v0a1', kind: 'abandoned-menu', agency: null, rings: 'posko', cli: '+62721•••0112', did: '112', language: 'id', state: 'open', why: 'abandoned-menu', priority: 5, dueAt: 1796078645853, deadlineAt: 1796080315853,
+  overdue: false, arrivedAt: 1796078515853, madeAt: 1796078531200, attempt: 0, tried: 0, agencyFailed: 0, list: 'posko', escalated: 0, claimedBy: null, claimedAt: null, claimStale: false, endedAt: null, endedBy: null, burst: false
+}
+const Shown = Type.Object(shape, { title: 'FollowUp', examples: [example] })
+const List = Type.Object({ followUps: Type.Array(Shown), next: orNull(Type.String({ description: 'Pass it as `cursor` for what follows; null at the end.' })) }, { title: 'FollowUpPage' })
 const Whole = Type.Object({
   followUp: Shown,
   calls: Type.Array(Type.String(), { description: 'The calls that it is about, by id.' }),
@@ -60,9 +64,9 @@ const Whole = Type.Object({
     attempt: Type.Integer(), state: words('', 'claimed', 'dialling', 'ended'), agency: Type.String(), by: Type.String({ description: '`policy`, or the person who asked for it.' }),
     madeAt: time('When it was decided.'), begunAt: orNull(time('When the exchange was asked.')), endedAt: orNull(time('When it had ended.')), joinedAt: orNull(time('Since when the two heard each other.')),
     outcome: orNull(Type.String({ description: '`spoken`, `unconfirmed`, `voicemail`, `later`, `not-needed`, `wrong-number`, `silent`, `citizen-left`, `no-answer`, `busy`, `unreachable`, `agency-unreached`, `agency-left`, `gave-way`, `withdrawn`, `refused`, `cut-off`, `void`.' })), line: orNull(Type.String({ description: 'The agency\'s line that accepted.' }))
-  })),
-  history: Type.Array(Type.Object({ at: time('When.'), who: Type.String(), what: Type.String(), facts: Type.Unsafe<object>({ type: 'object', additionalProperties: true, description: '`signedBy` of what a person did: `own-token`, they signed in; `city-token`, a bearer of the city\'s token named them.' }) }), { description: 'Everything that happened to it, in order.' })
-})
+  }, { title: 'FollowUpAttempt' })),
+  history: Type.Array(Type.Object({ at: time('When.'), who: Type.String(), what: Type.String(), facts: Type.Unsafe<object>({ type: 'object', additionalProperties: true, description: '`signedBy` of what a person did: `own-token`, they signed in; `city-token`, a bearer of the city\'s token named them.' }) }, { title: 'FollowUpEntry' }), { description: 'Everything that happened to it, in order.' })
+}, { title: 'FollowUpStory' })
 const Query = Type.Object({
   state: Type.Optional(Type.String({ pattern: `^(${states.join('|')})(,(${states.join('|')}))*$`, description: 'One or more states, with commas. Default: all that have not ended.' })),
   agency: Type.Optional(name('Only of this agency.')), list: Type.Optional(name('Only what stands on this list.')),
@@ -78,22 +82,22 @@ const Ask = Type.Object({
   number: Type.Optional(Type.String({ maxLength: 40, description: 'Whom to ring back: a number that has called us.' })),
   agency: Type.Optional(name('Whose lines; the desk\'s if left out.')), who: person, reason: text('Why.'),
   key: Type.Optional(Type.String({ pattern: '^[\\w.-]{1,100}$', description: 'Asked again with the same key by the same asker (the person, or with the city\'s token whom `who` names), it is the same follow-up. With another number or agency it is refused (409).' }))
-}, { additionalProperties: false })
+}, { title: 'FollowUpRequest', examples: [{ call: 'satunomor-1796078515.42', agency: 'bpbd', reason: 'Banjir di Telukbetung, telepon terputus.' }], additionalProperties: false })
 const actions = ['claim', 'take-over', 'release', 'note', 'call-now', 'spoken', 'close', 'reopen', 'hand'] as const
 const Action = Type.Object({
   action: words('What is done.', ...actions), who: person,
   reason: Type.Optional(text('Why; `take-over`, `close`, `reopen` and `hand` want one.')), text: Type.Optional(text('Of a `note`; of `spoken`: how.')),
   agency: Type.Optional(name('Of `call-now`: whose lines ring. Of `hand`: whose list.'))
-}, { additionalProperties: false })
+}, { title: 'FollowUpAction', examples: [{ action: 'claim' }, { action: 'close', reason: 'Warga sudah ditolong.' }], additionalProperties: false })
 
 const Parked = Type.Object({
   parked: Type.Integer({ description: 'How many follow-ups.' }), from: orNull(time('When the first of their citizens called.')), to: orNull(time('When the last of them called.'))
-})
+}, { title: 'ParkedBursts' })
 const BurstOrder = Type.Object({
   action: words('What is done.', 'park', 'release'), who: person, reason: text('Why; stands in the history of each.'),
   minutes: Type.Optional(Type.Integer({ minimum: 1, maximum: 1440, description: 'Of `park`: the calls of so many minutes until now; 60 if left out.' }))
-}, { additionalProperties: false })
-const Moved = Type.Object({ moved: Type.Integer({ description: 'How many follow-ups.' }) })
+}, { title: 'BurstOrder', examples: [{ action: 'park', reason: 'Ratusan panggilan dari satu operator.' }], additionalProperties: false })
+const Moved = Type.Object({ moved: Type.Integer({ description: 'How many follow-ups.' }) }, { title: 'MovedBursts' })
 
 const about = { tags: ['follow-ups'], security: [{ token: [] }] }
 const config = { desk: true }
@@ -109,7 +113,7 @@ export const followUpRoutes: FastifyPluginAsyncTypebox<FollowUpsOptions> = async
 
   app.get('/followups', {
     config,
-    schema: { summary: 'What we owe citizens', ...about, querystring: Query, response: { 200: List, ...faults } }
+    schema: { operationId: 'listFollowUps', summary: 'What we owe citizens', ...about, querystring: Query, response: { 200: List, ...faults } }
   }, async ({ query: { state, overdue, ...query } }) => {
     const wanted = (state?.split(',') ?? (overdue ? undefined : ['open', 'calling', 'person'])) as FollowUp['state'][] | undefined
     const { followUps, next } = await answered(() => book.list({ ...query, order: query.order ?? 'deadline', ...wanted ? { state: wanted } : {}, ...overdue ? { overdueAt: Date.now() } : {} }))
@@ -117,19 +121,19 @@ export const followUpRoutes: FastifyPluginAsyncTypebox<FollowUpsOptions> = async
   })
 
   app.get('/followups/events', {
-    config,
-    schema: { summary: 'Every change, as it happens (server-sent events)', ...about, querystring: NoQuery, description: 'Each event `change` has the follow-up (number masked) and what happened: `who`, `what`, `facts`.',
+    config: { ...config, stream: true },
+    schema: { operationId: 'streamFollowUps', summary: 'Every change, as it happens (server-sent events)', ...about, querystring: NoQuery, description: 'Each event `change` has the follow-up (number masked) and what happened: `who`, `what`, `facts`.',
       response: { 200: { description: 'For as long as somebody listens, and their token holds.', content: { 'text/event-stream': { schema: Type.String() } } }, 401: Fault } }
   }, (request, reply) => liveStream(request, reply, send => book.onChanged(({ followUp, event }) => send('change', { followUp: shown(followUp), ...event }))))
 
   app.get('/followups/burst', {
     config,
-    schema: { summary: 'What of bursts nobody is rung for', ...about, querystring: NoQuery, description: 'Bursts of calls that hung up at once, from many numbers (`followups.burst` of the plan). `GET /api/followups?burst=true` lists them.', response: { 200: Parked, 401: Fault } }
+    schema: { operationId: 'getBurst', summary: 'What of bursts nobody is rung for', ...about, querystring: NoQuery, description: 'Bursts of calls that hung up at once, from many numbers (`followups.burst` of the plan). `GET /api/followups?burst=true` lists them.', response: { 200: Parked, 401: Fault } }
   }, () => book.parked())
 
   app.post('/followups/burst', {
     config,
-    schema: { summary: 'Parks or releases bursts', ...about, body: BurstOrder, description: '`release`: all that are parked are rung by the policy, after all others. `park`: nobody is rung for the calls of the last minutes that hung up at once. What a person has in hand stays theirs. For the desk, not for who works another list.', response: { 200: Moved, ...faults } }
+    schema: { operationId: 'moveBurst', summary: 'Parks or releases bursts', ...about, body: BurstOrder, description: '`release`: all that are parked are rung by the policy, after all others. `park`: nobody is rung for the calls of the last minutes that hung up at once. What a person has in hand stays theirs. For the desk, not for who works another list.', response: { 200: Moved, ...faults } }
   }, async ({ body: { action, who, reason, minutes = 60 }, asker, log }) => {
     onTheirList(asker, deskOf(plan()))
     const by = asker.who(who)
@@ -142,7 +146,7 @@ export const followUpRoutes: FastifyPluginAsyncTypebox<FollowUpsOptions> = async
 
   app.get('/followups/:id', {
     config,
-    schema: { summary: 'One, with every attempt and its history', ...about, querystring: NoQuery, params: Id, description: 'With the citizen\'s number in full: that is written into the audit.', response: { 200: Whole, 404: Fault, ...faults } }
+    schema: { operationId: 'getFollowUp', summary: 'One, with every attempt and its history', ...about, querystring: NoQuery, params: Id, description: 'With the citizen\'s number in full: that is written into the audit.', response: { 200: Whole, 404: Fault, ...faults } }
   }, async ({ params: { id }, asker, ip }) => {
     const whole = await book.get(id) ?? nothing()
     await records.audit(asker.reader(ip), `read the number of follow-up ${id}`, whole.calls[0] ?? null, asker.signedBy)
@@ -151,7 +155,7 @@ export const followUpRoutes: FastifyPluginAsyncTypebox<FollowUpsOptions> = async
 
   app.post('/followups', {
     config,
-    schema: { summary: 'Has somebody rung back', ...about, body: Ask, description: 'Only the caller of a call, or a number that has called us, and that may be rung. Each try is written into the audit. A number has one such follow-up at most that is open (409). Who names ten numbers within an hour that have never called may name none for the rest of it (429), and asks by call.', response: { 201: Shown, 404: Fault, 429: Fault, ...faults } }
+    schema: { operationId: 'askForFollowUp', summary: 'Has somebody rung back', ...about, body: Ask, description: 'Only the caller of a call, or a number that has called us, and that may be rung. Each try is written into the audit. A number has one such follow-up at most that is open (409). Who names ten numbers within an hour that have never called may name none for the rest of it (429), and asks by call.', response: { 201: Shown, 404: Fault, 429: Fault, ...faults } }
   }, async ({ body: { call, number, agency = null, who, reason, key }, asker, log }, reply) => {
     if ((call === undefined) === (number === undefined)) throw new Refusal(400, 'bad-request', 'The body has one of the keys \'call\' and \'number\'.', 'Take the call\'s id from GET /api/calls.')
     if (agency !== null && plan().nodes.get(agency)?.kind !== 'agency') throw new Refusal(404, 'not-found', `The plan has no agency "${agency}".`)
@@ -183,7 +187,7 @@ export const followUpRoutes: FastifyPluginAsyncTypebox<FollowUpsOptions> = async
 
   app.patch('/followups/:id', {
     config,
-    schema: { summary: 'What a person does with it', ...about, params: Id, body: Action, response: { 200: Shown, 404: Fault, ...faults } }
+    schema: { operationId: 'actOnFollowUp', summary: 'What a person does with it', ...about, params: Id, body: Action, response: { 200: Shown, 404: Fault, ...faults } }
   }, async ({ params: { id }, body, asker }) => {
     const who = asker.who(body.who)
     const does = act({ ...body, who }, plan())

@@ -3,6 +3,7 @@ import { timingSafeEqual } from 'node:crypto'
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import type { SignedBy } from '../records/tables.ts'
 import { Refusal } from './faults.ts'
+import { isLoopback } from './loopback.ts'
 import { isReserved, sameName, whoFault } from './names.ts'
 import { digest } from './people-file.ts'
 import type { People, Person } from './people.ts'
@@ -11,6 +12,10 @@ declare module 'fastify' {
   interface FastifyRequest {
     /** Set where a token was asked for. */
     asker: Asker
+    /** Set where the gateway signed the request. */
+    signed?: boolean
+    /** For the log: why it was refused. */
+    why?: string
   }
   interface FastifyContextConfig {
     /** Open to the desk's people, too; all else is for admins. */
@@ -77,7 +82,7 @@ export function askers({ token, people }: Keys) {
 export function bearer(keys: Keys) {
   const askerOf = askers(keys)
   return async (request: FastifyRequest, reply: FastifyReply) => {
-    const [, given] = /^Bearer +([^ ]+) *$/i.exec(request.headers.authorization ?? '') ?? []
+    const given = bearerOf(request)
     const asker = given === undefined ? undefined : await askerOf(given)
     if (!asker) {
       reply.header('www-authenticate', `Bearer realm="satunomor"${given === undefined ? '' : ', error="invalid_token"'}`)
@@ -91,6 +96,21 @@ export function bearer(keys: Keys) {
     }
   }
 }
+
+/** A hook that lets the programs of this machine read the metrics without a token. What a proxy forwards is not of this machine. */
+export function metricsReader({ metricsToken, ...keys }: Keys & { metricsToken?: string }) {
+  const admins = bearer(keys)
+  const expected = metricsToken === undefined ? undefined : digest(metricsToken)
+  return async (request: FastifyRequest, reply: FastifyReply) => {
+    const forwarded = request.headers['x-forwarded-for'] !== undefined || request.headers['forwarded'] !== undefined
+    if (isLoopback(request.ip) && !forwarded) return
+    const given = bearerOf(request)
+    if (expected && given !== undefined && timingSafeEqual(digest(given), expected)) return
+    await admins(request, reply)
+  }
+}
+
+const bearerOf = ({ headers }: FastifyRequest) => /^Bearer +([^ ]+) *$/i.exec(headers.authorization ?? '')?.[1]
 
 /** A hook for the headers that keep a browser from doing more with an answer than showing it. */
 export async function protect(request: FastifyRequest, reply: FastifyReply) {

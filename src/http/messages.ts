@@ -33,7 +33,7 @@ const Listed = Type.Object({
   why: orNull('Why it failed or was dropped.'),
   tries: Type.Integer({ description: 'How often the gateway was asked.' }),
   madeAt: time('When there was reason for it.'), dueAt: time('Not before then.')
-})
+}, { title: 'Message' })
 const Query = Type.Object({
   followUp: Type.Optional(Type.String({ pattern: '^[0-9a-z]{1,40}$', description: 'Only those of this follow-up.' })),
   limit: defaulted(Type.Integer({ minimum: 1, maximum: 200, default: 50, description: 'How many at most.' }))
@@ -43,7 +43,7 @@ const Query = Type.Object({
 export const messageRoutes: FastifyPluginAsyncTypebox<Pick<MessageOptions, 'messages'>> = async (app, { messages }) => {
   app.get('/messages', {
     config: { desk: true },
-    schema: { summary: 'Messages to citizens, newest first', tags: ['follow-ups'], security: [{ token: [] }], querystring: Query, response: { 200: Type.Object({ messages: Type.Array(Listed) }), 400: Fault, 401: Fault } }
+    schema: { operationId: 'listMessages', summary: 'Messages to citizens, newest first', tags: ['follow-ups'], security: [{ token: [] }], querystring: Query, response: { 200: Type.Object({ messages: Type.Array(Listed) }, { title: 'MessageList' }), 400: Fault, 401: Fault } }
   }, async ({ query }) => ({
     messages: (await messages.list(query)).map(({ followupId, cli, ...message }) => ({ ...message, followUp: followupId, to: masked(cli) }))
   }))
@@ -51,20 +51,20 @@ export const messageRoutes: FastifyPluginAsyncTypebox<Pick<MessageOptions, 'mess
 
 const id = (description: string) => Type.String({ pattern: '^[\\x21-\\x7e]{1,200}$', description })
 const signed = { tags: ['follow-ups'], security: [{ signature: [] }] }
-const faults = { 400: Fault, 401: Fault, 404: Fault, 413: Fault, 415: Fault, 500: Fault, 503: Fault }
+const faults = { 400: Fault, 401: Fault, 404: Fault, 413: Fault, 415: Fault, 421: Fault, 500: Fault, 503: Fault }
 const StatusBody = Type.Object({
   id: id('Our id of the message.'),
   state: Type.Union([Type.Literal('delivered'), Type.Literal('failed')], { description: 'What became of it.' }),
   why: Type.Optional(Type.String({ pattern: '^[a-z0-9-]{1,60}$', description: 'Why it failed, in a word: it stands in the follow-up\'s history.' }))
-})
+}, { title: 'MessageStatus', examples: [{ id: 'm-1', state: 'delivered' }] })
 const ReplyBody = Type.Object({
   id: id('The gateway\'s id of the answer: the same id counts once.'),
   from: Type.String({ maxLength: 40, description: 'The citizen\'s number.' }),
   text: Type.String({ maxLength: 10_000, description: 'What they wrote. `1` need help, `2` mistake, `3` cannot speak, a plain "ok, thanks" asks for nothing; a person reads all else.' })
-})
+}, { title: 'MessageReply', examples: [{ id: 'r-1', from: '+627215550112', text: '1' }] })
 const Taken = Type.Object({
   taken: Type.Boolean({ description: 'false: we know no such message, or no such citizen. Do not send it again.' })
-})
+}, { title: 'Taken' })
 
 /** For the gateway; whoever has its secret may come in. They are described where there is no gateway, too, and say so (404). */
 export const gatewayRoutes: FastifyPluginAsyncTypebox<MessageOptions> = async (app, { messages, secret }) => {
@@ -76,8 +76,11 @@ export const gatewayRoutes: FastifyPluginAsyncTypebox<MessageOptions> = async (a
   app.removeAllContentTypeParsers()
   app.addContentTypeParser('application/json', { parseAs: 'string' }, (request, body, done) => {
     const refusal = refusalOf([secret!], request.headers, body as string, Date.now())
-    if (refusal === undefined) return plainly(request, body as string, done)
-    request.log.warn({ why: refusal }, 'a message from the gateway was refused')
+    if (refusal === undefined) {
+      request.signed = true
+      return plainly(request, body as string, done)
+    }
+    request.why = `signature: ${refusal}`
     done(new Refusal(401, 'unauthorized', `This is not signed as the gateway signs: ${refusal}.`, 'docs/messages.md says how.'), undefined)
   })
   app.addHook('preValidation', async request => {
@@ -85,11 +88,11 @@ export const gatewayRoutes: FastifyPluginAsyncTypebox<MessageOptions> = async (a
   })
 
   app.post('/messages/status', {
-    schema: { summary: 'What became of a message, from its gateway', ...signed, body: StatusBody, response: { 200: Taken, ...faults } }
+    schema: { operationId: 'reportMessageStatus', summary: 'What became of a message, from its gateway', ...signed, body: StatusBody, response: { 200: Taken, ...faults } }
   }, async ({ body }) => ({ taken: await messages.status(body) }))
 
   app.post('/messages/replies', {
-    schema: { summary: 'What a citizen has answered, from the gateway', ...signed, body: ReplyBody, response: { 200: Taken, ...faults } }
+    schema: { operationId: 'reportMessageReply', summary: 'What a citizen has answered, from the gateway', ...signed, body: ReplyBody, response: { 200: Taken, ...faults } }
   }, async ({ body, log }) => {
     const taken = await messages.reply(body)
     log.info({ reply: body.id, from: masked(e164(body.from)), ...taken ?? { followUp: null } }, 'a citizen has answered')

@@ -51,7 +51,7 @@ const Report = Type.Object({
     cut: Type.Boolean({ description: 'The newest entries are missing.' })
   }, { description: 'Whether the entries of GET /api/access are as they were written: all of them, whatever the period.' }),
   balanced: Type.Boolean({ description: 'The sums are the same, nothing is in the five lists, and the trail is whole.' })
-})
+}, { title: 'AuditReport' })
 
 const figure = (description: string) => Type.Integer({ description })
 const Refused = Type.Object({
@@ -62,9 +62,9 @@ const Refused = Type.Object({
     count: figure('How many.'),
     why: Type.Record(Type.String(), Type.Integer(), { description: 'How many for which reason: `unknown-address` (SIP of an address in no trunk), `wrong-password` (the same, guessing one), `acl`, `login` (Asterisk\'s manager interface), `other`; of a trunk, `no-such-number` (a call to none of the plan\'s numbers, 404), `no-common-codec` (488), `no-common-media` (SRTP or no sound, 488, 415), `unsupported-extension` (420), `session-timer` (422), `not-taken` (any other refusal before there was a channel), `too-many-calls` (more than the plan\'s `maxCalls`, 503); `unreadable` (no SIP that can be read).' }),
     first: figure('The first of them, Unix ms.'), last: figure('The last of them, Unix ms.')
-  }), { description: 'Most refused first, at most 100.' }),
+  }, { title: 'RefusedAddress' }), { description: 'Most refused first, at most 100.' }),
   elsewhere: figure('Refusals whose address was not kept: more than 1,000 others came in the same minute.')
-})
+}, { title: 'Refusals' })
 
 const TrunkList = Type.Object({
   trunks: Type.Array(Type.Object({
@@ -74,8 +74,8 @@ const TrunkList = Type.Object({
     up: orNull(Type.Boolean(), 'Whether it answered when Asterisk asked it last (SIP OPTIONS). null: Asterisk does not ask it (`qualify` in the plan), or has no answer yet, or is away itself.'),
     since: orNull(Type.Integer(), 'Since when that is so, as far as this service has seen, Unix ms. null where `up` is.'),
     delay: orNull(Type.Number(), 'How long the last answer took, ms. null where there is none.')
-  }), { description: 'In the plan\'s order.' })
-})
+  }, { title: 'Trunk' }), { description: 'In the plan\'s order.' })
+}, { title: 'TrunkList' })
 
 const AccessQuery = Type.Object({
   from: Type.Optional(Type.String({ maxLength: 40, description: 'Entries of this time or later: ISO 8601 (a time without a zone is the city\'s) or Unix ms.' })),
@@ -94,14 +94,14 @@ const Access = Type.Object({
     callId: orNull(Type.String(), 'The call that it is about.'),
     number: orNull(Type.String(), 'The number of that call\'s caller, masked.'),
     signedBy: orNull(Type.Unsafe<SignedBy>({ type: 'string', enum: ['own-token', 'city-token'] }), 'own-token: they signed in. city-token: its bearer named them. null: a command, or the service itself.')
-  }), { description: 'Newest first.' }),
+  }, { title: 'AccessEntry' }), { description: 'Newest first.' }),
   next: orNull(Type.String(), 'Pass it as `cursor` for what follows; null at the end.')
-})
+}, { title: 'AccessPage' })
 
 export const operationsRoutes: FastifyPluginAsyncTypebox<OperationsOptions> = async (app, { audit, refused, trunks, records, timezone = () => 'utc' }) => {
   app.get('/audit', {
     schema: {
-      summary: 'Whether every call is accounted for', tags: ['operations'], security: [{ token: [] }], querystring: Period,
+      operationId: 'getAudit', summary: 'Whether every call is accounted for', tags: ['operations'], security: [{ token: [] }], querystring: Period,
       response: { 200: Report, 400: Fault, 401: Fault, 503: Fault }
     }
   }, async ({ query }) => {
@@ -111,7 +111,7 @@ export const operationsRoutes: FastifyPluginAsyncTypebox<OperationsOptions> = as
 
   app.get('/refusals', {
     schema: {
-      summary: 'Who was refused in the last hour', tags: ['operations'], security: [{ token: [] }], querystring: NoQuery,
+      operationId: 'listRefusals', summary: 'Who was refused in the last hour', tags: ['operations'], security: [{ token: [] }], querystring: NoQuery,
       response: { 200: Refused, 401: Fault }
     }
   }, async () => refused(100))
@@ -119,7 +119,7 @@ export const operationsRoutes: FastifyPluginAsyncTypebox<OperationsOptions> = as
   if (trunks) {
     app.get('/trunks', {
       schema: {
-        summary: 'Which trunks answer', tags: ['operations'], security: [{ token: [] }], querystring: NoQuery,
+        operationId: 'listTrunks', summary: 'Which trunks answer', tags: ['operations'], security: [{ token: [] }], querystring: NoQuery,
         response: { 200: TrunkList, 401: Fault }
       }
     }, async () => ({ trunks: trunks() }))
@@ -128,7 +128,7 @@ export const operationsRoutes: FastifyPluginAsyncTypebox<OperationsOptions> = as
   if (records) {
     app.get('/access', {
       schema: {
-        summary: 'Who has seen which number or recording, and who did what', tags: ['operations'], security: [{ token: [] }], querystring: AccessQuery,
+        operationId: 'listAccess', summary: 'Who has seen which number or recording, and who did what', tags: ['operations'], security: [{ token: [] }], querystring: AccessQuery,
         description: 'Every look at a full number or at a recording, every try to have a number rung back, and what admins did by hand. `GET /api/audit` says whether an entry was changed or deleted.',
         response: { 200: Access, 400: Fault, 401: Fault, 503: Fault }
       }

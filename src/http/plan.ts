@@ -24,22 +24,22 @@ const VersionOut = Type.Object({
   base: Type.Unsafe<number | null>({ ...orNull, description: 'The version that was live before.' }),
   restores: Type.Unsafe<number | null>({ ...orNull, description: 'The version whose content this is, after a rollback.' }),
   live: Type.Boolean()
-})
+}, { title: 'PlanVersion' })
 const Changed = Type.Object({
   version: VersionOut,
   steps: Type.Array(Type.Object({ step: Type.String(), ms: Type.Integer({ description: 'How long it took.' }) }))
-})
+}, { title: 'PlanChange' })
 const Checked = Type.Object({
   ok: Type.Boolean({ description: 'It may be applied.' }),
   faults: Type.Array(Type.String(), { description: 'Each with file, line and column; warnings, too.' })
-})
-const Applied = Type.Object({ ...Changed.properties, warnings: Type.Array(Type.String(), { description: 'What `validate` warns of, each with file, line and column, and what takes effect later.' }) })
-const Text = Type.Object({ diff: Type.String({ description: 'As `diff -u` writes it; empty where nothing differs.' }) })
+}, { title: 'PlanCheck' })
+const Applied = Type.Object({ ...Changed.properties, warnings: Type.Array(Type.String(), { description: 'What `validate` warns of, each with file, line and column, and what takes effect later.' }) }, { title: 'AppliedPlan' })
+const Text = Type.Object({ diff: Type.String({ description: 'As `diff -u` writes it; empty where nothing differs.' }) }, { title: 'PlanDiff' })
 const who = Type.Optional(Type.String({ minLength: 1, maxLength: 100, pattern: '^[^\\p{C}]+$', description: 'Who wants it; kept with the version. Left out with a token of one\'s own.' }))
 const why = Type.String({ minLength: 1, maxLength: 500, pattern: '^[^\\p{C}]+$', description: 'Why; kept with the version.' })
 const Apply = Type.Object({ who, why, base: Type.Optional(Type.Integer({ minimum: 1, description: 'The version that the edit began from. Left out: the one that the folder gave last.' })),
-  smoke: defaulted(Type.Boolean({ default: true, description: 'false: without the smoke call.' })) }, { additionalProperties: false })
-const Rollback = Type.Object({ who, why, to: Type.Optional(Type.Integer({ minimum: 1, description: 'Left out: the version before.' })) }, { additionalProperties: false })
+  smoke: defaulted(Type.Boolean({ default: true, description: 'false: without the smoke call.' })) }, { title: 'PlanApply', examples: [{ why: 'Tombol ketiga.' }], additionalProperties: false })
+const Rollback = Type.Object({ who, why, to: Type.Optional(Type.Integer({ minimum: 1, description: 'Left out: the version before.' })) }, { title: 'PlanRollback', examples: [{ why: 'Tombol salah.' }], additionalProperties: false })
 const Between = Type.Object({
   from: Type.Optional(Type.Integer({ minimum: 1, description: 'Left out: what is live.' })),
   to: Type.Optional(Type.Integer({ minimum: 1, description: 'Left out: the admin\'s folder.' }))
@@ -50,14 +50,14 @@ const about = { tags: ['plan'], security: [{ token: [] }] }
 
 export const planRoutes: FastifyPluginAsyncTypebox<PlanOptions> = async (app, { changes }) => {
   app.get('/plan/versions', {
-    schema: { summary: 'Every version of the service plan, the newest first', ...about, querystring: NoQuery, response: { 200: Type.Object({ versions: Type.Array(VersionOut) }), ...refusals } }
+    schema: { operationId: 'listPlanVersions', summary: 'Every version of the service plan, the newest first', ...about, querystring: NoQuery, response: { 200: Type.Object({ versions: Type.Array(VersionOut) }, { title: 'PlanVersionList' }), ...refusals } }
   }, async () => {
     const live = await answered(() => changes.versions.current())
     return { versions: (await changes.versions.list()).reverse().map(version => shown(version, live)) }
   })
 
   app.get('/plan', {
-    schema: { summary: 'The version that is live', ...about, querystring: NoQuery, response: { 200: VersionOut, ...refusals } }
+    schema: { operationId: 'getLivePlan', summary: 'The version that is live', ...about, querystring: NoQuery, response: { 200: VersionOut, ...refusals } }
   }, async () => {
     const live = await answered(() => changes.versions.current())
     if (!live) throw new Refusal(503, 'no-plan', 'No version is live.', 'npm start makes one.')
@@ -65,11 +65,11 @@ export const planRoutes: FastifyPluginAsyncTypebox<PlanOptions> = async (app, { 
   })
 
   app.get('/plan/diff', {
-    schema: { summary: 'What differs between two versions, or between what is live and the admin\'s folder', ...about, querystring: Between, response: { 200: Text, ...refusals } }
+    schema: { operationId: 'diffPlan', summary: 'What differs between two versions, or between what is live and the admin\'s folder', ...about, querystring: Between, response: { 200: Text, ...refusals } }
   }, async ({ query: { from, to } }) => ({ diff: await answered(() => changes.diff(from, to)) }))
 
   app.post('/plan/validate', {
-    schema: { summary: 'Checks the admin\'s folder whole; nothing changes', ...about, querystring: NoQuery, response: { 200: Checked, ...refusals } }
+    schema: { operationId: 'validatePlan', summary: 'Checks the admin\'s folder whole; nothing changes', ...about, querystring: NoQuery, response: { 200: Checked, ...refusals } }
   }, async () => {
     try {
       await using draft = await changes.draft()
@@ -83,7 +83,7 @@ export const planRoutes: FastifyPluginAsyncTypebox<PlanOptions> = async (app, { 
   })
 
   app.post('/plan/render', {
-    schema: { summary: 'What Asterisk would load; nothing changes', ...about, querystring: NoQuery, response: { 200: Type.Object({ files: Type.Record(Type.String(), Type.String(), { description: 'Text by file name.' }) }), ...refusals } }
+    schema: { operationId: 'renderPlan', summary: 'What Asterisk would load; nothing changes', ...about, querystring: NoQuery, response: { 200: Type.Object({ files: Type.Record(Type.String(), Type.String(), { description: 'Text by file name.' }) }, { title: 'PlanFiles' }), ...refusals } }
   }, () => answered(async () => {
     await using draft = await changes.draft()
     return { files: Object.fromEntries(draft.candidate.files) }
@@ -91,7 +91,7 @@ export const planRoutes: FastifyPluginAsyncTypebox<PlanOptions> = async (app, { 
 
   app.post('/plan/apply', {
     schema: {
-      summary: 'Makes the admin\'s folder live', ...about, querystring: NoQuery, body: Apply, response: { 200: Applied, ...refusals },
+      operationId: 'applyPlan', summary: 'Makes the admin\'s folder live', ...about, querystring: NoQuery, body: Apply, response: { 200: Applied, ...refusals },
       description: 'Check, render, lint, smoke call, swap, reload of what changed, verify. At any failed step nothing has changed. 409: somebody else is at it, or changed the plan meanwhile; 422: faults.'
     }
   }, async ({ body, asker }) => {
@@ -101,7 +101,7 @@ export const planRoutes: FastifyPluginAsyncTypebox<PlanOptions> = async (app, { 
   })
 
   app.post('/plan/rollback', {
-    schema: { summary: 'Makes a former version live again', ...about, querystring: NoQuery, body: Rollback, response: { 200: Applied, ...refusals } }
+    schema: { operationId: 'rollBackPlan', summary: 'Makes a former version live again', ...about, querystring: NoQuery, body: Rollback, response: { 200: Applied, ...refusals } }
   }, async ({ body, asker }) => {
     const warnings: string[] = []
     const changed = await timed(tell => changes.rollBack({ ...body, who: asker.who(body.who), tell, warn: warning => warnings.push(warning) }))

@@ -19,8 +19,8 @@ const List = Type.Object({
     at: Type.Integer({ description: 'When the caller came to the mailbox. Unix time in ms (UTC).' }),
     seconds: Type.Union([Type.Number({ description: 'How long it is.' }), Type.Null()], { description: 'null: nothing is kept of it (any more); 0: the disk was full.' }),
     left: Type.Boolean({ description: 'Whether it counts as a message: less than 1.5 s is none, but may be listened to.' })
-  }), { description: 'Of all calls of the follow-up, the oldest first.' })
-})
+  }, { title: 'Recording' }), { description: 'Of all calls of the follow-up, the oldest first.' })
+}, { title: 'RecordingList' })
 
 const about = { tags: ['follow-ups'], security: [{ token: [] }] }
 const config = { desk: true }
@@ -29,13 +29,13 @@ const faults = { 400: Fault, 401: Fault, 404: Fault }
 export const recordingRoutes: FastifyPluginAsyncTypebox<RecordingsOptions> = async (app, { recordings, records }) => {
   app.get('/followups/:id/recordings', {
     config,
-    schema: { summary: 'The messages that the citizen has left', ...about, params: Type.Object({ id: Id }), response: { 200: List, ...faults } }
+    schema: { operationId: 'listRecordings', summary: 'The messages that the citizen has left', ...about, params: Type.Object({ id: Id }), response: { 200: List, ...faults } }
   }, async ({ params: { id } }) => ({ recordings: await recordings.of(id) ?? nothing('There is no such follow-up.') }))
 
   app.get('/followups/:id/recordings/:callId', {
     config,
     schema: {
-      summary: 'One of them, to be listened to', ...about, description: 'That is written into the audit.',
+      operationId: 'getRecording', summary: 'One of them, to be listened to', ...about, description: 'That is written into the audit.',
       params: Type.Object({ id: Id, callId: Type.String({ maxLength: 200, description: 'One of the list.' }) }),
       response: { 200: { description: 'The sound: A-law, mono, 8 kHz.', content: { 'audio/wav': { schema: Type.Unsafe<Buffer>({ type: 'string', format: 'binary' }) } } }, ...faults }
     }

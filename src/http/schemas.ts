@@ -35,23 +35,28 @@ const call = {
   plan: name('The version of the service plan that it ran under.')
 }
 
+const example = {
+  callId: 'satunomor-1796078515.42', did: '112', trunk: 'carrier', arrivedAt: 1796078515853, pickedAt: 1796078515871, connectedAt: 1796078527004, endedAt: 1796078611340, agency: 'bpbd', line: 'bpbd-1',
+  endedBy: 'caller', q850: 16, disposition: 'answered', detail: null, way: 'service', plan: '3f2a9c0d71be', cli: '+62721•••0112'
+}
+
 export const ListedCall = Type.Object({
   ...call,
   cli: orNull(Type.String({ description: 'The caller\'s number, masked: `+62721•••0112`. null where it is not a number.' }))
-})
+}, { title: 'Call', examples: [example] })
 
 export const FullCall = Type.Object({
   ...call,
   cli: orNull(Type.String({ description: 'The caller\'s number, E.164. null where it is not a number.' })),
   cliRaw: Type.String({ description: 'The caller\'s number as it arrived, unfiltered: never trust it.' })
-})
+}, { title: 'CallWithNumber' })
 
 export const CallList = Type.Object({
   calls: Type.Array(ListedCall, { description: 'Newest first.' }),
   next: orNull(Type.String({ description: 'Pass it as `cursor` for what follows; null at the end.' }))
-})
+}, { title: 'CallPage' })
 
-export const LiveCalls = Type.Object({ calls: Type.Array(ListedCall, { description: 'Newest first.' }) })
+export const LiveCalls = Type.Object({ calls: Type.Array(ListedCall, { description: 'Newest first.' }) }, { title: 'LiveCalls' })
 
 export const WholeCall = Type.Object({
   call: FullCall,
@@ -61,7 +66,7 @@ export const WholeCall = Type.Object({
     witness: words('Who saw it: Asterisk\'s ledger, or the service.', 'ledger', 'service'),
     kind: Type.String({ description: 'What happened.' }),
     facts: Type.Unsafe<object>({ type: 'object', additionalProperties: true, description: 'The facts of this kind of step.' })
-  }), { description: 'Everything that is known, in order of time.' }),
+  }, { title: 'CallStep' }), { description: 'Everything that is known, in order of time.' }),
   lines: Type.Array(Type.Object({
     line: Type.String({ description: 'The line tried.' }),
     agency: Type.String({ description: 'Whose line it is.' }),
@@ -69,8 +74,8 @@ export const WholeCall = Type.Object({
     outcome: orNull(words('How that went; null while it rings.', ...outcomes)),
     q850: orNull(Type.Integer({ description: 'The hang-up cause (ITU-T Q.850).' })),
     answeredAt: at('When it answered.')
-  }), { description: 'Every attempt at a line, in order of time.' })
-})
+  }, { title: 'CallLine' }), { description: 'Every attempt at a line, in order of time.' })
+}, { title: 'CallStory' })
 
 const moment = (description: string) => Type.Optional(Type.String({
   maxLength: 40,
@@ -94,15 +99,15 @@ export const Fault = Type.Object({
   error: Type.String({ description: 'A word for programs.' }),
   message: Type.String({ description: 'A sentence for people.' }),
   hint: Type.Optional(Type.String({ description: 'What to do about it.' }))
-})
+}, { title: 'Fault' })
 
-export const Health = Type.Object({ status: Type.Literal('ok') })
+export const Health = Type.Object({ status: Type.Literal('ok') }, { title: 'Health' })
 
 export const Readiness = Type.Object({
   ready: Type.Boolean({ description: 'Whether calls can be served.' }),
   missing: Type.Array(Type.String(), { description: 'What is not there yet, each in words.' }),
   warnings: Type.Array(Type.String(), { description: 'What is broken although calls can be served, each in words.' })
-})
+}, { title: 'Readiness', examples: [{ ready: true, missing: [], warnings: ['trunk gateway is down: nobody can be rung on it (GET /api/trunks)'] }] })
 
 export type ListedCall = Static<typeof ListedCall>
 export type Fault = Static<typeof Fault>

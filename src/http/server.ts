@@ -5,20 +5,25 @@ import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox'
 import type { Queue } from 'bullmq'
 import fastify, { LogController, type FastifyBaseLogger, type RouteOptions } from 'fastify'
 import type { Logger } from 'pino'
+import { Type } from 'typebox'
 import { board } from './board.ts'
 import { callRoutes, type CallsOptions } from './calls.ts'
 import { directoryRoutes, type DirectoryOptions } from './directory.ts'
-import { answer, answerFaults, refuseNonFinite } from './faults.ts'
-import { bearer, protect, type Keys } from './guard.ts'
+import { answer, answerFaults, answerNoRequest, refuseNonFinite } from './faults.ts'
+import { bearer, metricsReader, protect, type Keys } from './guard.ts'
+import { refuseOtherHosts } from './hosts.ts'
 import { followUpRoutes, type FollowUpsOptions } from './followups.ts'
 import type { Metrics } from './metrics.ts'
 import { gatewayRoutes, messageRoutes, type MessageOptions } from './messages.ts'
 import { recordingRoutes } from './recordings.ts'
 import type { Recordings } from '../records/recordings.ts'
+import { documentOf } from './openapi.ts'
 import { planRoutes, type PlanOptions } from './plan.ts'
 import { operationsRoutes, type OperationsOptions } from './operations.ts'
+import { RequestLog } from './request-log.ts'
 import { Fault, Health, Readiness } from './schemas.ts'
 import { switchesRoutes, type SwitchesOptions } from './switches.ts'
+import { limitUnderWay } from './under-way.ts'
 import { webhookRoutes, type WebhookOptions } from './webhooks.ts'
 
 export interface HttpOptions extends CallsOptions, Keys {
@@ -50,18 +55,37 @@ export interface HttpOptions extends CallsOptions, Keys {
   recordings?: Recordings
   /** BullMQ's queues, to be looked at. */
   queues?: readonly Queue[]
+  edge?: Edge
+}
+
+/** Where the server meets the network. */
+export interface Edge {
+  /** The address that it will listen on; 127.0.0.1 if left out. */
+  bound?: string
+  /** Further names and addresses that it answers under. */
+  names?: readonly string[]
+  /** Proxies, by address or CIDR, whose word on the client's address counts. */
+  proxies?: readonly string[]
+  /** Opens /metrics to other machines, and nothing else. */
+  metricsToken?: string
+  /** How long a request may take to arrive whole, ms; 10 s if left out. */
+  patience?: number
 }
 
 /** The app, ready to `listen` or `inject`. It reads no environment and opens no port by itself. */
-export async function httpServer({ records, live, end, timezone, token, people, log, ready, version, metrics, audit, refused, trunks, access, changes, directory, switches, messaging, webhooks, followUps, recordings, queues }: HttpOptions) {
+export async function httpServer({ records, live, end, timezone, token, people, log, ready, version, metrics, audit, refused, trunks, access, changes, directory, switches, messaging, webhooks, followUps, recordings, queues, edge = {} }: HttpOptions) {
   const zone = timezone ?? (followUps ? () => followUps.plan().timezone : undefined)
   const inZone = zone ? { timezone: zone } : {}
+  const { patience = 10_000 } = edge
   const app = fastify({
     loggerInstance: quiet(log),
     logController: new LogController({ disableRequestLogging: true }),
     routerOptions: { maxParamLength: 500 },
     bodyLimit: 64 * 1024,
-    requestTimeout: 10_000,
+    requestTimeout: patience,
+    http: { requestTimeout: patience, headersTimeout: patience, connectionsCheckingInterval: patience / 10 },          // Node looks each 30 s by itself
+    clientErrorHandler: answerNoRequest,
+    ...edge.proxies?.length ? { trustProxy: [...edge.proxies] } : {},
     forceCloseConnections: true,          // live streams never end by themselves
     ajv: { customOptions: { removeAdditional: false, coerceTypes: true } },
     frameworkErrors: (error, request, reply) => { void answer(error, request, reply) }
@@ -69,30 +93,24 @@ export async function httpServer({ records, live, end, timezone, token, people, 
 
   answerFaults(app as never)
   app.addHook('onRequest', protect)
+  app.addHook('onRequest', refuseOtherHosts({ bound: edge.bound ?? '127.0.0.1', ...edge.names ? { names: edge.names } : {} }))
+  app.addHook('onRequest', limitUnderWay())
   app.addHook('preHandler', refuseNonFinite)
   if (people) {
     app.addHook('onReady', () => people.open())
     app.addHook('onClose', async () => people.close())
   }
+  const requests = new RequestLog(log)
+  app.addHook('onReady', async () => requests.start())
+  app.addHook('onClose', async () => requests.close())
   app.addHook('onResponse', async (request, reply) => {
-    // The route, not the address: addresses carry what was searched for.
-    const { method, routeOptions: { url: route } } = request
-    const log = route === '/healthz' || route === '/readyz' || route === '/metrics' ? request.log.debug : request.log.info     // asked every second by machines
-    log.call(request.log, { method, route: route ?? null, status: reply.statusCode, ms: Math.round(reply.elapsedTime) }, 'asked')
-    if (reply.statusCode !== 401 && reply.statusCode !== 403) return
-    metrics?.turnedAway(reply.statusCode)
-    request.log.warn({ address: request.ip, person: request.asker?.person?.name ?? null, route: route ?? null, status: reply.statusCode }, 'refused at the API')
+    const { log, method, ip, asker, signed, why, routeOptions: { url } } = request
+    const { statusCode: status, elapsedTime } = reply
+    if (status === 401 || status === 403) metrics?.turnedAway(status)
+    requests.note({ log, method, route: url ?? null, status, ms: Math.round(elapsedTime), address: ip, known: asker !== undefined || signed === true, person: asker?.person?.name ?? null, ...why === undefined ? {} : { why } })
   })
 
-  await app.register(swagger, {
-    openapi: {
-      info: { title: 'Satunomor', version, description: 'One city number: its calls, and how the service is.' },
-      components: { securitySchemes: {
-        token: { type: 'http', scheme: 'bearer', description: 'Your own token (npx satunomor person add), or the city\'s from the service\'s token file, which may do everything.' },
-        signature: { type: 'apiKey', in: 'header', name: 'webhook-signature', description: 'Standard Webhooks, with the gateway\'s secret (docs/messages.md).' }
-      } }
-    }
-  })
+  await app.register(swagger, documentOf(version))
   // 100 kB, for anybody who asks: made once.
   const documents = new Map<string, Buffer>()
   const made = (route: string, make: () => string) => documents.get(route) ?? documents.set(route, Buffer.from(make())).get(route)!
@@ -102,13 +120,18 @@ export async function httpServer({ records, live, end, timezone, token, people, 
   } } })
 
   app.get('/healthz', {
-    schema: { summary: 'The process is alive', tags: ['health'], response: { 200: Health } }
+    config: { health: true },
+    schema: { operationId: 'getHealth', summary: 'The process is alive', tags: ['health'], security: [], response: { 200: Health, 421: Fault } }
   }, async () => ({ status: 'ok' as const }))
 
+  // It asks Asterisk: those who ask meanwhile get the same answer.
+  let finding: ReturnType<typeof ready> | undefined
+  const found = () => finding ??= ready().finally(() => { finding = undefined })
   app.get('/readyz', {
-    schema: { summary: 'Calls can be served', tags: ['health'], response: { 200: Readiness, 503: Readiness } }
+    config: { health: true },
+    schema: { operationId: 'getReadiness', summary: 'Calls can be served', tags: ['health'], security: [], response: { 200: Readiness, 421: Fault, 503: Readiness } }
   }, async (request, reply) => {
-    const state: Awaited<ReturnType<typeof ready>> = await ready().catch(error => {
+    const state: Awaited<ReturnType<typeof ready>> = await found().catch(error => {
       request.log.error({ reason: (error as Error).message }, 'readiness could not be found out')
       return { ready: false, missing: ['an answer: readiness could not be found out, the log says why'] }
     })
@@ -117,7 +140,11 @@ export async function httpServer({ records, live, end, timezone, token, people, 
 
   if (metrics) {
     app.get('/metrics', {
-      schema: { summary: 'Figures for Prometheus', tags: ['operations'] }
+      onRequest: metricsReader({ token, ...people ? { people } : {}, ...edge.metricsToken === undefined ? {} : { metricsToken: edge.metricsToken } }),
+      schema: {
+        operationId: 'getMetrics', summary: 'Figures for Prometheus', tags: ['operations'], description: 'Programs of this machine need no token. Others need that of SATUNOMOR_METRICS_TOKEN, or one that may do everything.',
+        security: [{}, { token: [] }], response: { 200: { description: 'Prometheus\' text format.', content: { 'text/plain': { schema: Type.String() } } }, 401: Fault, 403: Fault, 421: Fault, 500: Fault, 503: Fault }
+      }
     }, async (_, reply) => reply.type(metrics.contentType).send(await metrics.page()))
   }
 
@@ -144,8 +171,8 @@ export async function httpServer({ records, live, end, timezone, token, people, 
 
 /** In the document: for whom a route is, that others are refused, that a request can be malformed, and that the store or we may fail. */
 function sayForWhom(route: RouteOptions) {
-  const { schema: { description, response, body } = {}, config } = route
-  const refusals = { 400: Fault, 401: Fault, ...body === undefined ? {} : { 413: Fault, 415: Fault }, 500: Fault, 503: Fault }
+  const { schema: { description, response, body, params } = {}, config } = route
+  const refusals = { 400: Fault, 401: Fault, ...params === undefined ? {} : { 414: Fault }, ...body === undefined ? {} : { 413: Fault, 415: Fault }, 421: Fault, 500: Fault, 503: Fault }
   route.schema = { ...route.schema, description: [description, config?.desk ? 'For the desk and admins.' : 'For admins.'].filter(Boolean).join(' '), response: { ...refusals, ...response as object, 403: Fault } }
 }
 

@@ -25,13 +25,13 @@ const one = {
 const Set = Type.Object({
   closed: Type.Array(Type.Object({ agency: Type.String(), ...one }), { description: 'Agencies that are closed by hand.' }),
   siaga: Type.Optional(Type.Object(one, { description: 'Surge mode; missing while it is off.' }))
-})
+}, { title: 'Switches' })
 const line = (most: number, description: string) => Type.String({ minLength: 1, maxLength: most, pattern: '^[^\\p{C}]+$', description })
 const who = Type.Optional(line(100, 'Who wants it; kept in the audit. Left out with a token of one\'s own.'))
 const On = Type.Object({
   who, reason: line(200, 'Why; kept in the audit, and in the records of the calls.'),
   until: Type.String({ maxLength: 40, description: 'The end: `2027-03-20 18:00` on the plan\'s clock, or ISO 8601 with a zone.' })
-}, { additionalProperties: false })
+}, { title: 'SwitchOn', examples: [{ reason: 'Banjir.', until: '2027-03-20 18:00' }], additionalProperties: false })
 const Off = Type.Object({ who, reason: Type.Optional(line(200, 'Why; kept in the audit.')) }, { additionalProperties: false })
 const Agency = Type.Object({ agency: Type.String({ maxLength: 40, description: 'By its name in the plan.' }) })
 
@@ -53,19 +53,19 @@ export const switchesRoutes: FastifyPluginAsyncTypebox<SwitchesOptions> = async 
     }
   }
 
-  app.get('/switches', { config: { desk: true }, schema: { summary: 'What is set by hand', ...about, querystring: NoQuery, response } },
+  app.get('/switches', { config: { desk: true }, schema: { operationId: 'getSwitches', summary: 'What is set by hand', ...about, querystring: NoQuery, response } },
     async () => shown(switches.now()))
 
-  app.put('/switches/closed/:agency', { schema: { summary: 'Closes an agency until a time: its callers go to its `closed` node', description: holds, ...about, querystring: NoQuery, params: Agency, body: On, response } },
+  app.put('/switches/closed/:agency', { schema: { operationId: 'closeAgency', summary: 'Closes an agency until a time: its callers go to its `closed` node', description: holds, ...about, querystring: NoQuery, params: Agency, body: On, response } },
     async request => set({ what: 'close', ...request.params, ...request.body }, request))
 
-  app.delete('/switches/closed/:agency', { schema: { summary: 'The plan\'s hours hold again', ...about, querystring: Off, params: Agency, response } },
+  app.delete('/switches/closed/:agency', { schema: { operationId: 'openAgency', summary: 'The plan\'s hours hold again', ...about, querystring: Off, params: Agency, response } },
     async request => set({ what: 'open', ...request.params, ...request.query }, request))
 
-  app.put('/switches/siaga', { schema: { summary: 'Surge mode until a time: all calls begin at the plan\'s siaga entry', description: holds, ...about, querystring: NoQuery, body: On, response } },
+  app.put('/switches/siaga', { schema: { operationId: 'startSiaga', summary: 'Surge mode until a time: all calls begin at the plan\'s siaga entry', description: holds, ...about, querystring: NoQuery, body: On, response } },
     async request => set({ what: 'siaga', ...request.body }, request))
 
-  app.delete('/switches/siaga', { schema: { summary: 'Surge mode is over', ...about, querystring: Off, response } },
+  app.delete('/switches/siaga', { schema: { operationId: 'endSiaga', summary: 'Surge mode is over', ...about, querystring: Off, response } },
     async request => set({ what: 'normal', ...request.query }, request))
 }
 

@@ -16,7 +16,7 @@ const exceptions = {
   SATUNOMOR_WATCHDOG_SOCKET: 'npm start, which asks there whether the watchdog lives, says it itself'
 }
 /** What only the service has to do with. */
-const serviceOnly = ['SATUNOMOR_TOKEN', 'REDIS_URL', 'SATUNOMOR_REDIS_PORT', 'DATABASE_URL']
+const serviceOnly = ['SATUNOMOR_TOKEN', 'SATUNOMOR_METRICS_TOKEN', 'REDIS_URL', 'SATUNOMOR_REDIS_PORT', 'DATABASE_URL']
 
 /** The names that readSettings asks for. */
 function asked(): string[] {

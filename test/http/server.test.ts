@@ -190,7 +190,7 @@ test('the log knows the route and the status, and no token, query or number', as
   await get('/api/calls?agency=rahasia-07215550178')
   await get('/api/calls?cursor=rahasia')
   await get('/rahasia?x=rahasia')
-  expect(said).toContainEqual(expect.objectContaining({ method: 'GET', route: '/api/calls', status: 200, msg: 'asked' }))
+  expect(said).toContainEqual(expect.objectContaining({ method: 'GET', route: '/api/calls', status: 200, msg: 'http request' }))
   for (const secret of [token, 'rahasia', '5550112', '627215550112']) expect(text()).not.toContain(secret)
 })
 

@@ -8,6 +8,7 @@ import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { promisify } from 'node:util'
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest'
+import { stirs } from '../../setup/alive.mjs'
 import { node } from '../../setup/packages.mjs'
 import { project } from '../../setup/project.mjs'
 import { eventually } from '../parts/city.ts'
@@ -89,6 +90,7 @@ test.skipIf(withContainers)('a city starts, a call goes through, and SIGTERM lea
   expect((await fetch(`http://${at(1)}:8080/readyz`)).status).toBe(200)
   expect((await fetch(`http://${at(1)}:8080/api/calls`)).status).toBe(401)
   expect((await fetch(`http://${at(1)}:8080/docs/json`)).status).toBe(200)
+  expect(await stirs({ path: join(state, 'service.sock') })).toBe(true)
 
   // What callers and agencies said, and who they are, is nobody else's on this machine.
   expect(await namesOf(ledger)).toBe('UNKNOWN UNKNOWN')

@@ -1,7 +1,7 @@
 /** What the environment says, whole, or every fault at once: how messages get to citizens, and whether a start applies edits. */
 import { expect, test } from 'vitest'
 import { newSecret } from '../../src/delivery/signed.ts'
-import { readSettings } from '../../src/settings.ts'
+import { openToNetwork, readSettings } from '../../src/settings.ts'
 
 const secret = newSecret()
 const url = 'https://gateway.example.go.id/kirim'
@@ -26,4 +26,29 @@ test.each([[{}, false], [{ SATUNOMOR_APPLY_AT_START: '' }, false], [{ SATUNOMOR_
 
 test('whether a start applies edits is yes or no', () => {
   expect(() => readSettings({ SATUNOMOR_APPLY_AT_START: 'true' }, '/project')).toThrow('SATUNOMOR_APPLY_AT_START is "true": it may be yes or no')
+})
+
+test('host names, proxies and the token of the metrics are read', () => {
+  const env = { SATUNOMOR_HTTP_HOSTS: '112.example.go.id, 203.0.113.7', SATUNOMOR_HTTP_TRUST_PROXY: '127.0.0.1,10.0.0.0/24 fd00::/8', SATUNOMOR_METRICS_TOKEN: 'm'.repeat(32) }
+  expect(readSettings(env, '/project').edge).toEqual({ names: ['112.example.go.id', '203.0.113.7'], proxies: ['127.0.0.1', '10.0.0.0/24', 'fd00::/8'], metricsToken: 'm'.repeat(32) })
+  expect(readSettings({}, '/project').edge).toEqual({ names: [], proxies: [], metricsToken: undefined })
+})
+
+test.each([
+  ['SATUNOMOR_HTTP_HOSTS', 'https://112.example.go.id'], ['SATUNOMOR_HTTP_HOSTS', '112.example.go.id:443'], ['SATUNOMOR_HTTP_HOSTS', '*'], ['SATUNOMOR_HTTP_HOSTS', '-a'],
+  ['SATUNOMOR_HTTP_TRUST_PROXY', 'true'], ['SATUNOMOR_HTTP_TRUST_PROXY', '0.0.0.0/0'], ['SATUNOMOR_HTTP_TRUST_PROXY', '10.0.0.0/33'], ['SATUNOMOR_HTTP_TRUST_PROXY', '10.0.0.0/8/8'], ['SATUNOMOR_HTTP_TRUST_PROXY', '::1/129'], ['SATUNOMOR_HTTP_TRUST_PROXY', 'nginx']
+])('%s=%s is a fault that names it', (name, value) => {
+  expect(() => readSettings({ [name]: `127.0.0.1,${value}` }, '/project')).toThrow(`${name} has "${value}": `)
+})
+
+test('a token of the metrics that is short, or the same as the city\'s, is a fault', () => {
+  expect(() => readSettings({ SATUNOMOR_METRICS_TOKEN: 'short' }, '/project')).toThrow('SATUNOMOR_METRICS_TOKEN is shorter')
+  expect(() => readSettings({ SATUNOMOR_METRICS_TOKEN: 'x'.repeat(32), SATUNOMOR_TOKEN: 'x'.repeat(32) }, '/project')).toThrow('SATUNOMOR_METRICS_TOKEN is the same')
+})
+
+test.each([
+  [{}, false], [{ SATUNOMOR_HTTP_ADDRESS: '127.0.0.5' }, false], [{ SATUNOMOR_HTTP_ADDRESS: '::1' }, false], [{ SATUNOMOR_HTTP_ADDRESS: '0.0.0.0' }, true], [{ SATUNOMOR_HTTP_ADDRESS: '::' }, true],
+  [{ SATUNOMOR_HTTP_ADDRESS: '10.0.0.5' }, true], [{ SATUNOMOR_HTTP_ADDRESS: '10.0.0.5', SATUNOMOR_HTTP_TRUST_PROXY: '10.0.0.6' }, false]
+])('%o: the operator is warned of an API without TLS: %s', (env, warned) => {
+  expect(openToNetwork(readSettings(env as Record<string, string>, '/project')).length === 1).toBe(warned)
 })
