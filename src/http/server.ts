@@ -171,8 +171,8 @@ export async function httpServer({ records, live, end, timezone, token, people, 
 
 /** In the document: for whom a route is, that others are refused, that a request can be malformed, and that the store or we may fail. */
 function sayForWhom(route: RouteOptions) {
-  const { schema: { description, response, body, params } = {}, config } = route
-  const refusals = { 400: Fault, 401: Fault, ...params === undefined ? {} : { 414: Fault }, ...body === undefined ? {} : { 413: Fault, 415: Fault }, 421: Fault, 500: Fault, 503: Fault }
+  const { method, schema: { description, response, params } = {}, config } = route
+  const refusals = { 400: Fault, 401: Fault, ...params === undefined ? {} : { 414: Fault }, ...method === 'GET' || method === 'HEAD' ? {} : { 413: Fault, 415: Fault }, 421: Fault, 500: Fault, 503: Fault }
   route.schema = { ...route.schema, description: [description, config?.desk ? 'For the desk and admins.' : 'For admins.'].filter(Boolean).join(' '), response: { ...refusals, ...response as object, 403: Fault } }
 }
 
