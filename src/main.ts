@@ -13,6 +13,7 @@ import { AriEvents } from './asterisk/ari-events.ts'
 import { Gone } from './asterisk/ari-errors.ts'
 import { AriLink } from './asterisk/ari-link.ts'
 import { Bookkeeper } from './asterisk/bookkeeper.ts'
+import { ledgerTells } from './asterisk/ledger.ts'
 import { AriCallbackLine } from './asterisk/callback-line.ts'
 import { channelsOf } from './asterisk/channels.ts'
 import { Health } from './asterisk/health.ts'
@@ -61,11 +62,14 @@ import { numberOf } from './plan/spellings.ts'
 import { SwitchFile } from './plan/switches.ts'
 import type { SwitchOrder } from './plan/switching.ts'
 import { changesOf } from './prepare.ts'
+import { Keeper } from './records/keeper.ts'
 import { Recordings } from './records/recordings.ts'
 import { Records } from './records/records.ts'
+import { plainly } from './records/faults.ts'
 import { Relay } from './records/relay.ts'
 import { forgetOld } from './records/retention.ts'
 import { Scribe } from './records/scribe.ts'
+import { sharedRecords } from './records/shared.ts'
 import type { SignedBy } from './records/tables.ts'
 import { secretsIn } from './secrets.ts'
 import { serviceCard } from './service-card.ts'
@@ -85,6 +89,7 @@ export interface Service {
   ari: AriLink
   ami: AmiLink
   records: Records
+  keeper: Keeper
   scribe: Scribe
   changes: Changes
   plan: LivePlan
@@ -109,7 +114,8 @@ export async function serve(settings: Settings, log: Logger): Promise<Service> {
   const plan = new LivePlan(await planOf(version))
 
   // Records: written here first, copied to PostgreSQL where the city has one.
-  const local = await Records.open({ file: place.records }, log)
+  const keeper = await Keeper.open({ file: place.records, ledgerTells: () => ledgerTells(asterisk.cel), log })
+  const local = keeper.records
   const scribe = new Scribe(local, log, { plan: () => plan.now.version })
   const shared = database ? Records.at({ url: database }, log) : undefined
   const relay = shared ? new Relay({ from: local, to: shared, log }).start() : undefined
@@ -166,14 +172,14 @@ export async function serve(settings: Settings, log: Logger): Promise<Service> {
     }),
     instant: () => ({
       heartbeatAge: heartbeat.beatAt === undefined ? undefined : (performance.now() - heartbeat.beatAt) / 1000,
-      ledgerLag: bookkeeper.lag, pendingSteps: scribe.pending, calls: switchboard.size, waiting: room.figures, linksLost: ari.counts.lost, trunks: trunks.states.flatMap(({ name, up }) => up === null ? [] : [{ trunk: name, up }]), load: { overloaded: overload.on, ...overload.counts }, refused: refusals.counts, queues: { followups: jobs.up, messages: messenger.up, webhooks: porter.up }, sipReplies: sipReplies?.counts ?? {}
+      ledgerLag: bookkeeper.lag, pendingSteps: scribe.pending, storeRemadeAt: keeper.remadeAt, ...relay ? { postgresql: { server: shared!.address, up: relay.failingSince === null, behind: relay.behind } } : {}, calls: switchboard.size, waiting: room.figures, linksLost: ari.counts.lost, trunks: trunks.states.flatMap(({ name, up }) => up === null ? [] : [{ trunk: name, up }]), load: { overloaded: overload.on, ...overload.counts }, refused: refusals.counts, queues: { followups: jobs.up, messages: messenger.up, webhooks: porter.up }, sipReplies: sipReplies?.counts ?? {}
     })
   })
-  const bookkeeper: Bookkeeper = new Bookkeeper({ heard: step => { overload.heard(step); metrics.note(step); refusedOf(step); room.heard(step); settler.heard(step) }, file: asterisk.cel, records: local, scribe, ari, channels: () => channels(), seen, inCare: () => switchboard.callIds(), ended: (callId, q850) => trunkLine.ended(callId, q850), log })
+  const bookkeeper: Bookkeeper = new Bookkeeper({ heard: step => { overload.heard(step); metrics.note(step); refusedOf(step); room.heard(step); settler.heard(step) }, file: asterisk.cel, records: local, keeper, scribe, ari, channels: () => channels(), seen, inCare: () => switchboard.callIds(), ended: (callId, q850) => trunkLine.ended(callId, q850), log })
   const ami: AmiLink = new AmiLink({ host: asterisk.control, port: asterisk.amiPort, user: 'satunomor', password: secrets.ami }, { onEvent: event => { refusals.note(event); trunks.hear(event) }, log })
   const channels = channelsOf(ari, ami)
   const trunks: Trunks = new Trunks({ ami, plan: () => plan.now, log })
-  const health = new Health({ ari, ami, heartbeat, plan: () => plan.now.version, trunks })
+  const health = new Health({ ari, ami, heartbeat, plan: () => plan.now.version, trunks, warnings: () => storeWarnings(keeper, scribe) })
 
   // The plan, as it changes.
   const changes: Changes = changesOf(settings, log, { exchange: new PlanLoader({ ari, ami }), follow: next => plan.follow(next), walks: () => plan.now.version, applied: (version, next) => watch.over(version, next) })
@@ -193,6 +199,7 @@ export async function serve(settings: Settings, log: Logger): Promise<Service> {
   })
   const jobs: Jobs = new Jobs({
     redis, timezone: plan.now.timezone, audit: checkBooks, log,
+    checkStore: () => keeper.check(),
     retention: () => forgetOld(local, asterisk.mailbox, plan.now.retention, Date.now()),
     callback: async attempt => {
       if (!ari.up) return                          // nobody could be asked: it stays claimed, and is queued again when somebody can
@@ -200,7 +207,7 @@ export async function serve(settings: Settings, log: Logger): Promise<Service> {
       if (followUp) await callbacks.ring(ringing(plan.now, followUp, attempt.attempt))
     }
   })
-  const pacer = new Pacer({ book, plan: () => plan.now, live: () => local.live(), ready: () => ari.up && jobs.up, queue: claims => jobs.queue(claims), giveWay: () => callbacks.giveWay(), log })
+  const pacer = new Pacer({ book, plan: () => plan.now, live: () => local.live(), ready: () => ari.up && jobs.up, whole: () => bookkeeper.whole, queue: claims => jobs.queue(claims), giveWay: () => callbacks.giveWay(), log })
 
   const end = (ending: Ending) => endCall({
     records: local, note: step => local.append([step], { plan: () => plan.now.version }),
@@ -241,20 +248,22 @@ export async function serve(settings: Settings, log: Logger): Promise<Service> {
   // What agencies' own systems are told.
   const webhookSecrets = new WebhookSecrets(place.webhooks)
   const porter: Courier = new Courier({ name: 'webhook', redis, concurrency: 100, retry: webhookTries, deliver: id => webhooks.deliver(id), log })
-  const webhooks: Webhooks = new Webhooks({ records: local, plan: () => plan.now, secrets: agency => webhookSecrets.of(agency, Date.now()), retry: webhookTries, queue: ids => porter.queue(ids), ready: () => porter.up, log })
+  const webhooks: Webhooks = new Webhooks({ records: local, plan: () => plan.now, secrets: agency => webhookSecrets.of(agency, Date.now()), retry: webhookTries, queue: ids => porter.queue(ids), ready: () => porter.up, whole: () => bookkeeper.whole, log })
 
   const { token, made: tokenMade } = settings.token ? { token: settings.token, made: false } : await loadToken(place.token)
   const release = (JSON.parse(await readFile(join(settings.project, 'package.json'), 'utf8')) as { version: string }).version
   const { names, proxies, metricsToken } = settings.edge
   const edge = { bound: settings.http.host, names, proxies, ...metricsToken === undefined ? {} : { metricsToken } }
   for (const warning of openToNetwork(settings)) log.warn({ warning }, 'the API is open to the network without TLS')
-  const http = await httpServer({ records: shared ? withAudit(shared, local) : local, live: () => local.live(), end, timezone: () => plan.now.timezone, token, people: new People(place.people, log), log, ready: () => health.ready(), version: release, metrics, audit: checkBooks, refused: limit => refusals.lastHour(limit), trunks: () => trunks.states, access: local, changes, directory: () => plan.now.directory, switches: { now: () => switches.now, set: setByHand }, messaging, webhooks, followUps: { book, plan: () => plan.now, records: local }, recordings: new Recordings(local, asterisk.mailbox), queues: [...jobs.queues, ...messenger.queues, ...porter.queues], edge })
+  const http = await httpServer({ records: shared ? sharedRecords({ shared, local, away: () => relay!.failingSince !== null, log }) : local, live: () => local.live(), end, timezone: () => plan.now.timezone, token, people: new People(place.people, log), log, ready: () => health.ready(), version: release, metrics, audit: checkBooks, refused: limit => refusals.lastHour(limit), trunks: () => trunks.states, access: local, changes, directory: () => plan.now.directory, switches: { now: () => switches.now, set: setByHand }, messaging, webhooks, followUps: { book, plan: () => plan.now, records: local }, recordings: new Recordings(local, asterisk.mailbox), queues: [...jobs.queues, ...messenger.queues, ...porter.queues], edge })
 
   watch.goOn(version, plan.now)
   await switches.open()
-  for (const { callId, agency, line } of await local.live()) if (agency && line) room.holds(callId, { agency, line })
+  const talking = await local.live().catch(error => { log.warn(plainly(error), 'who talks is not known; the store is away'); return [] })
+  for (const { callId, agency, line } of talking) if (agency && line) room.holds(callId, { agency, line })
   await metrics.begin()
-  await bookkeeper.open()
+  keeper.onRenewed(() => bookkeeper.readAgain())
+  bookkeeper.open()
   ari.open()
   ami.open()
   heartbeat.start()
@@ -277,6 +286,7 @@ export async function serve(settings: Settings, log: Logger): Promise<Service> {
   await card.show(url)
   const looking = setInterval(() => void changes.versions.look().then(seen => { if (seen && seen.version !== live) { live = seen.version; catchUp() } }), seconds(5))
   if (settings.shed) overload.start()
+  void keeper.check().catch(error => log.error(plainly(error), 'store could not be checked'))
   log.info({ url, version: version.version, plan: plan.now.version, numbers: [...plan.now.numbers.keys()] }, 'the service is up')
 
   const held = started.move()
@@ -313,16 +323,17 @@ export async function serve(settings: Settings, log: Logger): Promise<Service> {
     await scribe.close()
     await relay?.[Symbol.asyncDispose]()
     await shared?.[Symbol.asyncDispose]()
-    await local[Symbol.asyncDispose]()
+    await keeper[Symbol.asyncDispose]()
     await held[Symbol.asyncDispose]()
     log.info('the service has stopped')
   }
-  return { url, token, tokenMade, switchboard, events, health, ari, ami, records: local, scribe, changes, plan, switches, book, stop }
+  return { url, token, tokenMade, switchboard, events, health, ari, ami, records: local, keeper, scribe, changes, plan, switches, book, stop }
 }
 
-/** Calls are read where all of them are; who has read them stands here. */
-function withAudit(shared: Records, local: Records) {
-  return { list: shared.list.bind(shared), get: shared.get.bind(shared), live: shared.live.bind(shared), audit: local.audit.bind(local) }
+/** What `/readyz` says of the store. Calls are served all the same. */
+function storeWarnings({ warnings }: Keeper, { failingSince, pending }: Scribe): string[] {
+  if (warnings.length > 0 || failingSince === null) return warnings
+  return [`the store takes nothing since ${new Date(failingSince).toISOString()}: ${pending} steps of calls wait in memory, follow-ups wait (is the disk full?)`]
 }
 
 /** Tries again each second what Asterisk, or somebody who holds the lock, does not let be done yet. */

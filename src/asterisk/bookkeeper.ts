@@ -1,7 +1,9 @@
 import type { Logger } from 'pino'
 import type { Step } from '../calls/story.ts'
 import { pause } from '../calls/time.ts'
-import { seconds } from '../plan/duration.ts'
+import { milliseconds, seconds } from '../plan/duration.ts'
+import { plainly } from '../records/faults.ts'
+import type { Keeper } from '../records/keeper.ts'
 import type { Records } from '../records/records.ts'
 import type { Scribe } from '../records/scribe.ts'
 import type { AriLink } from './ari-link.ts'
@@ -24,6 +26,8 @@ export interface BookkeeperOptions {
   ended(callId: string, q850: number | null): void
   /** Hears each step as it is read, and the end of a call that the ledger does not tell of. */
   heard?(step: Step): void
+  /** The store may have been made anew: then the ledger waits for it, and is read from its beginning. */
+  keeper?: Pick<Keeper, 'ready' | 'readsAgain' | 'ledgerIsRead'>
   log: Logger
 }
 
@@ -39,28 +43,84 @@ export class Bookkeeper {
   readonly #options: BookkeeperOptions
   readonly #closing = new AbortController()
   #ledger: Ledger | undefined
+  /** The store has all that the ledger told at some moment since the start, or since the store was made anew. */
+  #whole = false
+  #reading = new AbortController()
+  #opening: Promise<void> | undefined
   #auditing: Promise<void> | undefined
 
   constructor(options: BookkeeperOptions) {
     this.#options = options
   }
 
-  async open() {
-    const { file, records, log } = this.#options
-    const stored = await records.watermark(watermark)
-    const from = stored ? JSON.parse(stored) as Watermark : undefined
-    this.#ledger = new Ledger({ file, from, take: async (steps, upTo) => this.#take(steps, upTo), log })
-    this.#ledger.open()
+  open() {
+    this.#opening = this.#readOn()
     this.#auditing = this.#lookForLostCalls()
   }
 
+  /** The store was made anew: all is read once more. */
+  readAgain() {
+    this.#whole = false
+    this.#reading.abort()
+    this.#reading = new AbortController()
+    const { signal } = this.#reading
+    this.#opening = this.#opening?.then(async () => {
+      await this.#ledger?.close()
+      this.#ledger = undefined
+      if (!signal.aborted) await this.#readOn()
+    })
+  }
+
   get lag() { return this.#ledger?.lag ?? 0 }
+
+  /** Follow-ups may be made, and citizens rung: what the ledger tells of those who were reached is in the store. */
+  get whole() { return this.#whole }
+
+  /** As soon as the store says from where; a store that cannot be opened yet is asked again. */
+  async #readOn() {
+    const { file, records, keeper, log } = this.#options
+    const stop = AbortSignal.any([this.#closing.signal, this.#reading.signal])
+    let failing = false
+    while (!stop.aborted) {
+      try {
+        await Promise.race([keeper?.ready, new Promise(resolve => stop.addEventListener('abort', resolve, { once: true }))])
+        if (stop.aborted) return
+        const stored = keeper?.readsAgain ? null : await records.watermark(watermark)
+        const from = stored ? JSON.parse(stored) as Watermark : undefined
+        this.#ledger = new Ledger({ file, from, take: async (steps, upTo) => this.#take(steps, upTo), log })
+        this.#ledger.open()
+        void this.#untilWhole(stop)
+        return
+      } catch (error) {
+        if (!failing) log.error({ ...plainly(error) }, 'ledger waits for the store')
+        failing = true
+        await pause(seconds(1), stop)
+      }
+    }
+  }
+
+  async #untilWhole(stop: AbortSignal) {
+    const { keeper, log } = this.#options
+    while (!stop.aborted) {
+      try {
+        if (this.caughtUp) {
+          await keeper?.ledgerIsRead()
+          this.#whole = true
+          return
+        }
+      } catch (error) {
+        log.warn({ ...plainly(error) }, 'store does not take that the ledger is read')
+      }
+      await pause(milliseconds(100), stop)
+    }
+  }
 
   /** All that Asterisk has written is in the records, as far as anybody has looked. */
   get caughtUp() { return this.#ledger?.caughtUp === true && this.#ledger.lag === 0 && this.#options.scribe.pending === 0 }
 
   async close() {
     this.#closing.abort()
+    await this.#opening
     await this.#ledger?.close()
     await this.#auditing
   }

@@ -13,14 +13,18 @@ export class Health {
   readonly #heartbeat: Heartbeat
   readonly #plan: () => string
   readonly #trunks: Pick<Trunks, 'states'>
+  readonly #warnings: () => string[]
   readonly #draining = new AbortController()
 
-  constructor({ ari, ami, heartbeat, plan, trunks }: { ari: AriLink, ami: AmiLink, heartbeat: Heartbeat, plan: () => string, trunks: Pick<Trunks, 'states'> }) {
+  /** @param warnings what others have to say, e.g. of the store */
+  constructor({ ari, ami, heartbeat, plan, trunks, warnings = () => [] }:
+    { ari: AriLink, ami: AmiLink, heartbeat: Heartbeat, plan: () => string, trunks: Pick<Trunks, 'states'>, warnings?: () => string[] }) {
     this.#ari = ari
     this.#ami = ami
     this.#heartbeat = heartbeat
     this.#plan = plan
     this.#trunks = trunks
+    this.#warnings = warnings
   }
 
   drains() { this.#draining.abort() }
@@ -28,7 +32,8 @@ export class Health {
   /** `warnings`: calls are served all the same, but not all that the plan promises. */
   async ready(): Promise<{ ready: boolean, missing: string[], warnings: string[] }> {
     const missing = await this.#missing()
-    return { ready: missing.length === 0, missing, warnings: this.#trunks.states.filter(({ up }) => up === false).map(({ name }) => `trunk ${name} is down: nobody can be rung on it (GET /api/trunks)`) }
+    const down = this.#trunks.states.filter(({ up }) => up === false).map(({ name }) => `trunk ${name} is down: nobody can be rung on it (GET /api/trunks)`)
+    return { ready: missing.length === 0, missing, warnings: [...down, ...this.#warnings()] }
   }
 
   async #missing(): Promise<string[]> {

@@ -177,6 +177,12 @@ export async function ledgerFiles(file: string): Promise<string[]> {
   return names.filter(name => name === basename(file) || name.startsWith(`${basename(file)}.`)).map(name => join(dirname(file), name))
 }
 
+/** Whether Asterisk has written anything. */
+export async function ledgerTells(file: string): Promise<boolean> {
+  for (const path of await ledgerFiles(file).catch(() => [])) if ((await statIfThere(path))?.size) return true
+  return false
+}
+
 /**
  * The line itself is the key, wherever it stands: it has the time to the microsecond and the channel. Of two that are the
  * same to the letter (an event written twice in one microsecond), the second says what the first has said.

@@ -14,6 +14,7 @@ import { basename, dirname, join, resolve } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { fileURLToPath } from 'node:url'
 import { watermark } from '../asterisk/bookkeeper.ts'
+import { restoredMark } from '../records/keeper.ts'
 import { ledgerFiles } from '../asterisk/ledger.ts'
 import { places, readSettings, type Settings } from '../settings.ts'
 import { bringBack, type PutBack } from './live-version.ts'
@@ -134,11 +135,13 @@ async function refuseWhileItRuns({ http }: Pick<Settings, 'http'>, records: stri
   }
 }
 
-/** The store's place in the ledger: none, so that all of it is read again. */
+/** The store's place in the ledger: none, so that all of it is read again. Follow-ups of after the backup may be over. */
 function forgetWatermark(records: string) {
   const database = new DatabaseSync(records)
   try {
     database.prepare('delete from watermarks where name = ?').run(watermark)
+    const { name, value } = restoredMark(Date.now())
+    database.prepare('insert or replace into watermarks (name, value) values (?, ?)').run(name, value)
   } finally {
     database.close()
   }

@@ -9,6 +9,7 @@ import { neverAcknowledged, type Happenings } from '../calls/story.ts'
 import { attemptId, type Outcome, type Result } from './attempt.ts'
 import { burst, burstAround, maybeBrief, parkAll, parked, parkedNow, parkSince, releaseAll } from './bursts.ts'
 import { escalate, followPlan, handAll } from './deadlines.ts'
+import { afterLoss } from './after-loss.ts'
 import { agencyIn, closed, followUpOf, idOf, make, openingFor, type MissedCall, type Reason } from './make.ts'
 import { byId, move, numbersOf, type Db, type Tell } from './move.ts'
 import { afterAttempt, type Next } from './next.ts'
@@ -88,6 +89,7 @@ export class Book {
     const open = Map.groupBy(await db.selectFrom('followups').selectAll().where('cli', 'in', anyOf(kind, numbersOf(fresh))).where('endedAt', 'is', null).execute(), ({ cli }) => cli)
     const inBurst = await burstAround(db, plan, fresh)
     const made: FollowUp[] = []
+    const opened = new Map<string, { kind: string, why: string }>()
     const promised = new Map<string, FollowUp>()
     const links: { callId: string, followupId: string }[] = []
     for (const call of fresh) {
@@ -110,7 +112,9 @@ export class Book {
       } else {
         made.push(followUp)
         if (call.cli !== null) open.set(call.cli, [...theirs, followUp])
-        tell(followUp, 'policy', 'opened', { kind: followUp.kind, why: followUp.why })
+        const facts = { kind: followUp.kind, why: followUp.why }
+        opened.set(followUp.id, facts)
+        tell(followUp, 'policy', 'opened', facts)
       }
     }
     await storeFollowUps(db, kind, made)
@@ -120,6 +124,7 @@ export class Book {
     await storeLinks(db, kind, links)
     if (inBurst.size > 0) await parkAll({ db, tell, kind }, plan, inBurst, 'policy')
     if (made.length === 0) return
+    for (const { id, why } of await afterLoss(db, plan, made, now)) opened.get(id)!.why = why
     // Found late: they may have reached somebody since.
     const first = new Map(made.toReversed().map(({ cli, arrivedAt }) => [cli, arrivedAt]))
     const reached = await db.selectFrom('calls').select(['callId', 'cli', 'arrivedAt']).where('cli', 'in', anyOf(kind, numbersOf(made))).where('arrivedAt', '>', Math.min(...first.values())).where('connectedAt', 'is not', null).execute()

@@ -12,12 +12,13 @@ interface Table {
   callback: { followUp: string, attempt: number }
   'nightly-audit': Record<never, never>
   'nightly-retention': Record<never, never>
+  'nightly-store-check': Record<never, never>
 }
 
 type Job = { [Name in keyof Table]: { name: Name, data: Table[Name] } }[keyof Table]
 
 const queueName = 'followups'
-const nightly = { 'nightly-audit': '0 10 2 * * *', 'nightly-retention': '0 40 2 * * *' }
+const nightly = { 'nightly-audit': '0 10 2 * * *', 'nightly-retention': '0 40 2 * * *', 'nightly-store-check': '0 20 3 * * *' }
 
 export interface JobsOptions {
   /** Makes one attempt; may be asked twice, and does it once. */
@@ -29,6 +30,8 @@ export interface JobsOptions {
   audit: (from: number, to: number) => Promise<AuditReport>
   /** Forgets what has been kept for long enough. */
   retention: () => Promise<unknown>
+  /** Reads the whole store, to see whether it is damaged. */
+  checkStore: () => Promise<unknown>
   log: Logger
 }
 
@@ -40,6 +43,7 @@ export class Jobs {
   readonly #callback: JobsOptions['callback']
   readonly #audit: JobsOptions['audit']
   readonly #retention: JobsOptions['retention']
+  readonly #checkStore: JobsOptions['checkStore']
   readonly #timezone: string
   readonly #log: Logger
   readonly #closing = new AbortController()
@@ -48,10 +52,11 @@ export class Jobs {
   readonly #worker: Worker
   #running: Promise<void> | undefined
 
-  constructor({ callback, redis, timezone, audit, retention, log }: JobsOptions) {
+  constructor({ callback, redis, timezone, audit, retention, checkStore, log }: JobsOptions) {
     this.#callback = callback
     this.#audit = audit
     this.#retention = retention
+    this.#checkStore = checkStore
     this.#timezone = timezone
     this.#log = log
     this.#link = new QueueLink({ redis, away: 'Redis is away: calls go on as ever, callbacks wait in the store', back: 'Redis is back: follow-ups go on', log })
@@ -111,6 +116,7 @@ export class Jobs {
     switch (name) {
       case 'callback': return this.#callback(data)
       case 'nightly-audit': return this.#checkBooks()
+      case 'nightly-store-check': return this.#checkStore()
       case 'nightly-retention': return this.#log.info(await this.#retention(), 'what was kept for long enough is forgotten')
     }
   }

@@ -11,6 +11,7 @@ import { burst } from './bursts.ts'
 import { neverAcknowledged } from '../calls/story.ts'
 import type { Db, Tell } from './move.ts'
 import { NotSent, type Gateway } from './gateways.ts'
+import { recordsLost } from './after-loss.ts'
 import { Rounds } from '../calls/rounds.ts'
 import { pauseAfter, type Retry } from '../delivery/courier.ts'
 import { milliseconds } from '../plan/duration.ts'
@@ -181,7 +182,7 @@ async function tooMany(db: Db, { id, cli, claimedAt }: Message, now: number): Pr
 }
 
 /** Why a follow-up is opened whose citizen is told nothing: out of the blue, or perhaps somebody else, as the number may be forged. */
-const noPromise = ['learned-of-too-late', neverAcknowledged, burst]
+const noPromise = ['learned-of-too-late', recordsLost, neverAcknowledged, burst]
 
 /** What a line of history gives reason for. Only an attempt whose ringing did not reach the citizen is one. */
 function occasionOf(what: string, { why, attempt, outcome, rung }: Record<string, unknown>): string | undefined {

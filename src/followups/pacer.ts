@@ -17,6 +17,8 @@ export interface PacerOptions {
   live: () => Promise<StoredCall[]>
   /** Whether callbacks can be made at all now: Asterisk and Redis are there. */
   ready: () => boolean
+  /** Whether the store has what the ledger told at this start; true if left out. Before, nobody knows who has been spoken with since. */
+  whole?: () => boolean
   /** Takes claims that it may know already; rejects where the queue is away. */
   queue: (claims: Claim[]) => Promise<void>
   /** @see CallbackLine.giveWay */
@@ -58,7 +60,8 @@ export class Pacer {
 
   /** One look, at a time (Unix ms): the outbox, the deadlines, and what is due. Whether there was something, so that there may be more. */
   async look(now: number): Promise<boolean> {
-    const { book, plan, ready, queue } = this.#options
+    const { book, plan, ready, queue, whole = () => true } = this.#options
+    if (!whole()) return false
     let agenda = await book.agenda()
     if (agenda.owed) {
       while (await book.takeOutbox(now) > 0 && !this.#rounds.closing.aborted);

@@ -1,4 +1,5 @@
 /** What a talk with a citizen settles: of a call that came in, or of a callback. A call that came after it is owed. */
+import { sql } from 'kysely'
 import { attemptId, type Outcome, type Result } from './attempt.ts'
 import { move, numbersOf, type Change, type Db } from './move.ts'
 import { deskOf } from '../plan/follow-up-policy.ts'
@@ -56,7 +57,9 @@ export async function calledSince(db: Db, kind: StoreKind, talks: readonly { fol
   const heard = await db.selectFrom('steps').select('callId').select(({ fn }) => fn.max('seq').as('seq'))
     .where('callId', 'in', anyOf(kind, talks.map(({ callId }) => callId))).where('kind', 'in', ['connected', 'citizen-key']).groupBy('callId').execute()
   const talked = new Map(heard.map(({ callId, seq }) => [callId, Number(seq)]))
-  const calls = await db.selectFrom('followupCalls').innerJoin('steps', 'steps.callId', 'followupCalls.callId').select('followupId').select(({ fn }) => fn.min('seq').as('seq'))
+  // Where the ledger tells of a call, that counts: what the service noted may have been copied out of a damaged store.
+  const calls = await db.selectFrom('followupCalls').innerJoin('steps', 'steps.callId', 'followupCalls.callId').select('followupId')
+    .select(sql<number>`coalesce(min(case when witness = 'ledger' then seq end), min(seq))`.as('seq'))
     .where('followupId', 'in', anyOf(kind, talks.map(({ followUp }) => followUp))).groupBy(['followupId', 'followupCalls.callId']).execute()
   const called = Map.groupBy(calls, ({ followupId }) => followupId)
   return new Set(talks.filter(({ followUp, callId }) => called.get(followUp)?.some(({ seq }) => Number(seq) > (talked.get(callId) ?? Infinity))).map(({ followUp }) => followUp))

@@ -8,6 +8,7 @@ import { momentExample, momentIn } from '../plan/moment.ts'
 import { BadCursor } from '../records/cursor.ts'
 import { plainly } from '../records/faults.ts'
 import type { Records } from '../records/records.ts'
+import type { Local } from '../records/shared.ts'
 import type { StoredCall } from '../records/tables.ts'
 import { Refusal, storeAway } from './faults.ts'
 import { CallId, CallList, Fault, ListQuery, LiveCalls, NoQuery, WholeCall, type ListedCall } from './schemas.ts'
@@ -15,7 +16,10 @@ import { CallId, CallList, Fault, ListQuery, LiveCalls, NoQuery, WholeCall, type
 export { masked }
 
 export interface CallsOptions {
-  records: Pick<Records, 'list' | 'get' | 'live' | 'audit'>
+  records: Pick<Records, 'live' | 'audit'> & {
+    list(...query: Parameters<Records['list']>): Promise<Awaited<ReturnType<Records['list']>> & Local>
+    get(callId: string): Promise<Awaited<ReturnType<Records['get']>> & Local | null>
+  }
   /** The calls going on, if somebody knows better than the records do; `plan` may be left out. */
   live?: () => Promise<LiveCall[]> | LiveCall[]
   /** Ends a call from outside; throws `NotEnded`. Left out, nobody can. */
@@ -43,8 +47,8 @@ export const callRoutes: FastifyPluginAsyncTypebox<CallsOptions> = async (app, {
     schema: { operationId: 'listCalls', summary: 'Calls, newest first', tags, security, querystring: ListQuery, response: { 200: CallList, ...faults } }
   }, async ({ query: { from, to, ...query }, log }) => {
     const range = { ...from === undefined ? {} : { from: moment('from', from, timezone()) }, ...to === undefined ? {} : { to: moment('to', to, timezone()) } }
-    const { calls, next } = await ask(log, () => records.list({ ...query, ...range }))
-    return { calls: calls.map(listed), next }
+    const { calls, ...more } = await ask(log, () => records.list({ ...query, ...range }))
+    return { ...more, calls: calls.map(listed) }
   })
 
   app.get('/calls/live', {

@@ -26,6 +26,8 @@ export interface Instant {
   ledgerLag: number
   /** Steps that wait for the store. */
   pendingSteps: number
+  /** When the store was made anew the last time, Unix ms; never if left out. */
+  storeRemadeAt?: number | undefined
   /** Calls in the service's care: deciding, ringing or talking. */
   calls: number
   /** Callers who wait for a line, by agency; those without any are left out. */
@@ -39,6 +41,8 @@ export interface Instant {
   refused: Readonly<Record<string, number>>
   /** Of each queue, whether Redis takes its jobs. */
   queues: Readonly<Record<string, boolean>>
+  /** PostgreSQL, where records are copied to one; `behind`: how many steps are not copied yet. */
+  postgresql?: { server: string, up: boolean, behind: number }
   /** What became of citizens' answers by SIP since the start; empty where messages do not go that way. */
   sipReplies: Readonly<Record<string, number>>
 }
@@ -99,6 +103,7 @@ export class Metrics {
     now('heartbeat_age_seconds', 'Age of the heartbeat in Asterisk; from 4 on new calls take the fallback.', at => at.heartbeatAge)
     now('ledger_lag_bytes', 'Bytes of Asterisk\'s ledger that are not read yet.', at => at.ledgerLag)
     now('store_pending_steps', 'Steps of calls that wait for the store.', at => at.pendingSteps)
+    now('store_remade_timestamp_seconds', 'When the store was made anew the last time, since it was damaged or missing, Unix time. Left out: never.', at => at.storeRemadeAt === undefined ? undefined : at.storeRemadeAt / 1000)
     now('calls_in_care', 'Calls that the service decides about, or waits for.', at => at.calls)
     now('overloaded', '1 while the service is overloaded: new calls take the dialplan\'s own menu.', ({ load }) => load && (load.overloaded ? 1 : 0))
     counted('overloads_total', 'How often the service was overloaded', at => at.load?.overloads)
@@ -135,6 +140,20 @@ export class Metrics {
         for (const { trunk, up } of instant().trunks) this.set({ trunk }, up ? 1 : 0)
       }
     })
+
+    for (const [name, help, value] of [
+      ['satunomor_postgresql_up', '1 while records can be copied to PostgreSQL; 0: lists come from the local store alone. Left out without DATABASE_URL.', ({ up }) => up ? 1 : 0],
+      ['satunomor_postgresql_behind_steps', 'Steps of calls that are not copied to PostgreSQL yet.', ({ behind }) => behind]
+    ] satisfies [string, string, (postgresql: NonNullable<Instant['postgresql']>) => number][]) {
+      new Gauge({
+        name, help, labelNames: ['server'], registers,
+        collect() {
+          this.reset()
+          const { postgresql } = instant()
+          if (postgresql) this.set({ server: postgresql.server }, value(postgresql))
+        }
+      })
+    }
 
     new Gauge({
       name: 'satunomor_callers_waiting', help: 'Callers who wait for a line of the agency, all of them being in use.', labelNames: ['agency'], registers,

@@ -90,23 +90,38 @@ function fresh() {
   return { token, sha256: digest(token).toString('hex'), since: new Date().toISOString() }
 }
 
-/** By one at a time, and the file is replaced whole: whoever reads it sees it before or after. */
+/** By one at a time, and the file is replaced whole: whoever reads it sees it before or after. On a full disk a shorter one takes its place. */
 async function change(file: string, by: string, what: (people: KeptPerson[]) => KeptPerson[]) {
   const folder = dirname(file)
   await mkdir(folder, { recursive: true })
   await using _ = await inTurn(folder, { who: by, does: 'changes people' }, { name: 'people.lock', look: 'npx satunomor person list' })
   const people = what(await readPeople(file))
+  const text = `${JSON.stringify({ people }, null, 2)}\n`
   const draft = `${file}.${randomBytes(6).toString('hex')}`
   try {
     await using handle = await open(draft, 'wx', 0o600)
-    await handle.writeFile(`${JSON.stringify({ people }, null, 2)}\n`)
+    await handle.writeFile(text)
     await handle.sync()
     if (process.getuid?.() === 0) {             // the service may be another user: whose the folder is
       const { uid, gid } = await stat(folder)
       await chown(draft, uid, gid)
     }
     await rename(draft, file)
+  } catch (error) {
+    if (!['ENOSPC', 'EDQUOT'].includes((error as NodeJS.ErrnoException).code ?? '') || !await overwrite(file, text)) throw error
   } finally {
     await rm(draft, { force: true })
   }
+}
+
+/** In the room that the file has already, in one write: whoever was removed must not wait for a free disk. false: it is too long for that. */
+async function overwrite(file: string, text: string): Promise<boolean> {
+  await using handle = await open(file, 'r+')
+  const { size } = await handle.stat()
+  const length = Buffer.byteLength(text)
+  if (length > size) return false
+  await handle.write(text + ' '.repeat(size - length), 0)
+  await handle.truncate(length)
+  await handle.sync()
+  return true
 }

@@ -51,7 +51,10 @@ export const FullCall = Type.Object({
   cliRaw: Type.String({ description: 'The caller\'s number as it arrived, unfiltered: never trust it.' })
 }, { title: 'CallWithNumber' })
 
+const localOnly = Type.Optional(Type.Boolean({ description: 'true: PostgreSQL is away or lacks this call yet. What you see is what this machine has: other nodes\' calls are missing. Else left out.' }))
+
 export const CallList = Type.Object({
+  localOnly,
   calls: Type.Array(ListedCall, { description: 'Newest first.' }),
   next: orNull(Type.String({ description: 'Pass it as `cursor` for what follows; null at the end.' }))
 }, { title: 'CallPage' })
@@ -59,6 +62,7 @@ export const CallList = Type.Object({
 export const LiveCalls = Type.Object({ calls: Type.Array(ListedCall, { description: 'Newest first.' }) }, { title: 'LiveCalls' })
 
 export const WholeCall = Type.Object({
+  localOnly,
   call: FullCall,
   steps: Type.Array(Type.Object({
     key: Type.String({ description: 'Identifies the step within its call.' }),

@@ -13,6 +13,15 @@ export function isBadData(error: unknown): boolean {
   return /^2[23]...$/.test(code) || code === '54000'   // SQLSTATE: data exception, integrity violation, limit exceeded
 }
 
+/** SQLite's primary result codes for a file that holds something else than it should: CORRUPT, NOTADB. */
+const sqliteDamage = new Set([11, 26])
+
+/** True where the file itself is damaged: waiting does not mend it. */
+export function isDamaged(error: unknown): boolean {
+  const { errcode } = error as StoreFault
+  return errcode !== undefined && sqliteDamage.has(errcode & 0xff)
+}
+
 /** Where files cannot be written: ENOSPC and the like. */
 const diskFaults = new Set(['ENOSPC', 'EDQUOT', 'EROFS', 'EIO'])
 

@@ -1,4 +1,5 @@
 /** The store: every step of every call, and the record that each call's steps add up to. SQLite or PostgreSQL, one code. */
+import { EventEmitter } from 'node:events'
 import { CamelCasePlugin, Kysely, Migrator, sql, type Transaction } from 'kysely'
 import type { Logger } from 'pino'
 import { neverAcknowledged, type Disposition, type Owner, type Step, type Way } from '../calls/story.ts'
@@ -9,7 +10,7 @@ import { fromCursor, toCursor } from './cursor.ts'
 import { plainly } from './faults.ts'
 import { migrations, type StoreKind } from './migrations.ts'
 import { addressOf, postgres } from './postgres.ts'
-import { sqlite } from './sqlite.ts'
+import { sqlite, type SqliteDialect } from './sqlite.ts'
 import { text, toRow, toStep, type OutboxItem, type SignedBy, type StoredCall, type Tables, type Watermark } from './tables.ts'
 
 /** A SQLite file, or a PostgreSQL database (`postgres://user:password@host:port/database`). */
@@ -59,11 +60,14 @@ export class Records implements AsyncDisposable {
   /** The file, or the server and database; no password in it. */
   readonly address: string
   readonly kind: StoreKind
+  readonly #sqlite: SqliteDialect | undefined
+  readonly #damage = new EventEmitter<{ seen: [Error] }>()
 
   private constructor(where: Where, log: Logger) {
     this.kind = 'file' in where ? 'sqlite' : 'postgres'
     this.address = 'file' in where ? where.file : addressOf(where.url)
-    const dialect = 'file' in where ? sqlite(where.file) : postgres(where.url, log)
+    this.#sqlite = 'file' in where ? sqlite(where.file, { onDamage: error => this.#damage.emit('seen', error) }) : undefined
+    const dialect = 'url' in where ? postgres(where.url, log) : this.#sqlite!
     this.db = new Kysely<Tables>({ dialect, plugins: [new CamelCasePlugin()] })
   }
 
@@ -89,6 +93,16 @@ export class Records implements AsyncDisposable {
   async migrate(): Promise<void> {
     const { error } = await new Migrator({ db: this.db, provider: { getMigrations: async () => migrations(this.kind) } }).migrateToLatest()
     if (error) throw error
+  }
+
+  /** Hears each time that the store's file shows itself damaged. */
+  onDamage(listener: (error: Error) => void) {
+    this.#damage.on('seen', listener)
+  }
+
+  /** Does work while nobody else has the connection. `close` lets go of the file, so that another one can take its place. SQLite alone. */
+  alone(work: (db: Kysely<Tables>, close: () => Promise<void>) => Promise<void>): Promise<void> {
+    return this.db.connection().execute(db => work(db, async () => this.#sqlite?.close()))
   }
 
   /**
@@ -224,6 +238,12 @@ export class Records implements AsyncDisposable {
     const rows = await this.db.selectFrom('steps').leftJoin('calls', 'calls.callId', 'steps.callId')
       .selectAll('steps').select('calls.plan').where('steps.seq', '>', seq).orderBy('steps.seq').limit(limit).execute()
     return rows.map(row => ({ seq: row.seq, step: toStep(row), plan: row.plan }))
+  }
+
+  /** How many steps came after number `seq`. */
+  async stepsAfter(seq: number): Promise<number> {
+    const { steps } = await this.db.selectFrom('steps').select(({ fn }) => fn.countAll().as('steps')).where('seq', '>', seq).executeTakeFirstOrThrow()
+    return Number(steps)
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -22,6 +22,7 @@ export class Relay implements AsyncDisposable {
   #pause = often
   #ready = false
   #failingSince: number | null = null
+  #behind = 0
   readonly #stop = new AbortController()
 
   /** `to` comes from `Records.at`: it need not be up, and its tables are made when it is. Call `start`. */
@@ -40,8 +41,12 @@ export class Relay implements AsyncDisposable {
     return this
   }
 
+  /** How many steps were not copied at the last look. */
+  get behind(): number { return this.#behind }
+
   /** Copies all that is there. Rejects with the store's error; what was copied stays copied. */
   async copy(): Promise<void> {
+    this.#behind = await this.#from.stepsAfter(Number(await this.#from.watermark(this.#mark) ?? 0))
     if (!this.#ready) await this.#to.migrate()
     this.#ready = true
     let seq = Number(await this.#from.watermark(this.#mark) ?? 0)
@@ -51,6 +56,7 @@ export class Relay implements AsyncDisposable {
       const plans = new Map(batch.map(({ step, plan }) => [step.callId, plan]))
       await this.#to.append(batch.map(({ step }) => step), { plan: callId => plans.get(callId) ?? null, outbox: false })
       seq = batch.at(-1)!.seq
+      this.#behind = Math.max(0, this.#behind - batch.length)
       await this.#from.append([], { watermark: { name: this.#mark, value: String(seq) } })
     }
   }

@@ -26,7 +26,8 @@ let database: DatabaseSync | undefined
 const prepared = new Map<string, { statement: StatementSync, columns: string[] }>()
 
 // Opened by the first question that succeeds in it: a file that could not be opened yet is tried again by the next.
-function open({ file, patience }: { file: string, patience: number }): DatabaseSync {
+function open({ file, patience, readOnly }: { file: string, patience: number, readOnly: boolean }): DatabaseSync {
+  if (readOnly) return new DatabaseSync(file, { readOnly, timeout: patience })
   if (file !== ':memory:') closeSync(openSync(file, 'a', 0o600))   // holds callers' numbers: for our own eyes
   const opened = new DatabaseSync(file, { timeout: patience, enableForeignKeyConstraints: true })
   try {

@@ -5,16 +5,28 @@ import {
   CompiledQuery, SqliteAdapter, SqliteIntrospector, SqliteQueryCompiler,
   type DatabaseConnection, type Dialect, type Driver, type Kysely, type QueryResult
 } from 'kysely'
-import { storeThreadEnded } from './faults.ts'
+import { isDamaged, storeThreadEnded } from './faults.ts'
 import type { Answer, Question } from './sqlite-thread.ts'
 
 /** How long SQLite waits for another process's lock before it says "database is locked", in ms. */
 const lockPatience = 500
 
+export interface SqliteOptions {
+  /** Changes nothing, and makes no file. */
+  readOnly?: boolean
+  /** Hears each answer that says that the file is damaged. */
+  onDamage?: (error: Error) => void
+}
+
+/** `close` lets go of the file: only for whoever has the connection. The next question opens what is there by then. */
+export type SqliteDialect = Dialect & { close(): Promise<void> }
+
 /** The dialect for one file. WAL; `synchronous=FULL`: what was committed survives a power cut. */
-export function sqlite(file: string): Dialect {
+export function sqlite(file: string, options: SqliteOptions = {}): SqliteDialect {
+  const connection = new SqliteConnection(file, options)
   return {
-    createDriver: () => new SqliteDriver(file),
+    close: () => connection.close(),
+    createDriver: () => new SqliteDriver(connection),
     createQueryCompiler: () => new SqliteQueryCompiler(),
     createAdapter: () => new Adapter(),
     createIntrospector: (db: Kysely<any>) => new SqliteIntrospector(db)
@@ -31,7 +43,7 @@ class SqliteDriver implements Driver {
   #turn: Promise<void> = Promise.resolve()
   #release = () => {}
 
-  constructor(file: string) { this.#connection = new SqliteConnection(file) }
+  constructor(connection: SqliteConnection) { this.#connection = connection }
 
   async init() {}
 
@@ -62,11 +74,15 @@ function named(columns: readonly string[], row: readonly unknown[]): Record<stri
 
 class SqliteConnection implements DatabaseConnection {
   readonly #file: string
+  readonly #options: SqliteOptions
   #thread: Worker | undefined
   #asked = 0
   readonly #waiting = new Map<number, PromiseWithResolvers<Answer>>()
 
-  constructor(file: string) { this.#file = file }
+  constructor(file: string, options: SqliteOptions) {
+    this.#file = file
+    this.#options = options
+  }
 
   async executeQuery<R>({ sql, parameters }: CompiledQuery): Promise<QueryResult<R>> {
     const id = ++this.#asked
@@ -80,7 +96,11 @@ class SqliteConnection implements DatabaseConnection {
       throw error
     }
     const { columns = [], rows = [], changes, error } = await answer.promise
-    if (error) throw Object.assign(new Error(error.message), { code: error.code, errcode: error.errcode })
+    if (error) {
+      const fault = Object.assign(new Error(error.message), { code: error.code, errcode: error.errcode })
+      if (isDamaged(fault)) this.#options.onDamage?.(fault)
+      throw fault
+    }
     return { rows: rows.map(row => named(columns, row)) as R[], ...changes === undefined ? {} : { numAffectedRows: BigInt(changes) } }
   }
 
@@ -97,7 +117,7 @@ class SqliteConnection implements DatabaseConnection {
 
   #start() {
     const thread = new Worker(new URL('./sqlite-thread.ts', import.meta.url), {
-      workerData: { file: this.#file, patience: lockPatience }, resourceLimits: { maxYoungGenerationSizeMb: 2 }
+      workerData: { file: this.#file, patience: lockPatience, readOnly: this.#options.readOnly ?? false }, resourceLimits: { maxYoungGenerationSizeMb: 2 }
     })
     let reason: Error = Object.assign(new Error('the thread that holds the SQLite file has ended'), { code: storeThreadEnded })
     thread.on('message', (answer: Answer) => {

@@ -30,6 +30,8 @@ export interface WebhooksOptions {
   /** Takes ids that it may know already; rejects where the queue is away. */
   queue: (ids: string[]) => Promise<void>
   ready: () => boolean
+  /** Whether the store has what the ledger told at this start; true if left out. */
+  whole?: () => boolean
   log: Logger
 }
 
@@ -71,7 +73,7 @@ export class Webhooks {
 
   /** One look, at a time (Unix ms): what has happened, what is due, and the minute's heartbeat. */
   async look(now: number): Promise<void> {
-    while (await this.#make(now) > 0 && !this.#rounds.closing.aborted);
+    if (this.#options.whole?.() ?? true) while (await this.#make(now) > 0 && !this.#rounds.closing.aborted);
     if (this.#options.ready()) await this.#queueDue(now)
     if (Math.abs(now - this.#beatAt) >= beat) {
       this.#beatAt = now

@@ -53,7 +53,7 @@ const memory = async () => { globalThis.gc?.(); return rss(process.pid) }
 function service(rung: (followUp: string) => void, queued: (claims: Claim[]) => void, { settles = true } = {}) {
   const talking: { followUp: string, attempt: number }[] = []
   const jobs = new Jobs({
-    redis, timezone: plan.timezone, log, retention: async () => ({}), audit: () => Promise.reject(new Error('the bench has no ledger')),
+    redis, timezone: plan.timezone, log, retention: async () => ({}), checkStore: async () => true, audit: () => Promise.reject(new Error('the bench has no ledger')),
     callback: async attempt => {
       if (await book.begin(attempt, Date.now()) === undefined) return
       rung(attempt.followUp)

@@ -27,7 +27,7 @@ const records = await Records.open({ file: place.records }, log)
 const book = new Book(records, () => plan)
 const line = new AriCallbackLine(ari)
 const jobs = new Jobs({
-  redis, timezone: plan.timezone, retention: async () => ({}), audit: () => Promise.reject(new Error('the other one checks the books')), log,
+  redis, timezone: plan.timezone, retention: async () => ({}), checkStore: async () => true, audit: () => Promise.reject(new Error('the other one checks the books')), log,
   callback: async attempt => {
     if (!ari.up) return
     const followUp = await book.begin(attempt, Date.now())

@@ -1,4 +1,6 @@
 /** What is written down of a call, with Redis, without it, and with PostgreSQL beside the local store. */
+import { open } from 'node:fs/promises'
+import { sql } from 'kysely'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { openCity, eventually, type City } from '../parts/city.ts'
 import { postgres, type TestPostgres } from '../parts/postgres.ts'
@@ -78,8 +80,13 @@ test('with Redis stopped a call is as ever, and so is what is owed for a missed 
 })
 
 test('with PostgreSQL away calls are served and written down here, and copied when it is back', async () => {
+  const before = (await api('/calls')).body
+  expect(before).not.toHaveProperty('localOnly')
   await database.stop()
-  expect((await api('/calls')).status).toBe(503)
+  const { status, body } = await api('/calls')
+  expect({ status, body }).toMatchObject({ status: 200, body: { localOnly: true, calls: before.calls } })
+  expect((await api(`/calls/${before.calls[0].callId}`)).body).toMatchObject({ localOnly: true, call: { callId: before.calls[0].callId } })
+  await eventually('the metric says so', async () => /^satunomor_postgresql_up\{.*\} 0$/m.test(await (await fetch(`${city.service.url}/metrics`)).text()))
   city.line('hallo-1', call => call.answer())
   const call = city.dial({ from: '+627215550135' })
   await call.answered
@@ -88,7 +95,10 @@ test('with PostgreSQL away calls are served and written down here, and copied wh
   await call.hangUp()
   expect(await city.record('+627215550135')).toMatchObject({ disposition: 'answered' })
   await database.start()
-  const copied = await eventually('the copy', async () => (await api('/calls')).body.calls?.find((it: any) => it.cli?.endsWith('0135')), 30_000)
+  const copied = await eventually('the copy', async () => {
+    const { localOnly, calls } = (await api('/calls')).body
+    return localOnly ? undefined : calls.find((it: any) => it.cli?.endsWith('0135'))
+  }, 30_000)
   expect(copied.disposition).toBe('answered')
 })
 
@@ -105,4 +115,30 @@ test('the ledger is read on after the service was away: a call that ran meanwhil
   const record = await city.record('+627215550136')
   expect(record).toMatchObject({ disposition: 'answered', agency: 'posko', line: 'posko-1', endedBy: 'caller' })
   expect((await city.service.records.get(record.callId))!.steps.every(({ witness }) => witness === 'ledger')).toBe(true)
+})
+
+test('a store that is damaged during a talk is made anew: the talk goes on, and nothing is missing in the audit', async () => {
+  city.line('hallo-1', call => call.answer())
+  const call = city.dial({ from: '+627215550137' })
+  await call.answered
+  await call.press('3')
+  await (await city.rung('hallo-1')).answered
+  const { records, keeper, health } = city.service
+  const followUps = () => records.db.selectFrom('followups').select(['id', 'state', 'why']).orderBy('id').execute()
+  const before = await followUps()
+  expect(before.length).toBeGreaterThan(0)
+  const { rows: [outbox] } = await sql<{ rootpage: number }>`select rootpage from sqlite_schema where name = 'outbox'`.execute(records.db)
+  await sql`pragma wal_checkpoint(truncate)`.execute(records.db)
+  await using file = await open(records.address, 'r+')
+  await file.write(Buffer.alloc(4096, 0xa5), 0, 4096, (outbox!.rootpage - 1) * 4096)
+
+  expect(await keeper.check()).toBe(false)
+  await eventually('it is made anew, and the ledger is read', async () => (await health.ready()).warnings.some(warning => /made anew/.test(warning) && !/still being read/.test(warning)), 30_000)
+  expect((await health.ready()).ready).toBe(true)
+  expect(await followUps()).toEqual(before)
+  const heard = call.heard.length
+  await eventually('they still talk', async () => call.heard.length > heard + 10)
+  await call.hangUp()
+  expect(await city.record('+627215550137')).toMatchObject({ disposition: 'answered', line: 'hallo-1', way: 'service' })
+  expect((await api('/audit')).body).toMatchObject({ balanced: true, trail: { broken: [], cut: false } })
 })
