@@ -126,6 +126,7 @@ export class Jobs {
     const to = Date.now() - 3600_000
     const report = await this.#audit(to - 24 * 3600_000, to)
     const { untold, missing, unfinished, orphans, forgotten, unsigned, backfilled, ...sums } = report
+    if (report.unwritten.length > 0) this.#log.error({ unwritten: report.unwritten }, 'the nightly audit: calls are unrecorded')
     if (report.balanced) this.#log.info({ ...sums, backfilled: backfilled.length, untold }, 'the nightly audit: no call is lost')
     else this.#log.error({ ...sums, untold, missing, unfinished, orphans, forgotten, unsigned }, 'the nightly audit: THE SUMS DIFFER, see docs/operations.md')
   }

@@ -43,6 +43,8 @@ const Report = Type.Object({
   forgotten: ids('Missed calls without a follow-up, and none has been on its way for less than five minutes.'),
   unsigned: ids('Follow-ups that ended, and nobody says by whom.'),
   followUps: Type.Record(Type.String(), Type.Integer(), { description: 'What became of those who were missed: how many follow-ups stand where.' }),
+  unwritten: Type.Array(Type.Object({ from: Type.Integer({ description: 'Unix ms of the channel before.' }), to: Type.Integer({ description: 'Unix ms of the channel after.' }), channels: Type.Integer({ description: 'How many are missing between them.' }) }),
+    { description: 'Times in which Asterisk could not write its ledger: calls that came in, and lines that were rung, stand in no record.' }),
   unreadable: Type.Integer({ description: 'Lines of the ledger that cannot be read.' }),
   trail: Type.Object({
     entries: Type.Integer({ description: 'How many entries GET /api/access has.' }),

@@ -240,6 +240,11 @@ export class Records implements AsyncDisposable {
     return rows.map(row => ({ seq: row.seq, step: toStep(row), plan: row.plan }))
   }
 
+  /** Rejects where the store does not answer. */
+  async ping(): Promise<void> {
+    await sql`select 1`.execute(this.db)
+  }
+
   /** How many steps came after number `seq`. */
   async stepsAfter(seq: number): Promise<number> {
     const { steps } = await this.db.selectFrom('steps').select(({ fn }) => fn.countAll().as('steps')).where('seq', '>', seq).executeTakeFirstOrThrow()

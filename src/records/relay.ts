@@ -23,6 +23,7 @@ export class Relay implements AsyncDisposable {
   #ready = false
   #failingSince: number | null = null
   #behind = 0
+  #lookedAt = -Infinity
   readonly #stop = new AbortController()
 
   /** `to` comes from `Records.at`: it need not be up, and its tables are made when it is. Call `start`. */
@@ -52,13 +53,21 @@ export class Relay implements AsyncDisposable {
     let seq = Number(await this.#from.watermark(this.#mark) ?? 0)
     while (!this.#stop.signal.aborted) {
       const batch = await this.#from.after(seq, batchSize)
-      if (batch.length === 0) return
+      if (batch.length === 0) return this.#look()
       const plans = new Map(batch.map(({ step, plan }) => [step.callId, plan]))
       await this.#to.append(batch.map(({ step }) => step), { plan: callId => plans.get(callId) ?? null, outbox: false })
       seq = batch.at(-1)!.seq
       this.#behind = Math.max(0, this.#behind - batch.length)
       await this.#from.append([], { watermark: { name: this.#mark, value: String(seq) } })
     }
+  }
+
+  /** Whether PostgreSQL is there shows also while nothing is to be copied. */
+  async #look() {
+    const now = performance.now()
+    if (this.#failingSince === null && now - this.#lookedAt < often * 20) return
+    this.#lookedAt = now
+    await this.#to.ping()
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

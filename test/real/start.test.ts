@@ -213,7 +213,7 @@ test.skipIf(withContainers)('at a boot where Redis and the store are damaged, As
   expect(await ours()).toEqual([])
 })
 
-test.skipIf(withContainers)('at a boot with a full disk, Asterisk and the service lead calls, and people are removed', { timeout: 150_000 }, async () => {
+test.skipIf(withContainers)('at a boot with a full disk, Asterisk and the service lead calls, and people are removed', { timeout: 240_000 }, async () => {
   const full = join(state, 'full')
   await mkdir(full)
   await using disk = await Disk.mount(full, { megabytes: 128 })
