@@ -43,6 +43,7 @@ import { planOf, type Changes } from './dialplan/changes.ts'
 import { setSwitches } from './dialplan/switching.ts'
 import { Versions } from './dialplan/versions.ts'
 import { failedSince, Watch } from './dialplan/watch.ts'
+import { attemptOf } from './followups/attempt.ts'
 import { Book } from './followups/book.ts'
 import { recorder, WebhookGateway } from './followups/gateways.ts'
 import { Jobs } from './followups/jobs.ts'
@@ -175,7 +176,10 @@ export async function serve(settings: Settings, log: Logger): Promise<Service> {
       ledgerLag: bookkeeper.lag, pendingSteps: scribe.pending, storeRemadeAt: keeper.remadeAt, ...relay ? { postgresql: { server: shared!.address, up: relay.failingSince === null, behind: relay.behind } } : {}, calls: switchboard.size, waiting: room.figures, linksLost: ari.counts.lost, trunks: trunks.states.flatMap(({ name, up }) => up === null ? [] : [{ trunk: name, up }]), load: { overloaded: overload.on, ...overload.counts }, refused: refusals.counts, queues: { followups: jobs.up, messages: messenger.up, webhooks: porter.up }, sipReplies: sipReplies?.counts ?? {}
     })
   })
-  const bookkeeper: Bookkeeper = new Bookkeeper({ heard: step => { overload.heard(step); metrics.note(step); refusedOf(step); room.heard(step); settler.heard(step) }, file: asterisk.cel, records: local, keeper, scribe, ari, channels: () => channels(), seen, inCare: () => switchboard.callIds(), ended: (callId, q850) => trunkLine.ended(callId, q850), log })
+  const bookkeeper: Bookkeeper = new Bookkeeper({ heard: step => { overload.heard(step); metrics.note(step); refusedOf(step); room.heard(step); settler.heard(step) }, file: asterisk.cel, records: local, keeper, scribe, ari, channels: () => channels(), seen, inCare: () => switchboard.callIds(), ended: (callId, q850) => {
+    if (bookkeeper.whole) log.info({ call: callId }, 'call ended')          // not those of before, which are read again
+    trunkLine.ended(callId, q850)
+  }, log })
   const ami: AmiLink = new AmiLink({ host: asterisk.control, port: asterisk.amiPort, user: 'satunomor', password: secrets.ami }, { onEvent: event => { refusals.note(event); trunks.hear(event) }, log })
   const channels = channelsOf(ari, ami)
   const trunks: Trunks = new Trunks({ ami, plan: () => plan.now, log })
@@ -222,6 +226,7 @@ export async function serve(settings: Settings, log: Logger): Promise<Service> {
       const callId = channels.find(id => calls.has(id))
       if (callId !== undefined) await end({ callId, who: 'satunomor', reason: `no sound from either side for ${Math.round(silence / 1000)} s` })
       else for (const channelId of channels) await ari.request('channels', 'hangup', { channelId }).catch(error => { if (!(error instanceof Gone)) throw error })
+      return callId ?? channels.find(id => attemptOf(id) !== undefined)
     }
   })
 

@@ -17,8 +17,8 @@ export interface SilentTalksOptions {
   channels: ListChannels
   /** How long both sides may be silent. */
   limit: () => Duration
-  /** Ends the talk of these channels, none of which has had sound for so many ms. */
-  end: (channels: readonly string[], silence: number) => Promise<void>
+  /** Ends the talk of these channels, none of which has had sound for so many ms. Resolves with the call's id, where that is known. */
+  end: (channels: readonly string[], silence: number) => Promise<string | undefined>
   log: Logger
 }
 
@@ -60,8 +60,8 @@ export class SilentTalks {
       try {
         const silence = now - Math.max(...await Promise.all(talk.map(id => this.#lastHeard(id, now))))
         if (silence < limit() || await this.#held(talk)) continue
-        log.warn({ channels: talk, seconds: Math.round(silence / 1000) }, 'no sound from either side: the call is ended')
-        await end(talk, silence)
+        const call = await end(talk, silence)
+        log.warn({ call: call ?? null, channels: talk, seconds: Math.round(silence / 1000) }, 'call ended: no sound from either side')
       } catch (error) {
         if (error instanceof AsteriskAway) throw error
         // Of the other talks the next one is looked at all the same. `Gone`: one of them has just hung up.

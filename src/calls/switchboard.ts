@@ -52,6 +52,7 @@ export class Switchboard {
     const { callId } = channel
     const log = this.#options.log.child({ call: callId })
     const call = new Call(channel, this.#options.noteFor(callId), log, this.#options.guard)
+    log.info('call taken')
     const done = this.#walk(call, at)
       .catch(error => error instanceof Hangup ? undefined : this.#failed(call, channel, error))
       .finally(() => { if (this.#calls.get(callId)?.call === call) this.#calls.delete(callId) })

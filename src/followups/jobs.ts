@@ -4,7 +4,7 @@ import { pause } from '../calls/time.ts'
 import { QueueLink } from '../delivery/queue-link.ts'
 import { seconds } from '../plan/duration.ts'
 import type { AuditReport } from '../audit.ts'
-import { attemptId } from './attempt.ts'
+import { attemptId, attemptOf } from './attempt.ts'
 import type { Claim } from './book.ts'
 
 /** The queue's jobs, by name. A job carries ids only: personal data stays in the store. */
@@ -66,7 +66,7 @@ export class Jobs {
     })
     this.#queue.on('error', error => this.#link.sayOnce(error))
     this.#worker.on('error', error => this.#link.sayOnce(error))
-    this.#worker.on('failed', (job, error) => log.error({ err: error, job: job?.id }, 'a job failed; what is owed is queued again'))
+    this.#worker.on('failed', (job, error) => log.error({ err: error, job: job?.id, ...job?.id !== undefined && attemptOf(job.id) ? { call: job.id } : {} }, 'a job failed; what is owed is queued again'))
   }
 
   /** To be looked at. */

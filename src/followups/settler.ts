@@ -82,7 +82,7 @@ export class Settler {
     // Asked once more: the end may have been read since.
     const lost = (await this.#results()).filter(({ id }) => gone.some(one => one.id === id))
     for (const { id, followUp, attempt, result } of lost.filter(({ result }) => result.endedAt === null)) {
-      log.warn({ followUp, attempt, rung: result.rung }, 'a callback is gone without an end in the ledger')
+      log.warn({ call: id, followUp, attempt, rung: result.rung }, 'a callback is gone without an end in the ledger')
       await note({ callId: id, key: 'lost-ended', at: now, witness: 'service', kind: 'ended', facts: {} })          // before it is settled: an attempt that is settled is not looked at again
     }
     await this.#settle(lost.map(one => ({ ...one, result: withoutEnd(one.result) })), now)
@@ -115,7 +115,7 @@ export class Settler {
 
   async #settle(ended: { followUp: string, attempt: number, result: Result }[], now: number) {
     await this.#options.book.settle(ended, now)
-    for (const { followUp, attempt, result: { outcome, line } } of ended) this.#options.log.info({ followUp, attempt, outcome, line }, 'a callback has ended')
+    for (const { followUp, attempt, result: { outcome, line } } of ended) this.#options.log.info({ call: attemptId(followUp, attempt), followUp, attempt, outcome, line }, 'a callback has ended')
   }
 }
 

@@ -12,7 +12,10 @@ export interface Answered {
   address: string
   /** Whether it had a token that holds, or the gateway's signature. */
   known: boolean
+  /** By name, or `city-token`. */
   person: string | null
+  /** The call or the follow-up that it is about. */
+  about?: { call?: string, followUp?: string }
   /** Why it was refused, where the status alone does not tell. */
   why?: string
 }
@@ -42,12 +45,12 @@ export class RequestLog {
     this.sum()
   }
 
-  note({ log, known, person, address, why, ...facts }: Answered) {
+  note({ log, known, person, address, why, about = {}, ...facts }: Answered) {
     const refused = facts.status === 401 || facts.status === 403
     if (quiet.includes(facts.route ?? '') && !refused && facts.status !== 421) return log.debug(facts, 'http request')
     if (!known && !this.#room(address, facts.status)) return
-    if (refused) log.warn({ ...facts, address, person, ...why === undefined ? {} : { why } }, 'refused at the API')
-    else log.info(facts, 'http request')
+    if (refused) log.warn({ ...facts, ...about, address, person, ...why === undefined ? {} : { why } }, 'refused at the API')
+    else log.info({ ...facts, ...about, address, person }, 'http request')
   }
 
   /** Ends the minute: one line for all that had none of their own. */

@@ -107,7 +107,11 @@ export async function httpServer({ records, live, end, timezone, token, people, 
     const { log, method, ip, asker, signed, why, routeOptions: { url } } = request
     const { statusCode: status, elapsedTime } = reply
     if (status === 401 || status === 403) metrics?.turnedAway(status)
-    requests.note({ log, method, route: url ?? null, status, ms: Math.round(elapsedTime), address: ip, known: asker !== undefined || signed === true, person: asker?.person?.name ?? null, ...why === undefined ? {} : { why } })
+    // A person by name, or `city-token`. Never a token.
+    const person = asker ? asker.person?.name ?? 'city-token' : null
+    const { callId, id } = (request.params ?? {}) as { callId?: string, id?: string }
+    const about = { ...callId === undefined ? {} : { call: callId }, ...id !== undefined && url?.startsWith('/api/followups/') ? { followUp: id } : {} }
+    requests.note({ log, method, route: url ?? null, about, status, ms: Math.round(elapsedTime), address: ip, known: asker !== undefined || signed === true, person, ...why === undefined ? {} : { why } })
   })
 
   await app.register(swagger, documentOf(version))

@@ -123,7 +123,7 @@ export class Scribe implements AsyncDisposable {
         for (const entry of batch) await this.#store([entry])
       } else {
         const { callId, key, kind } = batch[0] as Step
-        this.#log.error({ callId, key, kind, ...plainly(error) }, 'a step cannot be stored and is left out')
+        this.#log.error({ call: callId, key, kind, ...plainly(error) }, 'a step cannot be stored and is left out')
       }
     }
   }

@@ -219,5 +219,9 @@ test('who is refused is counted and logged, by address, without what they tried'
   await until(async () => await count(401) === unknown + 2 && await count(403) === forbidden + 1)
   expect(said).toContainEqual(expect.objectContaining({ level: 40, msg: 'refused at the API', address: '127.0.0.1', route: '/api/calls', status: 401, person: null }))
   expect(said).toContainEqual(expect.objectContaining({ msg: 'refused at the API', route: '/api/followups/:id', status: 403, person: 'Ani' }))
+  // Who asked for what, by name; nobody's token, and no number.
+  expect(said).toContainEqual(expect.objectContaining({ msg: 'http request', route: '/api/calls', person: 'Ani', address: '127.0.0.1', status: 200 }))
+  expect(said).toContainEqual(expect.objectContaining({ msg: 'http request', route: '/api/calls', person: 'city-token' }))
+  expect(said).toContainEqual(expect.objectContaining({ msg: 'http request', route: '/api/followups/:id', followUp: expect.stringMatching(/^\w+$/) }))
   for (const secret of [guess, ani, citra, city]) expect(text()).not.toContain(secret)
 })
