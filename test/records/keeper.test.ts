@@ -7,6 +7,7 @@ import { Book } from '../../src/followups/book.ts'
 import { readPlan } from '../../src/plan/read.ts'
 import type { Step } from '../../src/calls/story.ts'
 import { Keeper, quickCheck, remadeIn } from '../../src/records/keeper.ts'
+import { large, small } from '../../src/records/salvage.ts'
 import { townPrompts, townWith } from '../plan/town.ts'
 import { aCall, aLog, tempFolder, until } from './stories.ts'
 
@@ -176,3 +177,9 @@ test('a store that cannot be opened yet holds up nothing, and is opened as soon 
   expect(it.keeper.warnings).toEqual([])
   await it.keeper.records.append(aCall('later'))
 }, 20_000)
+
+test('each table of the store is one of those that are copied', async () => {
+  const it = await keep(join(open_.use(await tempFolder()).path, 'records.sqlite'), { tells: false })
+  const { rows } = await sql<{ name: string }>`select name from sqlite_schema where type = 'table' and name not like 'sqlite_%' and name not like 'kysely_%'`.execute(it.keeper.records.db)
+  expect(rows.map(({ name }) => name).toSorted()).toEqual([...small, ...large].toSorted())
+})
