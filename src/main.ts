@@ -58,7 +58,7 @@ import { httpServer } from './http/server.ts'
 import { loadToken } from './http/token.ts'
 import { openLog } from './log.ts'
 import { seconds } from './plan/duration.ts'
-import { agencies } from './plan/plan.ts'
+import { agencies, ownerOf, sharing } from './plan/plan.ts'
 import { numberOf } from './plan/spellings.ts'
 import { SwitchFile } from './plan/switches.ts'
 import type { SwitchOrder } from './plan/switching.ts'
@@ -132,7 +132,7 @@ export async function serve(settings: Settings, log: Logger): Promise<Service> {
     log.warn({ err: error, agency }, 'whether a callback keeps a caller waiting could not be asked')
     return false
   })
-  const room = new WaitingRoom()
+  const room = new WaitingRoom(agency => sharing(plan.now, agency))
   const switchboard = new Switchboard({ plan: at => plan.at(at), switches: () => switches.now, giveWay, room, noteFor, log })
 
   // Asterisk: ARI for the calls in our hands, the ledger for all of them, AMI for its health.
@@ -168,8 +168,8 @@ export async function serve(settings: Settings, log: Logger): Promise<Service> {
   const metrics: Metrics = new Metrics({
     figures: async () => ({
       ...await local.totals(), followUps: await book.figures(Date.now()), deliveries: [...await messages.figures(), ...await webhooks.figures()],
-      busyLines: (await local.live()).flatMap(({ agency, line }) => agency && line ? [{ agency, line }] : []),
-      lines: agencies(plan.now).flatMap(({ id, lines }) => lines.map(line => ({ agency: id, line: line.id })))
+      busyLines: (await local.live()).flatMap(({ agency, line }) => agency && line ? [{ agency: ownerOf(plan.now, agency, line), line }] : []),
+      lines: agencies(plan.now).flatMap(({ id, lines }) => lines.filter(({ of }) => of === id).map(line => ({ agency: id, line: line.id })))
     }),
     instant: () => ({
       heartbeatAge: heartbeat.beatAt === undefined ? undefined : (performance.now() - heartbeat.beatAt) / 1000,

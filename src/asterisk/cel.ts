@@ -41,7 +41,7 @@ function connected(event: CelEvent, tell: Tell): Step | undefined {
   const bridge = bridgeOf(event)
   const [agency = '', line = ''] = account.split('/')
   if (!channelName.startsWith('Local/')) return line === '' ? undefined : tell('connected', { agency, line, bridge })
-  const [, among] = /^Local\/together@line-([a-z0-9-]+?)(?:~[0-9a-f]+)?-[0-9a-f]{8};1$/.exec(channelName) ?? []
+  const [, among] = /^Local\/together@line-([a-z0-9-]+?)(?:_[a-z0-9-]+?)?(?:~[0-9a-f]+)?-[0-9a-f]{8};1$/.exec(channelName) ?? []
   return among === undefined ? undefined : tell('connected', { agency, line: among, bridge })
 }
 
@@ -120,6 +120,7 @@ function outcomeOf(status: string, q850: number | null): LineOutcome {
     case 'NOANSWER': return 'noanswer'
     case 'CANCEL': return 'cancelled'
     case 'FULL': return 'full'
+    case 'REST': return 'off-duty'
     default: return q850 !== null && noSuchNumber.has(q850) ? 'nonexistent' : 'unavailable'
   }
 }

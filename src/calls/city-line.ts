@@ -2,7 +2,7 @@ import { milliseconds, seconds } from '../plan/duration.ts'
 import { outboundTrunk } from '../plan/follow-up-policy.ts'
 import { openingInWords } from '../plan/hours.ts'
 import { isOurs } from '../plan/own-numbers.ts'
-import type { AgencyNode, MenuNode, Plan } from '../plan/plan.ts'
+import { sharing, type AgencyNode, type MenuNode, type Plan } from '../plan/plan.ts'
 import { beginning, type Switches } from '../plan/switches.ts'
 import { mayBeRungBack } from '../plan/telephone.ts'
 import { arrive, elsewhere, overflow, sameNumber, waits } from '../plan/walk.ts'
@@ -49,6 +49,8 @@ export async function cityLine(call: Call, plan: Plan, at: Beginning, { now, swi
     if (status === sameNumber) return heldAlready(agency)
     // Who calls now goes before who is rung back: the line is the caller's.
     if (await giveWay(agency)) return { node: agency }
+    // A telephone that two agencies share may ring for the other one's callback.
+    for (const other of status === 'FULL' ? sharing(plan, agency) : []) if (await giveWay(other)) return { node: agency }
     if (waits(agencyOf(plan, agency), status) && returns < mostReturns && performance.now() < (patience.get(agency) ?? Infinity)) return { waiting: agency }
     const to = helper(call, plan, returned)
     return to === undefined ? undefined : { node: to }

@@ -23,9 +23,10 @@ export type Owner = 'caller' | 'agency' | 'us' | 'carrier'
 /**
  * How ringing one line went. `full`: its capacity was in use; `nonexistent`: the network knows no such number;
  * `unavailable`: congestion or out of order; `declined`: a human refused it, or it was picked up and not accepted; `cancelled`: the caller left;
+ * `off-duty`: not rung, as it is outside of its hours, or out of service by the plan;
  * `too-short`: picked up, and the talk was shorter than the plan's `spoken`, or there was none.
  */
-export type LineOutcome = 'answered' | 'too-short' | 'busy' | 'noanswer' | 'nonexistent' | 'unavailable' | 'full' | 'declined' | 'cancelled'
+export type LineOutcome = 'answered' | 'too-short' | 'busy' | 'noanswer' | 'nonexistent' | 'unavailable' | 'full' | 'declined' | 'cancelled' | 'off-duty'
 
 /** What happened, by kind, with the facts of each. */
 export interface Happenings {

@@ -29,8 +29,14 @@ interface Waiter {
 export class WaitingRoom {
   /** Those who wait, by agency, who called first at the front. */
   readonly #lines = new Map<string, Waiter[]>()
+  readonly #sharing: (agency: string) => readonly string[]
   /** The lines that each call (or callback) rings or talks on, with their agencies. */
   readonly #inUse = new Map<string, Map<string, string>>()
+
+  /** @param sharing the agencies that share a line with one: what is free for one is free for them */
+  constructor(sharing: (agency: string) => readonly string[] = () => []) {
+    this.#sharing = sharing
+  }
 
   /**
    * @param rest how long they are not called because somebody else was not picked up: they have just been at the lines. Two who wait
@@ -72,11 +78,11 @@ export class WaitingRoom {
       case 'line': this.holds(callId, facts); break
       case 'line-outcome':
         if (facts.outcome !== 'answered' && facts.outcome !== 'cancelled') this.#inUse.get(callId)?.delete(facts.line)
-        if (letsGo.has(facts.outcome)) this.#perhapsFree(facts.agency, callId)
+        if (letsGo.has(facts.outcome)) for (const agency of this.#withPartners(facts.agency)) this.#perhapsFree(agency, callId)
         break
-      case 'connected': this.#free(facts.agency, callId); break          // one has a line; there may be another
+      case 'connected': for (const agency of this.#withPartners(facts.agency)) this.#free(agency, callId); break          // one has a line; there may be another
       case 'ended': {
-        const agencies = new Set(this.#inUse.get(callId)?.values())
+        const agencies = new Set([...this.#inUse.get(callId)?.values() ?? []].flatMap(agency => this.#withPartners(agency)))
         this.#inUse.delete(callId)
         for (const agency of agencies) this.#free(agency, callId)
         break
@@ -85,7 +91,15 @@ export class WaitingRoom {
   }
 
   /** Whoever's turn it was does not take a line of the agency after all: the next one may. */
-  passes(agency: string, callId: string) { this.#free(agency, callId) }
+  passes(agency: string, callId: string) {
+    for (const one of this.#withPartners(agency)) this.#free(one, callId)
+  }
+
+  /** The agency, and those that share a line with it; whose caller has waited longest stands first. */
+  #withPartners(agency: string): string[] {
+    const first = (name: string) => this.#lines.get(name)?.[0]?.callId ?? ''
+    return [agency, ...this.#sharing(agency)].sort((one, other) => inOrder(first(one), first(other)))
+  }
 
   /** Calls the first who is not on the way already. */
   #free(agency: string, by: string) {

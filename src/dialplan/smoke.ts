@@ -19,6 +19,7 @@ import type { Candidate } from './candidate.ts'
 import { layOut, type Site } from './lay-out.ts'
 import { laidOut } from './place.ts'
 import { render } from './render.ts'
+import { contextOf } from './view.ts'
 import { givesWay } from './run.ts'
 
 /** What did not work, each in a sentence. Nothing has changed. */
@@ -155,7 +156,7 @@ async function ringLines(plan: Plan, phones: ReadonlyMap<string, Softphone>, ori
         rung.set(at, rings)
         return { name, rings }
       })
-      await originate(`Local/s@line-${line.id}/n`)
+      await originate(`Local/s@line-${contextOf(line.agency, line)}/n`)
       for (const { name, rings } of trunks) {
         if (await within(patience, rings.promise)) continue
         failures.push(`the line "${line.id}" of "${line.agency}" does not ring by the trunk "${name}" on an Asterisk of its own: look at [line-…] and [ring] in dialplan/templates/extensions.conf.liquid, and at the trunk's endpoint and aor in pjsip.conf.liquid`)
@@ -214,10 +215,12 @@ async function hasSound(call: Call, codec: Codec): Promise<boolean> {
   }
 }
 
-/** The same plan with each trunk at an address of the trial's. */
+/** The same plan with each trunk at an address of the trial's, and each line in service at every hour: all are rung. */
 function onLoopback(plan: Plan, at: string): Plan {
   const trunks = new Map([...plan.trunks].map(([name, trunk], index) => [name, { ...trunk, address: `${at}${index + 2}`, port: 5060 }] as const))
-  return { ...plan, trunks }
+  const nodes = new Map([...plan.nodes].map(([name, node]) =>
+    [name, node.kind !== 'agency' ? node : { ...node, lines: node.lines.map(({ hours: _, outOfService: __, ...line }) => line) }] as const))
+  return { ...plan, trunks, nodes }
 }
 
 interface Start {

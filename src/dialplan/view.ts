@@ -10,10 +10,14 @@
  *   menus[]     name, greeting, prompt, patience, tries, keys[] { digit, to, kind, language }, silence, silenceKind, wrongKey
  *   agencies[]  id, name, connecting, sorry, order ('in-turn', 'all-at-once' or 'longest-idle')
  *               sameNumber                          the most calls of one number here at once, null: any number
- *               lines[] { id, number, trunk, trunks[] { name, channels }, ringTime, ringsWithin, capacity, acceptKey, priority, among }
- *                                                   trunk: the first of them; among: it rings together with others
+ *               lines[] { id, number, trunk, trunks[] { name, channels }, ringTime, ringsWithin, capacity, acceptKey, priority, among, context, hours, restsUntil }
+ *                                                   trunk: the first of them; among: it rings together with others; context: the name of its context here,
+ *                                                   its id, or `<id>_<agency>` where it is another agency's line; hours: its timetable; restsUntil: Unix time in s
+ *               rests                               whether a line of it has hours, or is out of service
  *               groups[] { priority, order, lines[] }   the same lines, those first that are tried first; a line alone is in turn
  *                                                   opening hours and overflow are not here: the service alone knows them
+ *   duties      timezone, timetables[] { name, windows[] { from, to, after, before } }   the hours of lines, in `%u%H%M` of the clock (Monday 07:30 is 10730);
+ *                                                   after, before: they hold on the days between, `%Y%m%d`
  *   mailboxes[] name, agency, prompt, longest       agency: null where the messages are for the agency that the caller chose
  *   prompts     wrongKey, nextLine, connecting, sorry, hold, accept, callerLeft, callback, speak, acceptCallback, unreached, agencyLeft,
  *               callbackOver, confirmTalk, noted, offer, promised, closed, offerOpening, promisedOpening, offerMessage, messageLeft, noMessage
@@ -33,10 +37,12 @@ import { qualifyOf } from '../plan/check-lines.ts'
 import { seconds } from '../plan/duration.ts'
 import { outboundTrunk, whoAnswersSilence } from '../plan/follow-up-policy.ts'
 import { groups } from '../plan/hunt.ts'
+import { endsAt, mayAllRest } from '../plan/duty.ts'
 import { longestWay } from '../plan/longest-way.ts'
 import { areaCodes, spellings } from '../plan/spellings.ts'
 import { callsOfOneNumber } from '../plan/walk.ts'
-import { agencies, mailboxes, menus, onward, type AgencyNode, type Plan } from '../plan/plan.ts'
+import { agencies, mailboxes, menus, onward, type AgencyNode, type Line, type Plan } from '../plan/plan.ts'
+import { windowsOf } from '../plan/windows.ts'
 
 export type Site = Record<string, unknown>
 
@@ -57,6 +63,7 @@ export function view(plan: Plan, site: Site) {
       keys: [...keys].map(([digit, { to, language = null }]) => ({ digit, to, kind: kind(to), language }))
     })),
     agencies: agencies(plan).map(agency => agencyView(plan, agency)),
+    duties: duties(plan),
     mailboxes: mailboxes(plan).map(({ id, agency = null, ...mailbox }) => ({ name: id, agency, ...mailbox }))
   }
 }
@@ -64,15 +71,24 @@ export function view(plan: Plan, site: Site) {
 function agencyView(plan: Plan, { id, name, connecting, sorry, order, lines }: AgencyNode) {
   const ringing = groups({ lines }).map(group => {
     const together = group.lines.length > 1 ? order : 'in-turn'
-    const seen = group.lines.map(({ trunks, acceptKey = null, ringsWithin, ...line }) => ({
-      ...line, acceptKey, ringsWithin: Math.min(ringsWithin, line.ringTime), trunk: trunks[0]!, trunks: trunks.map(trunk => ({ name: trunk, channels: plan.trunks.get(trunk)!.channels ?? null })),
+    const seen = group.lines.map(({ trunks, acceptKey = null, hours = null, outOfService, ringsWithin, ...line }) => ({
+      ...line, acceptKey, hours, context: contextOf(id, line), restsUntil: outOfService ? endsAt(outOfService, plan.timezone) / 1000 : null, ringsWithin: Math.min(ringsWithin, line.ringTime), trunk: trunks[0]!, trunks: trunks.map(trunk => ({ name: trunk, channels: plan.trunks.get(trunk)!.channels ?? null })),
       among: together === 'all-at-once'
     }))
     return { priority: group.priority, order: together, lines: seen }
   })
   const seen = new Map(ringing.flatMap(({ lines }) => lines.map(line => [line.id, line])))
   const limit = callsOfOneNumber(plan, id)
-  return { id, name, connecting, sorry, order, sameNumber: limit === Infinity ? null : limit, lines: lines.map(({ id }) => seen.get(id)!), groups: ringing }
+  return { id, name, connecting, sorry, order, sameNumber: limit === Infinity ? null : limit, rests: lines.some(({ hours, outOfService }) => hours !== undefined || outOfService), lines: lines.map(({ id }) => seen.get(id)!), groups: ringing }
+}
+
+/** The context in which an agency's line is tried, without `line-`. */
+export const contextOf = (agency: string, { id, of }: Pick<Line, 'id' | 'of'>) => of === agency ? id : `${id}_${agency}`
+
+/** The hours of lines as comparisons of what the clock shows, so that the dialplan goes by the same without the service. */
+function duties(plan: Plan) {
+  const names = new Set(agencies(plan).flatMap(({ lines }) => lines.flatMap(({ hours }) => hours ?? [])))
+  return { timezone: plan.timezone, timetables: [...names].map(name => ({ name, windows: windowsOf(plan, name) })) }
 }
 
 /** Two minutes for all that is heard on the way; and never under five. */
@@ -86,6 +102,6 @@ function callbacks(plan: Plan) {
 /** The agency that a caller comes to who presses nothing, at any hour; the check has seen to it that there is one. */
 function humanBehind(plan: Plan, entry: string): string {
   const node = plan.nodes.get(entry)!
-  const next = onward(node)
+  const next = onward(node) ?? (node.kind === 'agency' && mayAllRest(node.lines, plan.hours, plan.seasons.map(({ hours }) => hours)) ? node.overflow?.dead : undefined)
   return next === undefined ? node.id : humanBehind(plan, next)
 }

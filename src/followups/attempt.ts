@@ -113,10 +113,10 @@ export function resultOf(steps: readonly Step[], spoken: Duration): Result {
     if (outcomeOfCitizen === 'busy') return 'busy'
     if (outcomeOfCitizen === 'nonexistent' || outcomeOfCitizen === 'unavailable') return 'unreachable'
     if (outcomeOfCitizen === 'noanswer') return 'no-answer'
-    const tries = of('line-outcome')
+    const tries = of('line-outcome').filter(({ facts }) => facts.outcome !== 'off-duty')
     if (!rung && !accepted && tries.length > 0 && tries.every(({ facts }) => facts.outcome === 'full')) return 'gave-way'
     if (rung) return accepted ? 'agency-left' : 'no-answer'
-    return first('line') ? accepted ? 'agency-left' : 'agency-unreached' : 'void'
+    return first('line') || of('line-outcome').length > tries.length ? accepted ? 'agency-left' : 'agency-unreached' : 'void'
   }
 
   /** By key the citizen says that it is a human who talks; where they pressed none, the agency's human does. */

@@ -7,7 +7,8 @@ import type { Book, Claim } from './book.ts'
 import { Rounds } from '../calls/rounds.ts'
 import { outboundTrunk } from '../plan/follow-up-policy.ts'
 import { milliseconds } from '../plan/duration.ts'
-import { agencies, type Plan } from '../plan/plan.ts'
+import { restOf } from '../plan/duty.ts'
+import { agencies, sharing, type Plan } from '../plan/plan.ts'
 import type { StoredCall } from '../records/tables.ts'
 
 export interface PacerOptions {
@@ -89,7 +90,7 @@ export class Pacer {
     const calls = await this.#options.live()
     await this.#giveWay(going, calls)
     if (!isDue) return false
-    const claims = await book.claim(now, this.#room(going, calls))
+    const claims = await book.claim(now, this.#room(going, calls, now))
     // While Redis takes these, the store is asked for the next ones. What it does not take is queued again, as `stuck`.
     const before = this.#queueing
     this.#queueing = claims.length > 0 ? queue(claims) : undefined
@@ -115,15 +116,19 @@ export class Pacer {
   }
 
   /** How much may be begun now. Who calls an agency finds a place there that no callback has, wherever it has more than one: what is accepted is never withdrawn. */
-  #room(going: Map<string, number>, calls: StoredCall[]): { allowance: number, free: Map<string, number>, busy: Set<string> } {
+  #room(going: Map<string, number>, calls: StoredCall[], now: number): { allowance: number, free: Map<string, number>, busy: Set<string> } {
     const plan = this.#options.plan()
     const { channels, agencyReserve } = plan.followups.outbound
     const free = new Map(agencies(plan).map(({ id, lines }) => {
       const here = calls.filter(({ agency }) => agency === id)
+      const partners = sharing(plan, id)
+      const ids = new Set(lines.map(({ id }) => id))
+      const elsewhere = partners.length === 0 ? [] : calls.filter(({ agency, line }) => agency !== id && line !== null && ids.has(line))
       // Somebody waits for this agency now: they come first.
-      if (here.some(({ connectedAt }) => connectedAt === null)) return [id, 0]
-      const places = lines.reduce((sum, { capacity }) => sum + capacity, 0)
-      return [id, places - Math.min(agencyReserve, places - 1) - here.length - (going.get(id) ?? 0)]
+      if (calls.some(({ agency, connectedAt }) => connectedAt === null && agency !== null && (agency === id || partners.includes(agency)))) return [id, 0]
+      const able = lines.filter(line => restOf(plan, line, now) === undefined)          // where none is rung, an attempt says so, and a person has it in the end
+      const places = (able.length > 0 ? able : lines).reduce((sum, { capacity }) => sum + capacity, 0)
+      return [id, places - Math.min(agencyReserve, places - 1) - here.length - elsewhere.length - (going.get(id) ?? 0)]
     }))
     return { allowance: Math.min(most, channels - sum(going), this.#onTrunk(sum(going), calls)), free, busy: new Set(calls.flatMap(({ cli }) => cli ?? [])) }
   }

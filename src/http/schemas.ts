@@ -13,7 +13,7 @@ const name = (description: string) => orNull(Type.String({ description }))
 /** May be left out; its default is then there for the handler. */
 export const defaulted = <T extends TSchema>(schema: T) => Type.Optional(schema) as unknown as T
 
-const outcomes: LineOutcome[] = ['answered', 'too-short', 'busy', 'noanswer', 'nonexistent', 'unavailable', 'full', 'declined', 'cancelled']
+const outcomes: LineOutcome[] = ['answered', 'too-short', 'busy', 'noanswer', 'nonexistent', 'unavailable', 'full', 'declined', 'cancelled', 'off-duty']
 const ways: Way[] = ['service', 'shed', 'fallback']
 const owners: Owner[] = ['caller', 'agency', 'us', 'carrier']
 

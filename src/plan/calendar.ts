@@ -1,6 +1,7 @@
 /** When agencies open and close, in the order of time: what an admin looks through before a week of holidays. */
 import { DateTime } from 'luxon'
-import { dayOf, opening, type Opening } from './hours.ts'
+import { endsAt } from './duty.ts'
+import { dayOf, opening, periodsOn, type Opening } from './hours.ts'
 import { agencies, type AgencyNode, type Plan } from './plan.ts'
 import { noSwitches, type Switches } from './switches.ts'
 
@@ -44,10 +45,13 @@ export function nextOpening(plan: Plan, agency: AgencyNode, at: number, switches
   return undefined
 }
 
-/** Every moment at which something could change: midnights, the ends of the day's periods and of those of its eve, and of a switch. */
+/** Every moment at which something could change: midnights, the ends of the day's periods of those of its eve, of a switch, and of what keeps a line from being rung. */
 function moments(plan: Plan, agency: AgencyNode, from: number, to: number, { closed }: Switches): number[] {
   const shut = closed.get(agency.id)
-  return edges(plan.timezone, date => dayOf(plan, agency, date).periods, from, to, shut ? [shut.until] : [])
+  const hours = new Set(agency.lines.flatMap(line => line.hours ?? []))
+  const periods = (date: DateTime) => [dayOf(plan, agency, date).periods, ...[...hours].map(one => periodsOn(plan, one, date))].flat()
+  const back = agency.lines.flatMap(({ outOfService }) => outOfService ? [endsAt(outOfService, plan.timezone)] : [])
+  return edges(plan.timezone, periods, from, to, [...shut ? [shut.until] : [], ...back])
 }
 
 /** The moments after `from` until `to` (Unix ms) at which a day's periods (in minutes since midnight) begin or end, midnights, and what else is told. */

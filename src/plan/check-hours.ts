@@ -1,5 +1,6 @@
 /** The checks of opening hours, holidays, exceptions and overflow: check.ts has them in its list. */
 import { closedTo, type Draft, type Path, type Report } from './draft.ts'
+import { mayAllRestIn } from './duty.ts'
 import { didYouMean, listed, quote, thereAre } from './faults.ts'
 import type { Calendar } from './holidays.ts'
 import { minutes } from './hours.ts'
@@ -44,9 +45,13 @@ export function timetables({ hours }: Draft, report: Report) {
 }
 
 /** An agency that can be closed says where its callers go then. */
-export function closable({ agencies, exceptions }: Draft, report: Report) {
+export function closable(plan: Draft, report: Report) {
+  const { agencies, exceptions } = plan
   for (const [id, agency] of agencies ?? []) {
     if (!agency || agency.closed !== undefined) continue
+    if (agency.overflow?.dead === undefined && mayAllRestIn(plan, id)) {
+      report(['agencies', id, 'lines'], 'may all be out of service, or outside of their hours, at once, and no `closed` says where its callers go then', 'write the node under `closed`, or the agency that helps out under `overflow.dead`')
+    }
     const exception = exceptions?.some(exception => exception?.is === 'closed' && exception.agencies?.includes(id))
     const why = agency.hours !== undefined ? 'has hours' : agency.holidays !== undefined ? 'has holidays' : exception ? 'has an exception that closes it' : undefined
     if (why) report(['agencies', id], `${why}, but no \`closed\``, 'say at which node its callers go on while it is closed')

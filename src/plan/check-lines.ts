@@ -1,9 +1,10 @@
 /** The checks of lines and the trunks that reach them: check.ts has them in its list. */
-import { allLines, type Draft, type Partly, type Path, type Report } from './draft.ts'
+import { allLines, isShared, sharedLines, type Draft, type Partly, type Path, type Report } from './draft.ts'
 import { milliseconds, seconds, type Duration } from './duration.ts'
-import type { PlanFile, Trunk } from './schema.ts'
+import { didYouMean, quote, thereAre } from './faults.ts'
+import type { Line, Trunk } from './schema.ts'
 
-type DraftLine = Partly<PlanFile['agencies'] extends ReadonlyMap<string, infer Agency extends { lines: unknown[] }> ? Agency['lines'][number] : never>
+type DraftLine = Partly<Line>
 
 /** The trunks of a line, in order, each with its place in the line; those that did not conform are left out. */
 export function trunksOf(line: DraftLine | undefined): [below: Path, trunk: string][] {
@@ -35,11 +36,28 @@ export function linesThatFit(plan: Draft, report: Report) {
     if (order !== 'all-at-once' && order !== 'longest-idle') continue
     for (const [priority, lines] of Map.groupBy(one?.lines ?? [], line => line?.priority ?? 1)) {
       let bytes = 0
-      const fit = lines.findIndex(line => (bytes += Buffer.byteLength(line?.id ?? '') + besides[order]) > mostBytes)
+      const fit = lines.findIndex(line => (bytes += Buffer.byteLength(isShared(line) ? `${line.line}_${agency}` : (line as DraftLine | undefined)?.id ?? '') + besides[order]) > mostBytes)
       if (fit === -1) continue
       report(['agencies', agency, 'order'], `is ${order}, and only the first ${fit} of its ${lines.length} lines of priority ${priority} would ring: Asterisk takes no more at once`,
         `give the others another priority, at most ${fit} lines in each, or shorter names, or an agency of their own as overflow`)
     }
+  }
+}
+
+/** A context of Asterisk has 79 letters at most: `line-`, the line, `_`, the agency, and a checksum of nine. */
+const mostLetters = 64
+
+/** A line that an agency shares is one of another agency's, and is named once. */
+export function sharedTelephones(plan: Draft, report: Report) {
+  const owners = new Map([...allLines(plan)].flatMap(({ line, agency }) => line?.id === undefined ? [] : [[line.id, agency] as const]))
+  const named = new Set<string>()
+  for (const { path, line: { line: id }, agency } of sharedLines(plan)) {
+    if (id === undefined) continue
+    const owner = owners.get(id)
+    if (owner === undefined) report([...path, 'line'], `${quote(id)} is no line`, didYouMean(id, owners.keys()) ?? thereAre(owners.keys()))
+    else if (owner === agency || named.has(`${agency} ${id}`)) report([...path, 'line'], `${quote(id)} is a line of ${agency} already`, 'delete one of the two')
+    else if (id.length + agency.length > mostLetters) report([...path, 'line'], `${quote(id)} and ${quote(agency)} have more than ${mostLetters} letters together`, 'give the agency or the line a shorter name')
+    named.add(`${agency} ${id}`)
   }
 }
 

@@ -2,7 +2,7 @@
  * What the schema cannot see: names that lead nowhere, silence that reaches no human, prompts without a text.
  * Each check stands alone and takes what is there of the plan; add yours to the list.
  */
-import { linesOnTrunks, linesThatFit, trunksOf, unnoticed } from './check-lines.ts'
+import { linesOnTrunks, linesThatFit, sharedTelephones, trunksOf, unnoticed } from './check-lines.ts'
 import { closable, exceptionDays, hoursReferences, overflowEnds, timetables } from './check-hours.ts'
 import { keysOfOffers } from './check-keys.ts'
 import { namesInAsterisk } from './check-names.ts'
@@ -11,6 +11,7 @@ import { allLines, closedTo, offersCallback, type Draft, type Path, type Report 
 import { mailboxAgencies, mailboxesAreNoHumans } from './mailboxes.ts'
 import { spelledAlike } from './spellings.ts'
 import { webhookUrls } from './schema-webhook.ts'
+import { mayAllRestIn } from './duty.ts'
 import { didYouMean, listed, orMeant, quote, thereAre } from './faults.ts'
 import { dialable, dialRefusal, domestic, looksLikeTelephone } from './telephone.ts'
 
@@ -20,7 +21,7 @@ export type PromptCatalogue = ReadonlyMap<string, ReadonlyMap<string, unknown>>
 type Check = (plan: Draft, report: Report) => void
 
 export const checks: Check[] = [
-  places, trunks, references, nodeNames, lines, linesOnTrunks, linesThatFit, unnoticed, endsAtAHuman, mailboxAgencies, mailboxesAreNoHumans, hoursReferences, timetables, closable, offersOfCallbacks, exceptionDays,
+  places, trunks, references, nodeNames, lines, linesOnTrunks, linesThatFit, sharedTelephones, unnoticed, endsAtAHuman, mailboxAgencies, mailboxesAreNoHumans, hoursReferences, timetables, closable, offersOfCallbacks, exceptionDays,
   overflowEnds, followUps, webhookUrls
 ]
 
@@ -99,7 +100,7 @@ function nodeNames({ menus, agencies, mailboxes }: Draft, report: Report) {
 /** Lines have names and numbers of their own, and only numbers that may be dialled. */
 function lines(plan: Draft, report: Report) {
   const ids = new Map<string, string>()
-  const numbers = new Map<string, string>()
+  const numbers = new Map<string, { agency: string, id: string | undefined }>()
   const ours = new Map([...plan.numbers?.keys() ?? []].map(did => [domestic(did), did]))
   for (const { path, line, agency } of allLines(plan)) {
     if (line?.id !== undefined) {
@@ -114,15 +115,20 @@ function lines(plan: Draft, report: Report) {
     if (telephone && ours.has(domestic(line.number))) report([...path, 'number'], `${quote(line.number)} is our own number`, 'a call to it would come back to us')
     const targets = trunksOf(line).map(([, trunk]) => ({ trunk, target: `${trunk} ${telephone ? domestic(line.number!) : line.number}` }))
     const twice = targets.find(({ target }) => numbers.has(target))
-    if (twice) report([...path, 'number'], `${quote(line.number)} on ${twice.trunk} is a line of ${numbers.get(twice.target)} already`, 'give the line once, with its capacity')
-    for (const { target } of targets) numbers.set(target, numbers.get(target) ?? agency)
+    if (twice) {
+      const other = numbers.get(twice.target)!
+      report([...path, 'number'], `${quote(line.number)} on ${twice.trunk} is a line of ${other.agency} already`,
+        other.agency === agency || other.id === undefined ? 'give the line once, with its capacity' : `for one telephone of two agencies, which share its capacity, write { line: ${other.id} } here`)
+    }
+    for (const { target } of targets) numbers.set(target, numbers.get(target) ?? { agency, id: line.id })
   }
 }
 
 /** Whoever cannot press a key (rotary dial, shaking hands) reaches a human by waiting, at night and on holidays, too. */
-function endsAtAHuman({ menus = new Map(), agencies = new Map() }: Draft, report: Report) {
+function endsAtAHuman(plan: Draft, report: Report) {
+  const { menus = new Map(), agencies = new Map() } = plan
   const reported = new Set<string>()
-  const onward = (node: string): string | undefined => menus.get(node)?.silence ?? closedTo(agencies.get(node))
+  const onward = (node: string): string | undefined => menus.get(node)?.silence ?? closedTo(agencies.get(node)) ?? (mayAllRestIn(plan, node) ? agencies.get(node)?.overflow?.dead : undefined)
   for (const name of [...menus.keys(), ...agencies.keys()]) {
     const way = [name]
     let next = onward(name)
@@ -158,7 +164,7 @@ export function unreachable(plan: Draft, report: Report) {
   }
   for (const kind of ['hours', 'holidays'] as const) {
     for (const name of plan[kind]?.keys() ?? []) {
-      if (![...plan.agencies?.values() ?? []].some(agency => agency?.[kind] === name) && !(kind === 'hours' && (ruledBy(plan.followups, name) || ofSeason(plan, name)))) report([kind, name], 'is used by no agency', 'name it there, or delete it', 'warning')
+      if (![...plan.agencies?.values() ?? []].some(agency => agency?.[kind] === name) && !(kind === 'hours' && (ruledBy(plan.followups, name) || ofSeason(plan, name) || [...allLines(plan)].some(({ line }) => line?.hours === name)))) report([kind, name], 'is used by no agency', 'name it there, or delete it', 'warning')
     }
   }
 }

@@ -15,11 +15,13 @@ export interface Rule {
   items?: Rule
   /** What may stand here instead of the object: a single value. */
   short?: Rule
+  /** What may stand here instead: an object that has this key. */
+  instead?: { key: string, rule: Rule }
   minItems?: number
   uniqueItems?: boolean
   pattern?: string
   enum?: string[]
-  format?: 'duration' | 'date'
+  format?: 'duration' | 'date' | 'day-or-time'
   minimum?: number
   maximum?: number
   atLeast?: string
@@ -39,6 +41,7 @@ export interface Reporting {
 /** Returns the typed value, without the parts that do not conform; undefined when nothing of it does. */
 export function conform(node: ParsedNode | null, rule: Rule, path: Path, to: Reporting): unknown {
   if (rule.short && !isMap(node)) return conform(node, rule.short, path, to)
+  if (rule.instead && isMap(node) && node.has(rule.instead.key)) return conform(node, rule.instead.rule, path, to)
   if (rule.type === 'array') return list(node, rule, path, to)
   if (rule.patternProperties) return map(node, rule, path, to)
   if (rule.type === 'object') return record(node, rule, path, to)
@@ -102,7 +105,7 @@ function scalar(text: string, rule: Rule, path: Path, to: Reporting) {
     return void to.report(path, `is ${quote(text)}; it must be ${expected(rule)}`)
   }
   if (text === rule.never) return 0
-  const value = rule.format === 'duration' ? parseDuration(text) : rule.format === 'date' ? existing(text) : rule.type === 'integer' ? integer(text) : text
+  const value = rule.format === 'duration' ? parseDuration(text) : rule.format === 'date' ? existing(text) : rule.format === 'day-or-time' ? moment(text) : rule.type === 'integer' ? integer(text) : text
   if (value === undefined) return void to.report(path, `is ${quote(text)}; it must be ${expected(rule)}`)
   const [least, most] = bounds(rule)
   if (typeof value === 'number' && (value < least || value > most)) {
@@ -135,6 +138,11 @@ function bounds(rule: Rule): [number, number] {
 /** The date as it is written, if the calendar has it. */
 function existing(date: string): string | undefined {
   return /^\d{4}-\d{2}-\d{2}$/.test(date) && DateTime.fromISO(date, { zone: 'utc' }).isValid ? date : undefined
+}
+
+/** The date, or the date and time, as written, if the calendar has it. */
+function moment(text: string): string | undefined {
+  return /^\d{4}-\d{2}-\d{2}([ T]\d{2}:\d{2})?$/.test(text) && DateTime.fromISO(text.replace(' ', 'T'), { zone: 'utc' }).isValid ? text : undefined
 }
 
 function integer(text: string): number | undefined {

@@ -1,5 +1,5 @@
 /** The plan while it is being checked: what did not conform is missing from it, and everything may be missing. */
-import type { PlanFile } from './schema.ts'
+import type { Line, PlanFile, SharedLine } from './schema.ts'
 
 export type Partly<T> =
   T extends string | number ? T
@@ -22,9 +22,23 @@ export const closedTo = (agency: { closed?: string | { to?: string } } | undefin
 /** Whether callers of the agency are offered a callback while it is closed. */
 export const offersCallback = (agency: { closed?: string | object } | undefined) => typeof agency?.closed === 'object'
 
-/** Every line of every agency, with its place. */
+/** Whether a line is one of another agency's, which rings for this one, too. */
+export const isShared = <T>(line: T): line is Extract<T, { line?: string }> => typeof line === 'object' && line !== null && 'line' in line
+
+/** Every line of every agency, with its place; not those that are another's. */
 export function* allLines({ agencies }: Draft) {
   for (const [agency, { lines = [] } = {}] of agencies ?? []) {
-    for (const [index, line] of lines.entries()) yield { agency, line, path: ['agencies', agency, 'lines', index] as Path }
+    for (const [index, line] of lines.entries()) {
+      if (!isShared(line)) yield { agency, line: line as Partly<Line> | undefined, path: ['agencies', agency, 'lines', index] as Path }
+    }
+  }
+}
+
+/** Every line that is one of another agency's, with its place. */
+export function* sharedLines({ agencies }: Draft) {
+  for (const [agency, { lines = [] } = {}] of agencies ?? []) {
+    for (const [index, line] of lines.entries()) {
+      if (isShared(line)) yield { agency, line: line as Partly<SharedLine>, path: ['agencies', agency, 'lines', index] as Path }
+    }
   }
 }

@@ -6,20 +6,26 @@
  * that crosses midnight belongs to the day on which it begins: a holiday tomorrow does not cut tonight short.
  */
 import { DateTime } from 'luxon'
+import { allRest } from './duty.ts'
 import type { AgencyNode, Plan } from './plan.ts'
 import { weekdays, type Period } from './schema.ts'
 import { timetableOn } from './seasons.ts'
-import { noSwitches } from './switches.ts'
+import { noSwitches, type Switches } from './switches.ts'
 
 export interface Opening {
   open: boolean
-  because: 'always' | 'hours' | 'season' | 'holiday' | 'exception' | 'switch'
-  /** The timetable's name, the season's, the holiday's, or the reason of the exception or switch; empty for `always`. */
+  because: 'always' | 'hours' | 'season' | 'holiday' | 'exception' | 'switch' | 'lines'
+  /** The timetable's name, the season's, the holiday's, or the reason of the exception or switch; empty for `always`; `lines`: none of them is rung now. */
   what: string
 }
 
-/** @param at Unix time in ms */
+/** Where an agency is open, and none of its lines is rung at that time, it is closed. @param at Unix time in ms */
 export function opening(plan: Plan, agency: AgencyNode, at: number, switches = noSwitches): Opening {
+  const state = openingOf(plan, agency, at, switches)
+  return state.open && allRest(plan, agency, at) ? { open: false, because: 'lines', what: 'none is rung now' } : state
+}
+
+function openingOf(plan: Plan, agency: AgencyNode, at: number, switches: Switches): Opening {
   const shut = agency.closed === undefined ? undefined : switches.closed.get(agency.id)
   if (shut && at < shut.until) return { open: false, because: 'switch', what: shut.reason }
   const always = !agency.hours && !agency.holidays && !plan.exceptions.some(({ agencies }) => agencies.includes(agency.id))

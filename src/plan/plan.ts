@@ -5,7 +5,7 @@ import type { Duration } from './duration.ts'
 import type { Calendar } from './holidays.ts'
 import type { Mailbox } from './mailboxes.ts'
 import type { Room } from './rooms.ts'
-import type { Exception, Line as WrittenLine, Period, PlanFile, Prompts, Trunk } from './schema.ts'
+import type { Exception, Line as WrittenLine, Period, PlanFile, Prompts, SharedLine, Trunk } from './schema.ts'
 import type { FollowUps } from './schema-followups.ts'
 import type { SeasonDates } from './seasons.ts'
 import type { Retention } from './schema-retention.ts'
@@ -119,6 +119,8 @@ export type Order = PlanFile['agencies'] extends ReadonlyMap<string, infer Agenc
 export interface Line extends Omit<WrittenLine, 'trunk' | 'trunks'> {
   /** At least one; the next is tried while those before it are out of order. */
   trunks: readonly string[]
+  /** The agency that the line is of; another than the one whose `lines` it is among, where it is shared. */
+  of: string
 }
 
 export const menus = (plan: Plan) => [...plan.nodes.values()].filter(node => node.kind === 'menu')
@@ -136,6 +138,8 @@ export function finish(file: PlanFile, calendars: ReadonlyMap<string, Calendar>,
     const keys = new Map([...menu.keys].map(([key, choice]) => [key, typeof choice === 'string' ? { to: choice } : { to: id, ...choice }] as const))
     nodes.set(id, { kind: 'menu', id, wrongKey: file.prompts.wrongKey, ...menu, keys })
   }
+  const own = new Map([...file.agencies].flatMap(([agency, { lines }]) => lines.flatMap(one => 'line' in one ? [] : [[one.id, lineOf(agency, one)] as const])))
+  const line = (one: WrittenLine | SharedLine): Line => 'line' in one ? { ...own.get(one.line)!, priority: one.priority } : own.get(one.id)!
   for (const [id, { closed, ...agency }] of file.agencies) nodes.set(id, { kind: 'agency', id, sorry: file.prompts.sorry, ...agency, ...whileClosed(closed), lines: agency.lines.map(line) })
   for (const [id, mailbox] of file.mailboxes ?? []) nodes.set(id, { kind: 'mailbox', id, ...mailbox })
   const numbers = new Map<string, Entry>()
@@ -149,8 +153,22 @@ function whileClosed(closed: string | { offer: 'callback', to: string } | undefi
   return typeof closed === 'string' ? { closed } : { closed: closed.to, closedOffer: closed.offer }
 }
 
-function line({ trunk, trunks = [trunk!], ...rest }: WrittenLine): Line {
-  return { ...rest, trunks }
+function lineOf(agency: string, { trunk, trunks = [trunk!], ...rest }: WrittenLine): Line {
+  return { ...rest, trunks, of: agency }
+}
+
+/** The agency that a line is of, which rings for this one, too. */
+export function ownerOf(plan: Plan, agency: string, line: string): string {
+  const node = plan.nodes.get(agency)
+  return (node?.kind === 'agency' ? node.lines.find(({ id }) => id === line)?.of : undefined) ?? agency
+}
+
+/** The agencies that share a line with this one. */
+export function sharing(plan: Plan, agency: string): string[] {
+  const node = plan.nodes.get(agency)
+  if (node?.kind !== 'agency') return []
+  const ids = new Set(node.lines.map(({ id }) => id))
+  return agencies(plan).filter(({ id, lines }) => id !== agency && lines.some(line => ids.has(line.id))).map(({ id }) => id)
 }
 
 /** Freezes all the way down; a Map, which `Object.freeze` leaves open, refuses its writers. */

@@ -14,8 +14,9 @@ export function publishedSchema(): Json {
   }
 }
 
-function published({ short, ...rule }: Rule & { description?: string, title?: string }): Json {
+function published({ short, instead, ...rule }: Rule & { description?: string, title?: string }): Json {
   if (short) return { description: rule.description, anyOf: [published(short), published(rule)] }
+  if (instead) return { description: rule.description, anyOf: [published(instead.rule), published(rule)] }
   const { properties, patternProperties, items, required, keys, expects, atLeast, atMost, never, format, type, default: assumed, description, ...rest } = rule
   const words = [
     description, expects && upper(expects), keys && `The names are yours: each ${keys}`, atLeast && `From ${atLeast} to ${atMost}${never === undefined ? '' : `, or ${never}`}`
@@ -23,6 +24,7 @@ function published({ short, ...rule }: Rule & { description?: string, title?: st
   const json: Json = { ...rest, type, description: sentences(words) }
   if (assumed !== undefined) json['default'] = assumed
   if (format === 'duration') json['pattern'] = `^${never === undefined ? '' : `${never}$|^`}[0-9]{1,6}(\\.[0-9]{1,3})? ?(ms|s|min|days?)$`
+  if (format === 'day-or-time') json['pattern'] = '^[0-9]{4}-[0-9]{2}-[0-9]{2}([ T][0-9]{2}:[0-9]{2})?$'
   if (format === 'date') json['pattern'] = '^[0-9]{4}-[0-9]{2}-[0-9]{2}$'
   // YAML reads `acceptKey: 1` as a number; the plan takes the digits as they are written.
   if (type === 'string' && rest.pattern && new RegExp(rest.pattern, 'u').test('1')) json['type'] = ['string', 'integer']

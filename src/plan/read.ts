@@ -3,6 +3,7 @@ import { createHash } from 'node:crypto'
 import { DateTime } from 'luxon'
 import { checks, laterChecks, missingPrompts, unreachable, type PromptCatalogue } from './check.ts'
 import { openOnHolidays } from './check-hours.ts'
+import { duties } from './duty.ts'
 import { conform, type Rule } from './conform.ts'
 import type { Draft } from './draft.ts'
 import { byPlace, PlanFaults, type Fault } from './faults.ts'
@@ -43,6 +44,7 @@ export function readPlan(
   for (const check of checks) check(draft, source.report)
   for (const check of laterChecks) check(draft, (path, sentence, suggestion) => source.report(path, sentence, suggestion, kept ? 'warning' : 'error'))
   if (prompts) missingPrompts(draft, prompts, source.report)
+  duties(draft, source.report, now)
   const files = new HolidayFiles(holidays)
   const calendars = readCalendars(draft, files, source.report, now)
   const seasons = readSeasons(draft, files, source.report, DateTime.fromMillis(now, { zone: 'utc' }).toISODate()!)

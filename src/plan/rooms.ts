@@ -2,6 +2,7 @@
 import { Type, type Static } from 'typebox'
 import type { DirectoryEntry } from './directory.ts'
 import type { Draft, Path, Report } from './draft.ts'
+import { isShared } from './draft.ts'
 import { didYouMean, quote, thereAre } from './faults.ts'
 import { oneOf, reference, text } from './schema-words.ts'
 
@@ -17,7 +18,7 @@ export type Room = Static<typeof Room>
 
 /** Members are there and can be rung, and are two at least. `entries` left out: what there is in the directory, is not known. */
 export function checkRooms({ rooms, agencies }: Draft, entries: readonly DirectoryEntry[] | undefined, report: Report) {
-  const lines = [...agencies?.values() ?? []].flatMap(agency => agency?.lines?.map(line => line?.id).filter(id => id !== undefined) ?? [])
+  const lines = [...agencies?.values() ?? []].flatMap(agency => agency?.lines?.map(line => isShared(line) ? undefined : (line as { id?: string } | undefined)?.id).filter(id => id !== undefined) ?? [])
   const byId = new Map(entries?.map(entry => [entry.id, entry]))
   const unknown = (path: Path, id: string, what: string, known: Iterable<string>, otherwise: string) => report(path, `${quote(id)} is no ${what}`, didYouMean(id, known) ?? otherwise)
   for (const [name, room] of rooms ?? []) {

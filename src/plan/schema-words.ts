@@ -42,6 +42,11 @@ export function either<S extends TSchema, T extends TSchema>(short: S, long: T) 
   return Type.Unsafe<Static<S> | Static<T>>({ ...long, short } as TSchema)
 }
 
+/** Another object that may stand in place of this one: the one that has this key. */
+export function insteadBy<S extends TSchema, T extends TSchema>(key: string, other: S, usual: T) {
+  return Type.Unsafe<Static<S> | Static<T>>({ ...usual, instead: { key, rule: other } } as TSchema)
+}
+
 /** A line for people to read. */
 export const text = (description: string) =>
   Type.String({ pattern: '^[^\\p{C}]{1,80}$', expects: 'a text of 1 to 80 letters on one line', description })
@@ -49,6 +54,10 @@ export const text = (description: string) =>
 /** A day that the calendar has. */
 export const date = (description: string) =>
   Type.String({ format: 'date', expects: 'a date that exists, as in "2027-03-20"', description })
+
+/** A day that the calendar has, or a time on it. */
+export const dayOrTime = (description: string) =>
+  Type.String({ format: 'day-or-time', expects: 'a date that exists, or a date and a time, as in "2027-03-20" or "2027-03-20 18:00"', description })
 
 /** A time on the clock of the plan's zone; 24:00 is the day's end. */
 export const time = (description: string) =>

@@ -6,11 +6,12 @@ import { Type, type Static } from 'typebox'
 import { Directory } from './directory.ts'
 import { Mailbox } from './mailboxes.ts'
 import { Room } from './rooms.ts'
+import { OutOfService } from './schema-duty.ts'
 import { FollowUps } from './schema-followups.ts'
 import { Season } from './seasons.ts'
 import { Retention } from './schema-retention.ts'
 import { Webhook } from './schema-webhook.ts'
-import { date, dialled, duration, either, name, named, oneOf, prompt, reference, text, time } from './schema-words.ts'
+import { date, dialled, duration, either, insteadBy, name, named, oneOf, prompt, reference, text, time } from './schema-words.ts'
 
 const language = Type.String({ pattern: '^[a-z]{2}$', expects: 'a language code of two small letters, as in "id"' })
 
@@ -91,8 +92,16 @@ const Line = Type.Object({
   }),
   acceptKey: Type.Optional(Type.String({
     pattern: '^[0-9]$', expects: 'one digit', description: 'Who picks up must press it to be counted as a human'
-  }))
-})
+  })),
+  hours: Type.Optional(reference('The timetable (of `hours`) by which the line is rung, whatever the agency’s hours are; at all times if left out')),
+  outOfService: Type.Optional(OutOfService)
+}, { description: 'A telephone of the agency' })
+
+/** A line of another agency that rings for this one, too. */
+const SharedLine = Type.Object({
+  line: reference('The id of a line of another agency: the same telephone. The two share its capacity'),
+  priority: Type.Integer({ minimum: 1, maximum: 9, default: 1, description: 'As of any line, for this agency alone; 1 if left out' })
+}, { description: 'A telephone that is a line of another agency, too' })
 
 /** Where callers of a closed agency go: a node; or they are offered a callback first, as far as one can be made. */
 const Closed = either(reference('The node where its callers go while it is closed; it must end at a human'), Type.Object({
@@ -112,7 +121,7 @@ const Agency = Type.Object({
   sorry: Type.Optional(Type.String({ ...prompt, description: 'Heard when nobody answered; prompts.sorry if left out' })),
   order: oneOf(['in-turn', 'all-at-once', 'longest-idle'],
     'Which line rings: one after the other as they stand, all together, or the one first that has been free longest. in-turn if left out', 'in-turn'),
-  lines: Type.Array(Line, { minItems: 1, description: 'Its telephones' }),
+  lines: Type.Array(insteadBy('line', SharedLine, Line), { minItems: 1, description: 'Its telephones' }),
   hours: Type.Optional(reference('The timetable (of `hours`) by which it is open; at all times if left out')),
   holidays: Type.Optional(reference('The calendar (of `holidays`) on whose days it is closed; none if left out')),
   closed: Type.Optional(Closed),
@@ -254,6 +263,7 @@ export const PlanFile = Type.Object({
 export type PlanFile = Static<typeof PlanFile>
 export type Trunk = Static<typeof Trunk>
 export type Line = Static<typeof Line>
+export type SharedLine = Static<typeof SharedLine>
 export type Period = Static<typeof Period>
 export type Exception = Static<typeof Exception>
 export type Prompts = Static<typeof Prompts>

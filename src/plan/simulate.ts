@@ -73,7 +73,7 @@ export function supposedSwitches({ closed = [], siaga = false }: ByHand, at: num
 }
 
 export function doubts(plan: Plan, { number, press = [], busy = [], dead = [], closed = [], siaga }: Pick<Supposition, 'number' | 'press' | 'busy' | 'dead'> & ByHand): Doubt[] {
-  const all = agencies(plan).flatMap(({ lines }) => lines.map(({ id }) => id))
+  const all = [...new Set(agencies(plan).flatMap(({ lines }) => lines.map(({ id }) => id)))]
   const found: Doubt[] = []
   const unlessKnown = (part: Doubt['part'], word: string, known: string[], what: string, index?: number) => {
     if (!known.includes(word)) found.push({ part, index, sentence: `${quote(word)} is no ${what}`, suggestion: didYouMean(word, known) ?? thereAre(known) })
@@ -125,7 +125,7 @@ export function simulate(plan: Plan, { number, at, press = [], busy = [], dead =
       hears(caller, node.sorry)
       return { steps, language: caller.language }
     }
-    const { line, or, status, steps: rung } = hunt(node, plan.prompts, { busy, dead })
+    const { line, or, status, steps: rung } = hunt(plan, node, at, { busy, dead })
     steps.push(...rung.map(step => step.kind === 'hears' ? { ...step, language: caller.language } : step))
     if (line !== undefined) return { steps, language: caller.language, reaches: { agency: node.id, line, ...or.length > 0 ? { or } : {} } }
     if (waits(node, status)) {

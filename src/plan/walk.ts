@@ -23,7 +23,8 @@ export function arrive(plan: Plan, name: string, at: number, switches = noSwitch
     if (!node) throw new Error(`the service plan has no node "${next}" (any more)`)
     if (node.kind !== 'agency') return { detours, node }
     const state = opening(plan, node, at, switches)
-    if (state.open) return { detours, node, opening: state }
+    const ringsOn = state.because === 'lines' && node.closed === undefined          // its overflow takes them, after its last line
+    if (state.open || ringsOn) return { detours, node, opening: state }
     const opens = node.closedOffer && canBeRung() && callsBack(plan, node.id) ? nextOpening(plan, node, at, switches) : undefined
     if (opens !== undefined) return { detours, node, opening: state, opens }
     if (node.closed === undefined) throw new Error(`the agency "${node.id}" is closed, and the service plan does not say where its callers go`)

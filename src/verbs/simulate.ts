@@ -90,8 +90,9 @@ function stepInWords({ timezone }: Plan, step: Step, textOf: (language: string, 
     case 'mailbox': return ['mailbox', step.mailbox, 'a message may be left']
     case 'order': return ['order', step.priority === 1 ? '' : `priority ${step.priority}`, orders[step.order]]
     case 'trunk': return ['passes', step.trunk, `out of order → the next trunk of ${step.line}`]
+    case 'rests': return ['passes', step.line, `not rung now (${step.rest.because}: ${step.rest.what})`]
     case 'line': return ['rings', step.line, outcomes[step.outcome]]
     case 'same-number': return ['passes', step.agency, `same number: ${step.calls} of its calls ${step.calls === 1 ? 'is' : 'are'} there ${step.to === undefined ? 'already' : `→ ${step.to}`}`]
-    case 'overflow': return ['overflow', step.agency, `${step.ladder === 'busy' ? 'all lines busy' : 'all lines out of order'} → ${step.to}`]
+    case 'overflow': return ['overflow', step.agency, `${step.ladder === 'busy' ? 'all lines busy' : 'no line could be rung'} → ${step.to}`]
   }
 }

@@ -75,6 +75,14 @@ describe('whose turn it is', () => {
     expect(place.turn.aborted).toBe(true)
   })
 
+  test('a line that two agencies share becomes free for those who wait for either', () => {
+    const room = new WaitingRoom(agency => agency === 'bpbd' ? ['damkar'] : agency === 'damkar' ? ['bpbd'] : [])
+    const [own, other, third] = [room.enter('bpbd', 'c-3'), room.enter('damkar', 'c-2'), room.enter('posko', 'c-4')]
+    room.heard(step('c-1', 'line', line))
+    room.heard(ended('c-1'))
+    expect([own, other, third].map(({ turn }) => turn.aborted)).toEqual([true, true, false])
+  })
+
   test('who waits no more keeps nobody waiting', () => {
     const room = new WaitingRoom()
     const [one, other] = [room.enter('bpbd', 'c-1'), room.enter('bpbd', 'c-2')]

@@ -22,7 +22,7 @@ const [holidays, directory] = [await holidayTexts('dialplan/holidays'), await di
 
 test('there is a recipe for what an admin does most', () => {
   expect(recipes.map(({ heading }) => heading)).toEqual(expect.arrayContaining([
-    'Add an agency', 'Change a menu', 'Choose the language with a key', 'A holiday', 'Ramadan hours', 'A new trunk', 'Callers who wait', 'A recording instead of the synthetic voice', 'A second city number', 'Surge']))
+    'Add an agency', 'Change a menu', 'Choose the language with a key', 'A holiday', 'Ramadan hours', 'One telephone for two agencies', 'A line that is broken', 'A new trunk', 'Callers who wait', 'A recording instead of the synthetic voice', 'A second city number', 'Surge']))
 })
 
 test.each(recipes.filter(({ edits }) => edits.length > 0).map(recipe => [recipe.heading, recipe] as const))('%s', async (_, { text, edits, calls }) => {

@@ -22,7 +22,7 @@ test('no node, line or mailbox can have the name of a context that is there with
   const texts = [await readFile('dialplan/templates/extensions.conf.liquid', 'utf8')]
   for (const name of await readdir('asterisk-config')) if (/^(extensions|last-resort|messages)\.conf$/.test(name)) texts.push(await readFile(join('asterisk-config', name), 'utf8'))
   const named = [...new Set(texts.flatMap(text => [...text.matchAll(/^\[([^\]]+)\{\{/gm)].map(([, word]) => word!)))]
-  expect(named.sort()).toEqual(['agency-', 'line-', 'mailbox-', 'menu-', 'one-of-'])
+  expect(named.sort()).toEqual(['agency-', 'hours-', 'line-', 'mailbox-', 'menu-', 'one-of-'])
   const fixed = texts.flatMap(sectionsOf)
   expect(fixed).toContain('callback-agency')
   expect(fixed.filter(name => named.some(word => name.startsWith(word)))).toEqual([])

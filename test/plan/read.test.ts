@@ -21,8 +21,8 @@ it('the town\'s plan is read whole, with what was left out filled in', () => {
   expect(plan.nodes.get('lain')).toMatchObject({ patience: seconds(1.5), tries: 3, wrongKey: 'salah' })
   expect(plan.nodes.get('bpbd')).toEqual({
     kind: 'agency', id: 'bpbd', name: 'BPBD', connecting: 'sambung', sorry: 'maaf', order: 'in-turn', lines: [
-      { id: 'bpbd-1', trunks: ['gateway'], number: 'bpbd-1', ringTime: seconds(20), ringsWithin: seconds(12), capacity: 1, priority: 1 },
-      { id: 'bpbd-2', trunks: ['carrier'], number: '0721556', acceptKey: '1', ringTime: seconds(30), ringsWithin: seconds(12), capacity: 2, priority: 1 }
+      { id: 'bpbd-1', trunks: ['gateway'], number: 'bpbd-1', ringTime: seconds(20), ringsWithin: seconds(12), capacity: 1, priority: 1, of: 'bpbd' },
+      { id: 'bpbd-2', trunks: ['carrier'], number: '0721556', acceptKey: '1', ringTime: seconds(30), ringsWithin: seconds(12), capacity: 2, priority: 1, of: 'bpbd' }
     ]
   })
   expect(plan.prompts.accept).toBe('konfirmasi-petugas')

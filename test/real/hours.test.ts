@@ -16,10 +16,22 @@ beforeAll(async () => {
     plan: text => text
       .replace('    connecting: sambung-wali-kota\n', '    connecting: sambung-wali-kota\n    hours: nanti\n    closed: posko\n')
       .replace('    connecting: sambung-bpbd\n', '    connecting: sambung-bpbd\n    overflow: { busy: posko, dead: ambulans }\n    closed: posko\n')
-      .replace('\nagencies:\n', `\nsiaga: { entry: bpbd }\n\nhours:\n  nanti: [{ days: [${day}], from: 00:00, to: 24:00 }]\n\nagencies:\n`)
+      .replace('      3: wali-kota\n', '      3: wali-kota\n      4: jaga\n')
+      .replace('  posko:\n    name', `  jaga:
+    name: Watch
+    connecting: sambung-bpbd
+    overflow: { busy: posko, dead: posko }
+    lines:
+      - { id: jaga-1, trunk: gateway, number: jaga-1, hours: nanti }
+      - { id: jaga-2, trunk: gateway, number: jaga-2, outOfService: { until: ${DateTime.now().plus({ days: 2 }).toISODate()}, why: a broken handset } }
+      - { line: ambulans-1 }
+      - { id: jaga-3, trunk: gateway, number: jaga-3, hours: sekarang }
+  posko:
+    name`)
+      .replace('\nagencies:\n', `\nsiaga: { entry: bpbd }\n\nhours:\n  nanti: [{ days: [${day}], from: 00:00, to: 24:00 }]\n  sekarang: [{ days: [mon, tue, wed, thu, fri, sat, sun], from: 00:00, to: 24:00 }]\n\nagencies:\n`)
   })
 })
-beforeEach(() => { for (const id of ['ambulans-1', 'bpbd-1', 'bpbd-2', 'hallo-1', 'posko-1']) stage.line(id).answers() })
+beforeEach(() => { for (const id of ['ambulans-1', 'bpbd-1', 'bpbd-2', 'hallo-1', 'jaga-1', 'jaga-2', 'jaga-3', 'posko-1']) stage.line(id).answers() })
 afterAll(() => stage?.[Symbol.asyncDispose]())
 
 test('an agency that is closed now is not rung: the caller gets to the desk, and the record says why', async () => {
@@ -99,5 +111,42 @@ test('what an admin sets by hand holds for the next call, without a restart: sia
   await caller.hears('sambutan')
   caller.hangsUp()
   expect(await stage.record(caller)).toMatchObject({ disposition: 'abandoned', detail: 'greeting' })
+  await stage.nothingIsLeft()
+})
+
+test('a line outside of its hours, or out of service, is not rung; one that two agencies share holds one call, with and without the service', async () => {
+  const { city } = stage
+  const before = city.calls.length
+  const ambulance = stage.dials('+627215550188')
+  await ambulance.hears('sambutan')
+  ambulance.presses('1')
+  await ambulance.talksWith('ambulans-1')
+  const full = stage.dials('+627215550189')
+  await full.hears('sambutan')
+  full.presses('4')
+  await full.talksWith('jaga-3')          // the ambulance's telephone is in use
+  full.hangsUp()
+  const { callId } = await stage.record(full)
+  expect(Object.fromEntries((await city.service.records.get(callId))!.lines.map(({ line, outcome }) => [line, outcome]))).toEqual({
+    'jaga-1': 'off-duty', 'jaga-2': 'off-duty', 'ambulans-1': 'full', 'jaga-3': 'answered' })
+  ambulance.hangsUp()
+  await stage.record(ambulance)
+  const shared = stage.dials('+627215550190')
+  await shared.hears('sambutan')
+  shared.presses('4')
+  await shared.talksWith('ambulans-1')
+  shared.hangsUp()
+  expect(await stage.record(shared)).toMatchObject({ disposition: 'answered', agency: 'jaga', line: 'ambulans-1' })
+
+  await city.restart(async () => {
+    stage.line('ambulans-1').isBusy()
+    const alone = stage.dials('+627215550191')
+    await alone.hears('sambutan')
+    alone.presses('4')
+    await alone.talksWith('jaga-3')
+    alone.hangsUp()
+  })
+  expect(city.calls.slice(before).map(({ line }) => line)).not.toContain('jaga-1')
+  expect(city.calls.slice(before).map(({ line }) => line)).not.toContain('jaga-2')
   await stage.nothingIsLeft()
 })
