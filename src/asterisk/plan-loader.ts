@@ -6,6 +6,7 @@ import type { AriLink } from './ari-link.ts'
 const readers: Record<string, string[]> = {
   'musiconhold.conf': ['res_musiconhold.so'],
   'pjsip.conf': ['res_pjsip.so', 'res_pjsip_endpoint_identifier_ip.so'],
+  'last-resort-pjsip.conf': ['res_pjsip.so'],
   'extensions.conf': ['pbx_config.so']
 }
 
@@ -21,10 +22,8 @@ export class PlanLoader {
 
   /** The dialplan comes last: what it leads to is there by then. Throws what Asterisk says, or `AsteriskAway`. */
   async reload(files: readonly string[]) {
-    for (const [file, modules] of Object.entries(readers)) {
-      if (!files.includes(file)) continue
-      for (const moduleName of modules) await this.#ari.request('asterisk', 'reloadModule', { moduleName })
-    }
+    const modules = new Set(Object.entries(readers).flatMap(([file, modules]) => files.includes(file) ? modules : []))
+    for (const moduleName of modules) await this.#ari.request('asterisk', 'reloadModule', { moduleName })
   }
 
   /** In what Asterisk's answers differ from a version; undefined: it has loaded that one. */

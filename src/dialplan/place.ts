@@ -2,12 +2,13 @@
 import { randomBytes } from 'node:crypto'
 import { chmod, chown, copyFile, mkdir, readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
+import { lastResortFiles } from './last-resort.ts'
 import { holds, seal } from './seal.ts'
 import { pointTo, sha256, type Version } from './versions.ts'
 
 /** Where Asterisk reads. */
 export interface Live {
-  /** `plan/` in Asterisk's /etc/asterisk: `plan/current/` has the files that the static ones include. */
+  /** `plan/` in Asterisk's /etc/asterisk: `plan/current/` has the files that the static ones include, `plan/last-resort/` those that stand without them. */
   etc: string
   /** Asterisk's /etc/asterisk itself, for asterisk-config/; left out, only a start lays that out. */
   config?: string
@@ -24,7 +25,8 @@ export async function place(version: Version, before: readonly Version[], live: 
   const files = laidOut(await renderedFiles(version), version.rendered, older)
 
   await mkdir(live.etc, { recursive: true, mode: 0o750 })
-  const former = await readdir(live.etc)
+  await placeLastResort(files, live.etc)
+  const former = (await readdir(live.etc)).filter(name => name !== 'last-resort')
   const name = `${version.version}-${version.plan}.${randomBytes(3).toString('hex')}`
   const folder = join(live.etc, name)
   await mkdir(folder, { mode: 0o750 })
@@ -37,6 +39,21 @@ export async function place(version: Version, before: readonly Version[], live: 
   }
   await pointTo(join(live.etc, 'current'), name)
   for (const old of former) if (old !== 'current') await rm(join(live.etc, old), { recursive: true, force: true })
+}
+
+/** Apart from `current/`: it stands where that is lost. What an older version does not have stays as it is. */
+export async function placeLastResort(files: ReadonlyMap<string, string>, etc: string) {
+  const folder = join(etc, 'last-resort')
+  await mkdir(folder, { recursive: true, mode: 0o750 })
+  await giveAway(folder, etc)
+  for (const [name, to] of Object.entries(lastResortFiles)) {
+    const text = files.get(name)
+    const file = join(folder, to)
+    if (text === undefined || await readFile(file, 'utf8').catch(() => undefined) === text) continue
+    await writeFile(`${file}.new`, text, { mode: 0o640 })
+    await giveAway(`${file}.new`, etc)
+    await rename(`${file}.new`, file)
+  }
 }
 
 /** What Asterisk reads that is not a version, file by file: of its dialplan, and of its sounds. Empty: the version is laid out whole. */

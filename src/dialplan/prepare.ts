@@ -5,6 +5,7 @@ import { outboundTrunk } from '../plan/follow-up-policy.ts'
 import type { Plan } from '../plan/plan.ts'
 import { dialledLines } from './dialled.ts'
 import { durations, firstChoice, type Durations } from './length.ts'
+import { lastResort } from './last-resort.ts'
 import { lint, type LintOptions } from './lint.ts'
 import { readAllowed } from './lint-allow.ts'
 import { catalogue } from './prompts.ts'
@@ -63,6 +64,8 @@ export async function prepare({ planFile, templates, prompts, sounds, site, allo
   const files = await render(templates, plan, site)
   const findings = lint(files, { ...dialledBy(plan), ...allow ? { allow: await readAllowed(allow) } : {} })
   if (findings.length > 0) throw new NotPrepared(await traced(findings, templates, plan, site, files))
+
+  for (const [name, text] of lastResort(plan)) files.set(name, text)
 
   await synthesise({ folder: prompts, out: sounds, languages: plan.languages, ...speech })
   const lengths = await durations(sounds, plan.languages)

@@ -100,7 +100,7 @@ function callbacks(plan: Plan) {
 }
 
 /** The agency that a caller comes to who presses nothing, at any hour; the check has seen to it that there is one. */
-function humanBehind(plan: Plan, entry: string): string {
+export function humanBehind(plan: Plan, entry: string): string {
   const node = plan.nodes.get(entry)!
   const next = onward(node) ?? (node.kind === 'agency' && mayAllRest(node.lines, plan.hours, plan.seasons.map(({ hours }) => hours)) ? node.overflow?.dead : undefined)
   return next === undefined ? node.id : humanBehind(plan, next)

@@ -141,6 +141,28 @@ test('a restore leaves alone what is edited by hand, and names what is otherwise
   expect((await restore(inClone, second)).otherwise.map(({ to }) => to)).toEqual([inClone.plan])
 })
 
+test('a city\'s own folder is in it whole; where it is not there, the rest is backed up, and one line says so', async () => {
+  const { clone, city } = await planElsewhere()
+  const edited = join(city, 'templates', 'pjsip.conf.liquid')
+  for (const file of [edited, join(city, '.base', 'from.json'), join(city, 'plan.yaml'), join(city, '.git', 'HEAD')]) {
+    await mkdir(dirname(file), { recursive: true })
+    await writeFile(file, 'the city\'s')
+  }
+  const settings = readSettings({ SATUNOMOR_STATE: state, SATUNOMOR_CITY: city, SATUNOMOR_HTTP_PORT: '9' }, clone)
+  const paths = (await makeBackup(settings, into)).files.map(({ path }) => path)
+  expect(paths).toEqual(expect.arrayContaining(['city/.base/from.json', 'city/plan.yaml', 'city/templates/pjsip.conf.liquid', 'city/holidays/city.yaml', 'plan.yaml']))
+  expect(paths.filter(path => /^dialplan|^asterisk-config|\.git\//.test(path))).toEqual([])
+  await writeFile(edited, 'edited')
+  expect((await restore(settings, into)).otherwise).toEqual([{ from: join(into, 'city', 'templates', 'pjsip.conf.liquid'), to: edited }])
+  expect((await restore({ ...settings, city: undefined }, into)).otherwise).toContainEqual({ from: join(into, 'city'), to: 'the folder that SATUNOMOR_CITY is to name' })
+
+  await rm(city, { recursive: true })
+  const warnings: string[] = []
+  const second = await makeBackup(settings, join(folder, 'second'), sentence => void warnings.push(sentence))
+  expect(second.files.map(({ path }) => path)).toContain('records.sqlite')
+  expect(warnings).toEqual([expect.stringContaining(`there is no ${city} (SATUNOMOR_CITY)`)])
+})
+
 test('what callers have said into mailboxes is in it, and comes back as old as it was: it is forgotten when it would have been', async () => {
   const mailbox = join(state, 'asterisk', 'spool', 'mailbox')
   const [file, spoken] = [join(mailbox, 'satunomor-1.1.alaw'), 1_700_000_000]

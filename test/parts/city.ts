@@ -121,10 +121,6 @@ export async function openCity(
   const speaking = spoken.then(() => makeReady({ settings, owner }))
   spoken = speaking.then(() => {}, () => {})
   await speaking
-  // The last resort's gateway stands in a static file: it is this city's here.
-  const pjsip = join(folder, 'etc', 'pjsip.conf')
-  await writeFile(pjsip, (await readFile(pjsip, 'utf8')).replaceAll('127.0.0.3', at(3)))
-
   // They are there before Asterisk asks them whether they are.
   const gateway = opened.use(await Softphone.open({ address: at(3), port: 5060 }))
   const carrier = opened.use(await Softphone.open({ address: at(2), port: 5060 }))
