@@ -12,7 +12,8 @@ import { header, parse, type Request, type Response } from '../../demo/sip.ts'
 import type { IncomingCall, OutgoingCall, Softphone } from '../../demo/softphone.ts'
 import { celEvents } from '../../src/asterisk/cel-lines.ts'
 import type { LastHour } from '../../src/asterisk/refusals.ts'
-import { eventually, openCity, type City } from '../parts/city.ts'
+import { eventually, leftBehind, openCity, type City } from '../parts/city.ts'
+import { mutations } from '../parts/ugly-mutations.ts'
 import { Gun, Sender } from '../parts/ugly-sender.ts'
 import { sdp, torture, type Torture } from '../parts/ugly-torture.ts'
 
@@ -657,3 +658,22 @@ test('a hundred calls at once from one number, and as many from a stranger, shut
   await call.hangUp()
   await ordinary()
 })
+
+test('three thousand requests changed by chance, of the carrier and of a stranger: Asterisk lives, a call is served, nothing is left', async () => {
+  const seed = Number(process.env['SATUNOMOR_TEST_SEED'] ?? 112)
+  const [rungBefore, refusedBefore] = [city.calls.length, await refusals()]
+  const batches = [carrier, stranger].map((sender, i) => ({ sender, requests: mutations({ seed: seed + i, count: 1_500, here: sender.here, uri: city112 }) }))
+  await paced(300, at => {
+    for (const { sender, requests } of batches) for (const { datagram } of requests.slice(at * 5, at * 5 + 5)) sender.send(datagram)
+  })
+  // What is left of an INVITE may be a call that nobody acknowledges: Asterisk ends it, at the latest 13 s later.
+  await eventually(`nothing is left (seed ${seed})`, async () => (await leftBehind(city.service)).length === 0, 40_000)
+  // Who made such a call is led as every silent caller. They are not this test's calls below.
+  const rung = city.calls.splice(rungBefore)
+  expect(rung.map(({ line }) => line).filter(line => !linesOfThePlan.includes(line))).toEqual([])
+  expect(await city.service.health.ready()).toMatchObject({ ready: true })
+  // Enough of them were still SIP: some were calls, most of the stranger's were refused.
+  expect((await arrivals()).length).toBeGreaterThan(10)
+  expect(await refusals() - refusedBefore).toBeGreaterThan(500)
+  await ordinary()
+}, 90_000)
