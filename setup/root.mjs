@@ -1,8 +1,9 @@
 // Step: Satunomor's own root, a small Debian tree with Asterisk, Redis and the tools, kept once for all clones.
 // Debian's stable releases have no Asterisk; forky has. Nothing of it touches the machine's own system.
-import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { createHash } from 'node:crypto'
 import { join } from 'node:path'
+import { holesOf } from './advisories.mjs'
 import { cache } from './project.mjs'
 import { run, step, StepFailed } from './steps.mjs'
 
@@ -14,34 +15,87 @@ const firstId = Number(process.env['SATUNOMOR_IDS'] || 47101)
 const mountPoints = ['/srv/satunomor', '/run/asterisk', '/run/redis', '/run/postgresql']
 
 const key = createHash('sha256').update(JSON.stringify([suite, packages, mountPoints])).digest('hex').slice(0, 12)
-/** The root's folder. */
-export const root = join(cache, `root-${suite}-${key}`)
+const first = `root-${suite}-${key}`
+/** After so many days without a renewal the start says so. */
+const old = 90
+
+/**
+ * The whole roots in a folder, oldest first: the one of the first start, and each renewal beside it, with its time in its name.
+ * @param {string} folder @returns {string[]}
+ */
+export function rootsIn(folder) {
+  const names = existsSync(folder) ? readdirSync(folder) : []
+  return names.filter(name => name.startsWith(first) && /^(\+\d{14})?$/.test(name.slice(first.length)) && existsSync(join(folder, name, '.complete'))).sort().map(name => join(folder, name))
+}
+
+/** The root's folder: the newest. What runs keeps the one that it began with: a renewal counts from the next `npm start` on. */
+export const root = rootsIn(cache).at(-1) ?? join(cache, first)
+
+/** The version of Asterisk in a root, and how many days ago the root was made. @param {string} folder */
+export function ageOf(folder) {
+  const file = join(folder, '.complete')
+  return { version: readFileSync(file, 'utf8').trim(), days: Math.floor((Date.now() - statSync(file).mtimeMs) / 86_400_000) }
+}
+
+/** What a person is to be told of a root, in sentences. @param {{ version: string, days: number }} made */
+export function warningsOf({ version, days }) {
+  return [
+    ...holesOf(version).map(({ id, what }) => `Asterisk ${version} has a known hole, ${id}: ${what}. Renew the root: npx satunomor root renew`),
+    ...days > old ? [`Asterisk, Redis and OpenSSL are as they were ${days} days ago. Renew the root: npx satunomor root renew`] : []
+  ]
+}
 
 export async function makeRoot() {
   await step('Asterisk, Redis and tools in a root of their own', 'about 3 minutes and 900 MB the first time on this machine', async () => {
-    if (existsSync(join(root, '.complete'))) return `present (Asterisk ${readFileSync(join(root, '.complete'), 'utf8').trim()})`
-    if (process.getuid?.() !== 0) throw new StepFailed('making it needs root', 'Run as root, or use `docker compose up`.')
-    await installDebootstrap()
-    const partial = `${root}.partial-${process.pid}`
-    mkdirSync(cache, { recursive: true })
-    try {
-      await run('debootstrap', ['--variant=minbase', `--include=${packages.join(',')}`, suite, partial, await mirror(), '/usr/share/debootstrap/scripts/sid'], {
-        env: { DEBIAN_FRONTEND: 'noninteractive', LC_ALL: 'C' },
-        advice: 'Look at the lines above. Mostly the Debian mirror is not reachable, or the disk is full; another mirror can be named with SATUNOMOR_MIRROR.'
-      })
-      for (const folder of mountPoints) mkdirSync(join(partial, folder), { recursive: true })
-      rmSync(join(partial, 'var/cache/apt/archives'), { recursive: true, force: true })
-      const version = (await run('chroot', [partial, 'asterisk', '-V'], { advice: 'Remove the cache folder and run again.' })).match(/\d+\.\d+\.\d+/)?.[0] ?? 'unknown'
-      writeFileSync(join(partial, '.complete'), version)
-      if (!existsSync(root)) renameSync(partial, root)      // another clone may have been faster
-    } finally {
-      rmSync(partial, { recursive: true, force: true })
-    }
+    if (existsSync(join(root, '.complete'))) return `present (Asterisk ${ageOf(root).version}, ${ageOf(root).days} days old)`
+    await build(root)
   })
+  for (const warning of warningsOf(ageOf(root))) process.stderr.write(`    ! ${warning}\n`)
+}
+
+/** Makes a new root of Debian's packages as they are today, beside the one that is in use. Nothing that runs is touched. @returns {Promise<string>} its folder */
+export async function renewRoot() {
+  const folder = join(cache, `${first}+${new Date().toISOString().replace(/\D/g, '').slice(0, 14)}`)
+  await step('A new root, beside the one that is in use', 'about 3 minutes and 900 MB', () => build(folder))
+  return folder
+}
+
+/** @param {string} folder */
+async function build(folder) {
+  if (process.getuid?.() !== 0) throw new StepFailed('making it needs root', 'Run as root, or use `docker compose up`.')
+  await installDebootstrap()
+  const keys = keyring()
+  const partial = `${folder}.partial-${process.pid}`
+  mkdirSync(cache, { recursive: true })
+  try {
+    await run('debootstrap', ['--variant=minbase', '--force-check-gpg', `--keyring=${keys}`, `--include=${packages.join(',')}`, suite, partial, await mirror(), '/usr/share/debootstrap/scripts/sid'], {
+      env: { DEBIAN_FRONTEND: 'noninteractive', LC_ALL: 'C' },
+      advice: 'Look at the lines above. Mostly the Debian mirror is not reachable, or the disk is full; another mirror can be named with SATUNOMOR_MIRROR. ' +
+        'If it says that the release is signed by an unknown key, the keyring is too old: apt-get update && apt-get install debian-archive-keyring'
+    })
+    for (const mountPoint of mountPoints) mkdirSync(join(partial, mountPoint), { recursive: true })
+    rmSync(join(partial, 'var/cache/apt/archives'), { recursive: true, force: true })
+    const version = (await run('chroot', [partial, 'asterisk', '-V'], { advice: 'Remove the cache folder and run again.' })).match(/\d+\.\d+\.\d+/)?.[0] ?? 'unknown'
+    writeFileSync(join(partial, '.complete'), version)
+    if (!existsSync(folder)) renameSync(partial, folder)      // another clone may have been faster
+  } finally {
+    rmSync(partial, { recursive: true, force: true })
+  }
+}
+
+/** The keys that Debian signs its releases with. Without them nobody could tell whose packages these are, and they run as root. */
+export function keyring(folder = '/usr/share/keyrings') {
+  const named = process.env['SATUNOMOR_KEYRING']
+  const found = named ? [named] : ['debian-archive-keyring.gpg', 'debian-archive-keyring.pgp'].map(name => join(folder, name))
+  const there = found.find(file => existsSync(file))
+  if (there) return there
+  if (named) throw new StepFailed(`there is no keyring ${named} (SATUNOMOR_KEYRING)`, 'Name a file that is there, or leave SATUNOMOR_KEYRING out.')
+  throw new StepFailed(`Debian's keys are not on this machine (${found[0]}): nobody could tell whether the packages are Debian's`,
+    'Install them: apt-get install debian-archive-keyring. If the mirror is signed with a key of your own, name its keyring: SATUNOMOR_KEYRING=/path/to/keyring.gpg npm start')
 }
 
 async function installDebootstrap() {
-  if (existsSync('/usr/sbin/debootstrap')) return
+  if (existsSync('/usr/sbin/debootstrap') && (process.env['SATUNOMOR_KEYRING'] || existsSync('/usr/share/keyrings/debian-archive-keyring.gpg') || existsSync('/usr/share/keyrings/debian-archive-keyring.pgp'))) return
   const advice = 'Satunomor sets itself up on Debian (or its kin) as root; elsewhere use `docker compose up`. See apt\'s lines above.'
   const env = { DEBIAN_FRONTEND: 'noninteractive' }
   await run('apt-get', ['update', '-q'], { advice, env })

@@ -26,6 +26,7 @@ const verbs: Record<string, { does: string, load: () => Promise<Verb> }> = {
   directory: { does: 'lists OPD, kecamatan and kelurahan, and their lines', load: () => import('./verbs/directory.ts') },
   init: { does: 'makes a city\'s own folder of the demo; SATUNOMOR_CITY names it', load: () => import('./verbs/init.ts') },
   upgrade: { does: 'shows which shipped files have changed since the city\'s folder took them over, and takes them over', load: () => import('./verbs/upgrade.ts') },
+  root: { does: 'says which Asterisk runs here and which holes are known, or makes a new root for the next start', load: () => import('./verbs/root.ts') },
   person: { does: 'says who has a token of their own, and gives, renews or takes it away', load: () => import('./verbs/person.ts') },
   access: { does: 'says who has seen which caller\'s number, or heard which recording', load: () => import('./verbs/access.ts') },
   webhook: { does: 'shows agencies\' own systems their secret, and what could not be delivered to them', load: () => import('./verbs/webhook.ts') },

@@ -1,10 +1,11 @@
+import { compareVersions, holesOf } from '../../setup/advisories.mjs'
 import type { AmiLink } from './ami-link.ts'
 import type { AriLink } from './ari-link.ts'
 import type { Heartbeat } from './heartbeat.ts'
 import type { Trunks } from './trunks.ts'
 
 /** 22.10.1 mended 20 advisories, remote code execution over ARI among them: nothing older takes a city's calls. */
-const oldest = [22, 10, 1]
+const oldest = '22.10.1'
 
 /** Whether a call made now would be served by the service, and what is missing where it would not. */
 export class Health {
@@ -49,7 +50,7 @@ export class Health {
   async #version() {
     try {
       const { asteriskversion = 'unknown' } = await this.#ami.action('CoreSettings')
-      return newEnough(asteriskversion) ? [] : [`Asterisk ${oldest.join('.')} or later: this one is ${asteriskversion}, with holes that are known`]
+      return versionFault(asteriskversion)
     } catch (error) {
       return [`Asterisk's health over AMI (${(error as Error).message})`]
     }
@@ -65,12 +66,10 @@ export class Health {
   }
 }
 
-/** Reads `22.10.1`, `22.10.1+dfsg…`, `certified-22.8-cert1`; what has no number is not new enough. */
-export function newEnough(version: string): boolean {
-  const numbers = (/\d+(\.\d+)*/.exec(version)?.[0] ?? '0').split('.').map(Number)
-  for (const [place, least] of oldest.entries()) {
-    const number = numbers[place] ?? 0
-    if (number !== least) return number > least
-  }
-  return true
+/** What is wrong with a version of Asterisk, with the ids of its known holes; what has no number is too old. */
+export function versionFault(version: string): string[] {
+  const holes = holesOf(version)
+  if (compareVersions(version, oldest) >= 0 && holes.length === 0) return []
+  const ids = holes.map(({ id, what }) => `${id}: ${what}`).join('; ')
+  return [`an Asterisk without known holes (${oldest} or later): this one is ${version}${ids && ` (${ids})`}. Renew it (npx satunomor root renew)`]
 }
