@@ -156,8 +156,8 @@ test('the document says of each address for whom it is, and nothing but the desk
     if (description!.endsWith('For the desk and admins.')) desk.push(`${method} ${path.slice(5)}`)
     else expect(description).toMatch(/For admins\.$/)
   }
-  expect(desk.sort()).toEqual(['get calls', 'get calls/live', 'get calls/{callId}', 'get directory', 'get followups', 'get followups/events', 'get followups/{id}', 'get followups/{id}/recordings',
-    'get followups/{id}/recordings/{callId}', 'get messages', 'get switches', 'patch followups/{id}', 'post followups'])
+  expect(desk.sort()).toEqual(['get calls', 'get calls/live', 'get calls/{callId}', 'get directory', 'get followups', 'get followups/burst', 'get followups/events', 'get followups/{id}', 'get followups/{id}/recordings',
+    'get followups/{id}/recordings/{callId}', 'get messages', 'get switches', 'patch followups/{id}', 'post followups', 'post followups/burst'])
 })
 
 test('the queues are shown to an admin by their name, not by another one, and not to the desk', async () => {
