@@ -192,12 +192,12 @@ async function check(request: Request): Promise<void> {
 }
 
 test('each operation does its work for who may ask, and no answer is another than the document says', async () => {
-  for (const operation of operations) {
-    for (const [n, asker] of askers.entries()) {
-      await fc.assert(fc.asyncProperty(requestsOf(operation, 0), request => check({ asker, ...request, signed: true })), { numRuns: 3, endOnFailure: true, seed: fc.readConfigureGlobal().seed! + n })
-    }
-  }
-  const never = operations.filter(({ name }) => ![...given.get(name) ?? []].some(status => status < 400)).map(({ name }) => name)
+  const ask = (operation: Operation, asker: Asker, numRuns: number, n: number) => fc.assert(
+    fc.asyncProperty(requestsOf(operation, 0), request => check({ asker, ...request, signed: true })), { numRuns, endOnFailure: true, seed: fc.readConfigureGlobal().seed! + n })
+  const works = ({ name }: Operation) => [...given.get(name) ?? []].some(status => status < 400)
+  for (const operation of operations) for (const [n, asker] of askers.entries()) await ask(operation, asker, 3, n)
+  for (const operation of operations) for (let n = 100; n < 130 && !works(operation); n++) await ask(operation, 'city', 1, n)
+  const never = operations.filter(operation => !works(operation)).map(({ name }) => name)
   expect(never).toEqual(['POST /api/webhooks/dead/{id}/redeliver'])          // none is dead here
 }, 120_000)
 
