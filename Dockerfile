@@ -25,7 +25,7 @@ COPY setup/docker-alive.sh /usr/local/bin/alive
 FROM $NODE AS packages
 WORKDIR /srv/satunomor
 COPY package.json package-lock.json .npmrc ./
-# The packages, and with them (the npm package `node`) the Node 24 that the service runs on.
+# The packages, and with them (the npm package `node-linux-…`) the Node 24 that the service runs on.
 RUN npm ci --omit=dev --no-audit --no-fund && node_modules/.bin/node --version | grep '^v24\.'
 
 FROM parts AS service

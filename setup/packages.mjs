@@ -1,4 +1,5 @@
-// Step: the Node packages, and with them Node 24 (the npm package `node`), whatever Node the machine has.
+// Step: the Node packages, and with them Node 24 (the npm package `node-linux-…` of this processor), whatever Node the machine has. package-lock.json has
+// the checksum of each: npm refuses what differs.
 import { createHash } from 'node:crypto'
 import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -8,7 +9,7 @@ import { run, step, StepFailed } from './steps.mjs'
 const stamp = join(project, 'node_modules', '.satunomor-installed')
 
 /** The project's own Node 24. */
-export const node = join(project, 'node_modules', 'node', 'bin', 'node')
+export const node = join(project, 'node_modules', `node-${process.platform}-${process.arch}`, 'bin', 'node')
 
 /**
  * How our own programs run: what Node has compiled (and stripped of its types) is kept for the next start; young garbage has
@@ -34,7 +35,7 @@ export async function installPackages() {
   await step('Node packages and Node 24', 'about a minute the first time', async () => {
     const wanted = createHash('sha256').update(readFileSync(join(project, 'package-lock.json'))).digest('hex')
     if (existsSync(stamp) && existsSync(node) && readFileSync(stamp, 'utf8') === wanted) return 'present'
-    await run('npm', ['ci', '--no-audit', '--no-fund', '--loglevel=error'], {
+    await run('npm', ['ci', '--include=optional', '--no-audit', '--no-fund', '--loglevel=error'], {
       cwd: project,
       // Set by `npm start` for its scripts; an inner npm must not take them for its own.
       env: { npm_config_package_lock_only: undefined, NODE_ENV: undefined },
@@ -42,8 +43,8 @@ export async function installPackages() {
     })
     const version = existsSync(node) ? (await run(node, ['--version'], { advice: 'Remove node_modules and run again.' })).trim() : 'none'
     if (!version.startsWith('v24.')) {
-      throw new StepFailed(`the package "node" brought ${version} instead of Node 24`,
-        'Its install script may have been refused: run `npm install-scripts approve node`, or remove node_modules and run again.')
+      throw new StepFailed(`npm brought ${version === 'none' ? 'no Node' : version} for ${process.platform} on ${process.arch} instead of Node 24`,
+        'Satunomor runs on Linux on x64 and arm64. There: npm leaves the package out where it cannot fetch it, where its checksum is another than in package-lock.json, or where it is told to omit optional packages. Remove node_modules and run again.')
     }
     writeFileSync(stamp, wanted)
   })
