@@ -13,6 +13,7 @@
  *               lines[] { id, number, trunk, trunks[] { name, channels }, ringTime, ringsWithin, capacity, acceptKey, priority, among, context, hours, restsUntil }
  *                                                   trunk: the first of them; among: it rings together with others; context: the name of its context here,
  *                                                   its id, or `<id>_<agency>` where it is another agency's line; hours: its timetable; restsUntil: Unix time in s
+ *               anonymous                           whether its lines do not see the caller's number
  *               rests                               whether a line of it has hours, or is out of service
  *               groups[] { priority, order, lines[] }   the same lines, those first that are tried first; a line alone is in turn
  *                                                   opening hours and overflow are not here: the service alone knows them
@@ -68,7 +69,7 @@ export function view(plan: Plan, site: Site) {
   }
 }
 
-function agencyView(plan: Plan, { id, name, connecting, sorry, order, lines }: AgencyNode) {
+function agencyView(plan: Plan, { id, name, connecting, sorry, order, lines, callers }: AgencyNode) {
   const ringing = groups({ lines }).map(group => {
     const together = group.lines.length > 1 ? order : 'in-turn'
     const seen = group.lines.map(({ trunks, acceptKey = null, hours = null, outOfService, ringsWithin, ...line }) => ({
@@ -79,7 +80,7 @@ function agencyView(plan: Plan, { id, name, connecting, sorry, order, lines }: A
   })
   const seen = new Map(ringing.flatMap(({ lines }) => lines.map(line => [line.id, line])))
   const limit = callsOfOneNumber(plan, id)
-  return { id, name, connecting, sorry, order, sameNumber: limit === Infinity ? null : limit, rests: lines.some(({ hours, outOfService }) => hours !== undefined || outOfService), lines: lines.map(({ id }) => seen.get(id)!), groups: ringing }
+  return { id, name, connecting, sorry, order, anonymous: callers === 'anonymous', sameNumber: limit === Infinity ? null : limit, rests: lines.some(({ hours, outOfService }) => hours !== undefined || outOfService), lines: lines.map(({ id }) => seen.get(id)!), groups: ringing }
 }
 
 /** The context in which an agency's line is tried, without `line-`. */

@@ -127,7 +127,7 @@ export class Messages {
       const message = await db.selectFrom('messages').selectAll().where('id', '=', id).executeTakeFirst()
       if (!message || !(message.state === 'waiting' || message.state === 'sending' && gateway.repeatable && message.dueAt <= now)) return undefined
       const followUp = await db.selectFrom('followups').selectAll().where('id', '=', message.followupId).executeTakeFirstOrThrow()
-      const why = followUp.endedAt !== null ? 'no-longer-needed' : followUp.why === burst ? burst : !mayBeRungBack(message.cli) || isOurs(plan(), message.cli) ? 'number-refused' : await tooMany(db, message, now) ? 'too-many' : undefined
+      const why = followUp.endedAt !== null ? 'no-longer-needed' : staysSilent(plan(), followUp) ? 'by-plan' : followUp.why === burst ? burst : !mayBeRungBack(message.cli) || isOurs(plan(), message.cli) ? 'number-refused' : await tooMany(db, message, now) ? 'too-many' : undefined
       if (why) {
         await ended(db, tell, message, 'dropped', { why }, now)
         return undefined
@@ -191,9 +191,18 @@ function occasionOf(what: string, { why, attempt, outcome, rung }: Record<string
   return what === 'attempt-ended' && unreached ? `attempt-${attempt}` : undefined
 }
 
+/** Whether the agency that the citizen chose, or the one that is rung for them, sends no messages. */
+function staysSilent(plan: Plan, { agency, rings }: Pick<FollowUp, 'agency' | 'rings'>): boolean {
+  return [agency, rings].some(name => {
+    const node = name === null ? undefined : plan.nodes.get(name)
+    return node?.kind === 'agency' && node.messages === 'none'
+  })
+}
+
 /** The message of the plan for an occasion; none for who cannot be rung, has been spoken with, or would hear of it out of the blue. */
 export function messageFor(plan: Plan, followUp: FollowUp, occasion: string, at: number, now: number): Message | undefined {
   const { id, agency, kind, cli, language, endedAt } = followUp
+  if (staysSilent(plan, followUp)) return undefined
   const policy = policyOf(plan, agency, kind)
   const name = occasion === 'opened' ? policy.message : policy.unreached
   const text = name === undefined ? undefined : plan.followups.messages?.get(name)?.get(language)

@@ -3,7 +3,8 @@ import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import { Type } from 'typebox'
 import { NotEnded, type Ending } from '../calls/end-call.ts'
 import { masked } from '../calls/masked.ts'
-import type { CallRecord } from '../calls/story.ts'
+import type { CallRecord, Step } from '../calls/story.ts'
+import type { Plan } from '../plan/plan.ts'
 import { momentExample, momentIn } from '../plan/moment.ts'
 import { BadCursor } from '../records/cursor.ts'
 import { plainly } from '../records/faults.ts'
@@ -11,6 +12,8 @@ import type { Records } from '../records/records.ts'
 import type { Local } from '../records/shared.ts'
 import type { StoredCall } from '../records/tables.ts'
 import { Refusal, storeAway } from './faults.ts'
+import { hides } from './hidden.ts'
+import type { Asker } from './guard.ts'
 import { CallId, CallList, Fault, ListQuery, LiveCalls, NoQuery, WholeCall, type ListedCall } from './schemas.ts'
 
 export { masked }
@@ -24,6 +27,8 @@ export interface CallsOptions {
   live?: () => Promise<LiveCall[]> | LiveCall[]
   /** Ends a call from outside; throws `NotEnded`. Left out, nobody can. */
   end?: (ending: Ending) => Promise<void>
+  /** By it some agencies' callers stay without a number for the desk. */
+  plan?: () => Plan
   /** The city's, in which times without a zone are read; UTC if left out. */
   timezone?: () => string
 }
@@ -41,20 +46,21 @@ const faults = { 400: Fault, 401: Fault, 503: Fault }
 const tags = ['calls']
 const security = [{ token: [] }]
 
-export const callRoutes: FastifyPluginAsyncTypebox<CallsOptions> = async (app, { records, live = () => records.live(), end, timezone = () => 'utc' }) => {
+export const callRoutes: FastifyPluginAsyncTypebox<CallsOptions> = async (app, { records, live = () => records.live(), end, plan, timezone = () => 'utc' }) => {
+  const isHidden = (asker: Asker, agency: string | null) => plan !== undefined && hides(asker, [agency], plan())
   app.get('/calls', {
     config,
     schema: { operationId: 'listCalls', summary: 'Calls, newest first', tags, security, querystring: ListQuery, response: { 200: CallList, ...faults } }
-  }, async ({ query: { from, to, ...query }, log }) => {
+  }, async ({ query: { from, to, ...query }, asker, log }) => {
     const range = { ...from === undefined ? {} : { from: moment('from', from, timezone()) }, ...to === undefined ? {} : { to: moment('to', to, timezone()) } }
     const { calls, ...more } = await ask(log, () => records.list({ ...query, ...range }))
-    return { ...more, calls: calls.map(listed) }
+    return { ...more, calls: calls.map(call => listed(call, isHidden(asker, call.agency))) }
   })
 
   app.get('/calls/live', {
     config,
     schema: { operationId: 'listLiveCalls', summary: 'Calls going on', tags, security, querystring: NoQuery, response: { 200: LiveCalls, ...faults } }
-  }, async ({ log }) => ({ calls: (await ask(log, async () => live())).map(listed) }))
+  }, async ({ asker, log }) => ({ calls: (await ask(log, async () => live())).map(call => listed(call, isHidden(asker, call.agency))) }))
 
   app.get('/calls/:callId', {
     config,
@@ -66,6 +72,7 @@ export const callRoutes: FastifyPluginAsyncTypebox<CallsOptions> = async (app, {
   }, async ({ params: { callId }, asker, ip, log }) => {
     const whole = await ask(log, () => records.get(callId))
     if (!whole) throw new Refusal(404, 'not-found', 'There is no such call.')
+    if ([whole.call.agency, ...whole.lines.map(({ agency }) => agency)].some(agency => isHidden(asker, agency))) return withoutNumber(whole)
     await ask(log, () => records.audit(asker.reader(ip), 'read the caller\'s number', callId, asker.signedBy))
     return whole
   })
@@ -89,8 +96,14 @@ export const callRoutes: FastifyPluginAsyncTypebox<CallsOptions> = async (app, {
   }
 }
 
-function listed({ cliRaw: _, cli, ...call }: LiveCall | StoredCall): ListedCall {
-  return { plan: null, ...call, cli: masked(cli) }
+function listed({ cliRaw: _, cli, ...call }: LiveCall | StoredCall, hidden: boolean): ListedCall {
+  return { plan: null, ...call, cli: hidden ? null : masked(cli) }
+}
+
+/** A call, and its steps, without what tells who called. */
+function withoutNumber<T extends { call: StoredCall, steps: Step[] }>({ call, ...whole }: T) {
+  const steps = whole.steps.map(step => step.kind === 'arrived' || step.kind === 'caller' ? { ...step, facts: { ...step.facts, cli: '' } } : step.kind === 'headers' ? { ...step, facts: { headers: {} } } : step)
+  return { ...whole, call: { ...call, cli: null, cliRaw: '' }, steps }
 }
 
 /** ISO 8601 (without a zone: the city's) or Unix ms. Throws a `Refusal` that names the query key. */

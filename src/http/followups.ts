@@ -14,6 +14,7 @@ import { BadCursor } from '../records/cursor.ts'
 import type { Records } from '../records/records.ts'
 import { Refusal } from './faults.ts'
 import type { Asker } from './guard.ts'
+import { hides } from './hidden.ts'
 import { Misses } from './misses.ts'
 import { liveStream } from './live-stream.ts'
 import { defaulted, Fault, NoQuery } from './schemas.ts'
@@ -105,26 +106,27 @@ const faults = { 400: Fault, 401: Fault, 409: Fault }
 
 export const followUpRoutes: FastifyPluginAsyncTypebox<FollowUpsOptions> = async (app, { book, plan, records }) => {
   const misses = new Misses()
-  const shown = (followUp: FollowUp, full = false) => {
+  const shown = (followUp: FollowUp, asker: Asker, full = false) => {
     const now = Date.now()
-    return { ...followUp, cli: full ? followUp.cli : masked(followUp.cli), overdue: followUp.endedAt === null && followUp.deadlineAt <= now, burst: followUp.why === burst || followUp.why === burstReleased,
+    const cli = hides(asker, [followUp.agency, followUp.rings], plan()) ? null : followUp.cli
+    return { ...followUp, cli: full ? cli : masked(cli), overdue: followUp.endedAt === null && followUp.deadlineAt <= now, burst: followUp.why === burst || followUp.why === burstReleased,
       claimStale: followUp.endedAt === null && followUp.claimedAt !== null && now - followUp.claimedAt > staleAfter }
   }
 
   app.get('/followups', {
     config,
     schema: { operationId: 'listFollowUps', summary: 'What we owe citizens', ...about, querystring: Query, response: { 200: List, ...faults } }
-  }, async ({ query: { state, overdue, ...query } }) => {
+  }, async ({ query: { state, overdue, ...query }, asker }) => {
     const wanted = (state?.split(',') ?? (overdue ? undefined : ['open', 'calling', 'person'])) as FollowUp['state'][] | undefined
     const { followUps, next } = await answered(() => book.list({ ...query, order: query.order ?? 'deadline', ...wanted ? { state: wanted } : {}, ...overdue ? { overdueAt: Date.now() } : {} }))
-    return { followUps: followUps.map(followUp => shown(followUp)), next }
+    return { followUps: followUps.map(followUp => shown(followUp, asker)), next }
   })
 
   app.get('/followups/events', {
     config: { ...config, stream: true },
     schema: { operationId: 'streamFollowUps', summary: 'Every change, as it happens (server-sent events)', ...about, querystring: NoQuery, description: 'Each event `change` has the follow-up (number masked) and what happened: `who`, `what`, `facts`.',
       response: { 200: { description: 'For as long as somebody listens, and their token holds.', content: { 'text/event-stream': { schema: Type.String() } } }, 401: Fault } }
-  }, (request, reply) => liveStream(request, reply, send => book.onChanged(({ followUp, event }) => send('change', { followUp: shown(followUp), ...event }))))
+  }, (request, reply) => liveStream(request, reply, send => book.onChanged(({ followUp, event }) => send('change', { followUp: shown(followUp, request.asker), ...event }))))
 
   app.get('/followups/burst', {
     config,
@@ -150,7 +152,7 @@ export const followUpRoutes: FastifyPluginAsyncTypebox<FollowUpsOptions> = async
   }, async ({ params: { id }, asker, ip }) => {
     const whole = await book.get(id) ?? nothing()
     await records.audit(asker.reader(ip), `read the number of follow-up ${id}`, whole.calls[0] ?? null, asker.signedBy)
-    return { ...whole, followUp: shown(whole.followUp, true) }
+    return { ...whole, followUp: shown(whole.followUp, asker, true) }
   })
 
   app.post('/followups', {
@@ -167,7 +169,7 @@ export const followUpRoutes: FastifyPluginAsyncTypebox<FollowUpsOptions> = async
       const { cli, did } = await book.callerOf(call) ?? nothing('There is no such call.')
       await records.audit(by, `asked to ring back ${masked(cli) ?? 'a caller without a number'}`, call, asker.signedBy)
       if (cli === null) throw new Refusal(409, 'not-now', 'It cannot be done: this call has no number that can be rung back.')
-      return reply.code(201).send(shown(await answered(() => ask({ cli, did }))))
+      return reply.code(201).send(shown(await answered(() => ask({ cli, did })), asker))
     }
     const cli = e164(number!)
     if (cli === null) throw new Refusal(400, 'bad-request', 'The body key \'number\' is no telephone number.', 'For example +627215550112.')
@@ -182,7 +184,7 @@ export const followUpRoutes: FastifyPluginAsyncTypebox<FollowUpsOptions> = async
       }
       throw error
     })
-    return reply.code(201).send(shown(followUp))
+    return reply.code(201).send(shown(followUp, asker))
   })
 
   app.patch('/followups/:id', {
@@ -197,7 +199,7 @@ export const followUpRoutes: FastifyPluginAsyncTypebox<FollowUpsOptions> = async
       const { facts, ...rest } = does(followUp)
       return { ...rest, facts: { ...facts, signedBy: asker.signedBy } }
     }
-    return shown(await answered(() => book.act(id, who, signed, Date.now())) ?? nothing())
+    return shown(await answered(() => book.act(id, who, signed, Date.now())) ?? nothing(), asker)
   })
 }
 

@@ -165,7 +165,7 @@ export async function httpServer({ records, live, end, timezone, token, people, 
     if (switches) await api.register(switchesRoutes, { switches })
     if (followUps) await api.register(followUpRoutes, followUps)
     if (recordings) await api.register(recordingRoutes, { recordings, records: followUps?.records ?? records })
-    await api.register(callRoutes, { records, ...live ? { live } : {}, ...end ? { end } : {}, ...inZone })
+    await api.register(callRoutes, { records, ...followUps ? { plan: followUps.plan } : {}, ...live ? { live } : {}, ...end ? { end } : {}, ...inZone })
   }, { prefix: '/api' })
 
   if (messaging) await app.register(gatewayRoutes, { ...messaging, prefix: '/api' })

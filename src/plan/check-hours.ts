@@ -85,6 +85,19 @@ export function openOnHolidays({ exceptions = [], agencies }: Draft, calendars: 
   })
 }
 
+/** An agency that hides its callers' numbers passes nobody on to one that shows them, or says so. */
+export function anonymity({ agencies }: Draft, report: Report) {
+  for (const [id, agency] of agencies ?? []) {
+    if (agency?.callers !== 'anonymous') continue
+    const ways = [[['closed'], closedTo(agency)], [['overflow', 'busy'], agency.overflow?.busy], [['overflow', 'dead'], agency.overflow?.dead]] as const
+    for (const [below, to] of ways) {
+      const next = to === undefined ? undefined : agencies!.get(to)
+      if (!next || next.callers === 'anonymous') continue
+      report(['agencies', id, ...below], `passes callers on to ${to}, whose lines see their numbers`, 'write "callers: anonymous" there, too, or lead them elsewhere; if it is meant, leave it as it is', 'warning')
+    }
+  }
+}
+
 /** However busy the agencies are: nobody is led back, without pressing a key, to where they came from. */
 export function overflowEnds({ menus = new Map(), agencies = new Map() }: Draft, report: Report) {
   const onward = (node: string): string[] => [menus.get(node)?.silence, closedTo(agencies.get(node)), agencies.get(node)?.overflow?.busy, agencies.get(node)?.overflow?.dead].filter(next => next !== undefined)

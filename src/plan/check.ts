@@ -3,7 +3,7 @@
  * Each check stands alone and takes what is there of the plan; add yours to the list.
  */
 import { linesOnTrunks, linesThatFit, sharedTelephones, trunksOf, unnoticed } from './check-lines.ts'
-import { closable, exceptionDays, hoursReferences, overflowEnds, timetables } from './check-hours.ts'
+import { anonymity, closable, exceptionDays, hoursReferences, overflowEnds, timetables } from './check-hours.ts'
 import { keysOfOffers } from './check-keys.ts'
 import { namesInAsterisk } from './check-names.ts'
 import { followUps, offersOfCallbacks, ruledBy } from './check-followups.ts'
@@ -22,7 +22,7 @@ type Check = (plan: Draft, report: Report) => void
 
 export const checks: Check[] = [
   places, trunks, references, nodeNames, lines, linesOnTrunks, linesThatFit, sharedTelephones, unnoticed, endsAtAHuman, mailboxAgencies, mailboxesAreNoHumans, hoursReferences, timetables, closable, offersOfCallbacks, exceptionDays,
-  overflowEnds, followUps, webhookUrls
+  overflowEnds, anonymity, followUps, webhookUrls
 ]
 
 /** Those that plans were made live without: they refuse an edit, and are only told of a version that is kept. A service does not stay away for them. */

@@ -103,6 +103,10 @@ export interface AgencyNode {
   wait?: { longest: Duration, every: Duration }
   /** The agencies that take its callers after its last line. */
   overflow?: { busy?: string, dead?: string }
+  /** Its lines, its own system and the desk do not see the callers' numbers. */
+  callers?: 'shown' | 'anonymous'
+  /** No message is sent to its callers. */
+  messages?: 'sent' | 'none'
   /** Where its own system is told of its calls. */
   webhook?: Webhook
 }
@@ -155,6 +159,12 @@ function whileClosed(closed: string | { offer: 'callback', to: string } | undefi
 
 function lineOf(agency: string, { trunk, trunks = [trunk!], ...rest }: WrittenLine): Line {
   return { ...rest, trunks, of: agency }
+}
+
+/** Whether an agency's lines, its own system and the desk do not see its callers' numbers. */
+export function isAnonymous(plan: Plan, agency: string | null): boolean {
+  const node = agency === null ? undefined : plan.nodes.get(agency)
+  return node?.kind === 'agency' && node.callers === 'anonymous'
 }
 
 /** The agency that a line is of, which rings for this one, too. */

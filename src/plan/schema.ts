@@ -130,6 +130,8 @@ const Agency = Type.Object({
     busy: Type.Optional(reference('The agency that takes its callers when a line of it works, and none was picked up')),
     dead: Type.Optional(reference('The agency that takes its callers when all of its lines are out of order'))
   }, { description: 'Where callers go after its last line; to an apology if left out' })),
+  callers: Type.Optional(oneOf(['shown', 'anonymous'], 'anonymous: its lines, its own system and the desk do not see the callers’ numbers. shown if left out')),
+  messages: Type.Optional(oneOf(['sent', 'none'], 'none: no message is sent to its callers. sent if left out')),
   webhook: Type.Optional(Webhook)
 })
 

@@ -12,7 +12,7 @@ import { post } from '../delivery/post.ts'
 import { attemptOf } from '../followups/attempt.ts'
 import { milliseconds } from '../plan/duration.ts'
 import { deskOf } from '../plan/follow-up-policy.ts'
-import { agencies, type Plan } from '../plan/plan.ts'
+import { agencies, isAnonymous, type Plan } from '../plan/plan.ts'
 import type { WebhookEvent } from '../plan/schema-webhook.ts'
 import type { Delivery } from '../records/delivery.ts'
 import type { Records } from '../records/records.ts'
@@ -100,6 +100,7 @@ export class Webhooks {
   /** Makes events of what is new in the store; how many lines of it were looked at. */
   async #make(now: number): Promise<number> {
     const receivers = this.#receivers()
+    const plan = this.#options.plan()
     return this.#options.records.db.transaction().execute(async db => {
       const from = { steps: await markOf(db, marks.steps), followUps: await markOf(db, marks.followUps) }
       // What happened before anybody was told anything is passed over.
@@ -114,7 +115,7 @@ export class Webhooks {
       const changes = await db.selectFrom('followupEvents').select(['id', 'followupId', 'what', 'at']).where('id', '>', from.followUps).orderBy('id').limit(200).execute()
       if (rows.length + changes.length === 0) return 0
       const events = [...await eventsOfSteps(db, rows), ...await eventsOfChanges(db, changes, deskOf(this.#options.plan()))]
-      await this.#keep(db, events.filter(({ agency, type, at }) => receivers.get(agency)?.events.includes(type) && now - at < tooOld).sort((a, b) => a.at - b.at), now)
+      await this.#keep(db, events.filter(({ agency, type, at }) => receivers.get(agency)?.events.includes(type) && now - at < tooOld).map(event => hidden(plan, event)).sort((a, b) => a.at - b.at), now)
       await setMark(db, marks.steps, rows.at(-1)?.seq ?? from.steps, from.steps)
       await setMark(db, marks.followUps, changes.at(-1)?.id ?? from.followUps, from.followUps)
       return rows.length + changes.length
@@ -233,6 +234,9 @@ export class Webhooks {
 export function bodyOf({ type, at, agency, sequence, data }: Pick<Delivery, 'type' | 'at' | 'agency' | 'data'> & { sequence: number | null }): string {
   return JSON.stringify({ type, timestamp: new Date(at).toISOString(), agency, ...sequence === null ? {} : { sequence }, data: JSON.parse(data) as object })
 }
+
+/** Without the caller's number, where the plan says so of the agency. */
+const hidden = (plan: Plan, event: Event): Event => isAnonymous(plan, event.agency) ? { ...event, data: { ...event.data, number: null } } : event
 
 async function eventsOfSteps(db: Db, rows: StepRow[]): Promise<Event[]> {
   const told = rows.filter(({ kind }) => telling.has(kind))

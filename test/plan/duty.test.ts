@@ -149,7 +149,30 @@ describe('it is told, with its place:', () => {
   })
 })
 
+describe('an agency whose callers are anonymous', () => {
+  const hidden: Edit = ['    name: BPBD\n', '    name: BPBD\n    callers: anonymous\n    messages: none\n']
+
+  test('sees the number that they dialled, in calls and callbacks; another agency sees theirs', async () => {
+    const plan = planOf(hidden)
+    const files = await render('dialplan/templates', plan, { sounds: '/sounds' })
+    expect(lint(files, dialledBy(plan)).map(formatFault)).toEqual([])
+    const text = files.get('extensions.conf')!
+    const body = (context: string) => text.slice(text.indexOf(`[${context}]`)).split('\n\n')[0]!
+    expect(body('agency-bpbd')).toContain('MSet(__SN_SHOWN=${SN_DID},SN_TAIL=c${SN_DID:-8})')
+    expect(body('agency-posko')).toContain('Set(SN_TAIL=c${SN_DIGITS:-8})')
+    expect(body('line-bpbd-1')).toContain('f(${SN_SHOWN})))')
+    expect(body('line-posko-1')).not.toContain('SN_SHOWN')
+    expect(text).toMatch(/exten => bpbd,1,Gosub\(callback,s,1\)\n same => n,MSet\(CALLERID\(num\)=\$\{SN_CLI\},SN_TAIL=c\$\{SN_CLI:-8\},__SN_SHOWN=\$\{SN_CLI\}\)/)
+    expect(text).toMatch(/exten => posko,1,Gosub\(callback,s,1\)\n same => n,MSet\(CALLERID\(num\)=\$\{SN_CITIZEN\},/)
+  })
+
+  test('is warned of where it passes callers on to one that sees them', () => {
+    expect(told(hidden, overflow)).toEqual([expect.stringMatching(/overflow\.dead: \(warning\) passes callers on to posko, whose lines see their numbers/)])
+    expect(told(hidden)).toEqual([])
+  })
+})
+
 test('a plan without any of it has none of it in the dialplan', async () => {
   const { plan } = readPlan(town, { file: 'plan.yaml' })
-  expect((await render('dialplan/templates', plan, { sounds: '/sounds' })).get('extensions.conf')).not.toMatch(/^\[hours-|\(rests\)|SN_ON/m)
+  expect((await render('dialplan/templates', plan, { sounds: '/sounds' })).get('extensions.conf')).not.toMatch(/^\[hours-|\(rests\)|SN_ON|SN_SHOWN=/m)
 })
