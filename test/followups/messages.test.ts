@@ -43,6 +43,19 @@ describe('which there are', () => {
     expect(await messages.list({ followUp: id, limit: 9 })).toContainEqual(expect.objectContaining({ name: 'dibuka', text: 'Kami akan menelepon. Balas 1, 2 atau 3.', language: 'id' }))
   })
 
+  test('none for an agency that sends none, nor what waits when the plan says so', async () => {
+    const quiet = open.use(await ground(['    name: BPBD\n', '    name: BPBD\n    messages: none\n']))
+    let { plan } = it
+    const messages = new Messages({ book: it.book, records: it.records, plan: () => plan, gateway: recorder, retry, queue: async ids => { queued.push(...ids) }, ready: () => true, log: it.log })
+    await it.missed('c1')
+    await messages.look(Date.now())
+    plan = quiet.plan
+    await it.missed('c2', { cli: '+627215550114' })
+    await messages.look(Date.now())
+    for (const id of new Set(queued)) await messages.send(id)
+    expect(await states(messages)).toEqual([['opened', 'dropped', 'by-plan']])
+  })
+
   test('none for a number that may not be rung, for who has been spoken with, nor out of the blue', async () => {
     const messages = messagesBy(recorder)
     await it.missed('abroad', { cli: '+4930123456789' })

@@ -225,3 +225,19 @@ test('who is refused is counted and logged, by address, without what they tried'
   expect(said).toContainEqual(expect.objectContaining({ msg: 'http request', route: '/api/followups/:id', followUp: expect.stringMatching(/^\w+$/) }))
   for (const secret of [guess, ani, citra, city]) expect(text()).not.toContain(secret)
 })
+
+test('the desk does not see who called an agency whose callers are anonymous; an admin does', async () => {
+  const { records, book } = town
+  const { plan } = open.use(await ground(['    name: BPBD\n', '    name: BPBD\n    callers: anonymous\n']))
+  const app = open.use(await httpServer({
+    records, token: city, people: new People(file, log), log, ready: async () => ({ ready: true, missing: [] }), version: '1', followUps: { book, plan: () => plan, records }
+  }))
+  const get = async (token: string, path: string) => (await app.inject({ url: `/api/${path}`, headers: { authorization: `Bearer ${token}` } })).body
+  const number = `+6272155501${String(10 + calls)}`
+  for (const path of ['followups', `followups/${id}`, 'calls', `calls/call-${calls}`]) {
+    const [desk, admin] = [await get(ani, path), await get(citra, path)]
+    expect(desk, path).toContain(`call-${calls}`.slice(0, path.startsWith('followups') && !path.includes('/') ? 0 : undefined))
+    expect(desk, path).not.toContain(number.slice(-4))
+    expect(admin, path).toContain(number.slice(-4))
+  }
+})

@@ -53,7 +53,7 @@ const stories: [story: string, edits: Edit[], ...faults: string[]][] = [
   ['a list where a menu belongs', [['  utama:\n', '  utama: []\n  utama2:\n']],
     '11:3 menus.utama: must have keys and values, not a list'],
   ['a prototype, smuggled', [['city:', '__proto__: { x: y }\ncity:']],
-    '1:1 __proto__: is not a known key — known are city, timezone, languages, areaCode, trunks, numbers, menus, agencies, mailboxes, hours, seasons, holidays, exceptions, siaga, directory, rooms, silentTalk, spoken, lastChoice, prompts, offerKeys, followups, retention, apply'],
+    '1:1 __proto__: is not a known key — known are city, timezone, languages, areaCode, trunks, numbers, menus, agencies, mailboxes, hours, seasons, holidays, exceptions, siaga, directory, rooms, silentTalk, spoken, lastChoice, sameNumber, prompts, offerKeys, followups, retention, apply'],
 
   ['a time without a unit', [['1.5 s', '20']],
     '20:5 menus.lain.patience: is "20"; it must be a time with its unit, as in "20 s", "500 ms" or "2 min"'],
