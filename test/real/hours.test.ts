@@ -16,7 +16,7 @@ beforeAll(async () => {
     plan: text => text
       .replace('    connecting: sambung-wali-kota\n', '    connecting: sambung-wali-kota\n    hours: nanti\n    closed: posko\n')
       .replace('    connecting: sambung-bpbd\n', '    connecting: sambung-bpbd\n    overflow: { busy: posko, dead: ambulans }\n    closed: posko\n')
-      .replace('      3: wali-kota\n', '      3: wali-kota\n      4: jaga\n')
+      .replace('      3: wali-kota\n', '      3: wali-kota\n      4: jaga\n      5: ppa\n')
       .replace('  posko:\n    name', `  jaga:
     name: Watch
     connecting: sambung-bpbd
@@ -26,12 +26,17 @@ beforeAll(async () => {
       - { id: jaga-2, trunk: gateway, number: jaga-2, outOfService: { until: ${DateTime.now().plus({ days: 2 }).toISODate()}, why: a broken handset } }
       - { line: ambulans-1 }
       - { id: jaga-3, trunk: gateway, number: jaga-3, hours: sekarang }
+  ppa:
+    name: Protection
+    connecting: sambung-bpbd
+    callers: anonymous
+    lines: [{ id: ppa-1, trunk: gateway, number: ppa-1 }]
   posko:
     name`)
       .replace('\nagencies:\n', `\nsiaga: { entry: bpbd }\n\nhours:\n  nanti: [{ days: [${day}], from: 00:00, to: 24:00 }]\n  sekarang: [{ days: [mon, tue, wed, thu, fri, sat, sun], from: 00:00, to: 24:00 }]\n\nagencies:\n`)
   })
 })
-beforeEach(() => { for (const id of ['ambulans-1', 'bpbd-1', 'bpbd-2', 'hallo-1', 'jaga-1', 'jaga-2', 'jaga-3', 'posko-1']) stage.line(id).answers() })
+beforeEach(() => { for (const id of ['ambulans-1', 'bpbd-1', 'bpbd-2', 'hallo-1', 'jaga-1', 'jaga-2', 'jaga-3', 'posko-1', 'ppa-1']) stage.line(id).answers() })
 afterAll(() => stage?.[Symbol.asyncDispose]())
 
 test('an agency that is closed now is not rung: the caller gets to the desk, and the record says why', async () => {
@@ -148,5 +153,19 @@ test('a line outside of its hours, or out of service, is not rung; one that two 
   })
   expect(city.calls.slice(before).map(({ line }) => line)).not.toContain('jaga-1')
   expect(city.calls.slice(before).map(({ line }) => line)).not.toContain('jaga-2')
+  await stage.nothingIsLeft()
+})
+
+test('a line of an agency whose callers are anonymous sees the number that they dialled', async () => {
+  const { city } = stage
+  const number = '+627215550192'
+  const caller = city.dial({ from: number })
+  await caller.answered
+  await caller.press('5')
+  const leg = await eventually('the line is rung', async () => city.calls.find(({ line }) => line === 'ppa-1'))
+  expect(leg.from).toBe('112')
+  await leg.answered
+  await caller.hangUp()
+  expect(await stage.city.record(number)).toMatchObject({ cli: number, agency: 'ppa' })
   await stage.nothingIsLeft()
 })
