@@ -57,6 +57,7 @@ import { People } from './http/people.ts'
 import { httpServer } from './http/server.ts'
 import { loadToken } from './http/token.ts'
 import { openLog } from './log.ts'
+import { heldSentence, OutboundHold } from './outbound-hold.ts'
 import { seconds } from './plan/duration.ts'
 import { agencies, ownerOf, sharing } from './plan/plan.ts'
 import { numberOf } from './plan/spellings.ts'
@@ -127,6 +128,7 @@ export async function serve(settings: Settings, log: Logger): Promise<Service> {
   const noteFor = (callId: string): Note => (kind, facts) => scribe.note(
     { callId, key: `${process}-${String(++steps).padStart(9, '0')}`, at: Date.now(), witness: 'service', kind, facts } as Parameters<Scribe['note']>[0])
   const switches = new SwitchFile(place.switches, log)
+  const hold = new OutboundHold(place.held, log)
   const book = new Book(local, () => plan.now, () => switches.now)
   const giveWay = (agency: string) => callbacks.giveWay(agency).then(id => id !== undefined, error => {
     log.warn({ err: error, agency }, 'whether a callback keeps a caller waiting could not be asked')
@@ -173,7 +175,7 @@ export async function serve(settings: Settings, log: Logger): Promise<Service> {
     }),
     instant: () => ({
       heartbeatAge: heartbeat.beatAt === undefined ? undefined : (performance.now() - heartbeat.beatAt) / 1000,
-      ledgerLag: bookkeeper.lag, pendingSteps: scribe.pending, storeRemadeAt: keeper.remadeAt, ...relay ? { postgresql: { server: shared!.address, up: relay.failingSince === null, behind: relay.behind } } : {}, calls: switchboard.size, waiting: room.figures, linksLost: ari.counts.lost, trunks: trunks.states.flatMap(({ name, up }) => up === null ? [] : [{ trunk: name, up }]), load: { overloaded: overload.on, ...overload.counts }, refused: refusals.counts, queues: { followups: jobs.up, messages: messenger.up, webhooks: porter.up }, sipReplies: sipReplies?.counts ?? {}
+      ledgerLag: bookkeeper.lag, pendingSteps: scribe.pending, storeRemadeAt: keeper.remadeAt, ...relay ? { postgresql: { server: shared!.address, up: relay.failingSince === null, behind: relay.behind } } : {}, calls: switchboard.size, waiting: room.figures, held: hold.on, linksLost: ari.counts.lost, trunks: trunks.states.flatMap(({ name, up }) => up === null ? [] : [{ trunk: name, up }]), load: { overloaded: overload.on, ...overload.counts }, refused: refusals.counts, queues: { followups: jobs.up, messages: messenger.up, webhooks: porter.up }, sipReplies: sipReplies?.counts ?? {}
     })
   })
   const bookkeeper: Bookkeeper = new Bookkeeper({ heard: step => { overload.heard(step); metrics.note(step); refusedOf(step); room.heard(step); settler.heard(step) }, file: asterisk.cel, records: local, keeper, scribe, ari, channels: () => channels(), seen, inCare: () => switchboard.callIds(), ended: (callId, q850) => {
@@ -183,7 +185,7 @@ export async function serve(settings: Settings, log: Logger): Promise<Service> {
   const ami: AmiLink = new AmiLink({ host: asterisk.control, port: asterisk.amiPort, user: 'satunomor', password: secrets.ami }, { onEvent: event => { refusals.note(event); trunks.hear(event) }, log })
   const channels = channelsOf(ari, ami)
   const trunks: Trunks = new Trunks({ ami, plan: () => plan.now, log })
-  const health = new Health({ ari, ami, heartbeat, plan: () => plan.now.version, trunks, warnings: () => storeWarnings(keeper, scribe) })
+  const health = new Health({ ari, ami, heartbeat, plan: () => plan.now.version, trunks, warnings: () => [...hold.on ? [heldSentence] : [], ...storeWarnings(keeper, scribe)] })
 
   // The plan, as it changes.
   const changes: Changes = changesOf(settings, log, { exchange: new PlanLoader({ ari, ami }), follow: next => plan.follow(next), walks: () => plan.now.version, applied: (version, next) => watch.over(version, next) })
@@ -206,12 +208,12 @@ export async function serve(settings: Settings, log: Logger): Promise<Service> {
     checkStore: () => keeper.check(),
     retention: () => forgetOld(local, asterisk.mailbox, plan.now.retention, Date.now()),
     callback: async attempt => {
-      if (!ari.up) return                          // nobody could be asked: it stays claimed, and is queued again when somebody can
+      if (!ari.up || hold.on) return                          // nobody could be asked: it stays claimed, and is queued again when somebody can
       const followUp = await book.begin(attempt, Date.now())
       if (followUp) await callbacks.ring(ringing(plan.now, followUp, attempt.attempt))
     }
   })
-  const pacer = new Pacer({ book, plan: () => plan.now, live: () => local.live(), ready: () => ari.up && jobs.up, whole: () => bookkeeper.whole, queue: claims => jobs.queue(claims), giveWay: () => callbacks.giveWay(), log })
+  const pacer = new Pacer({ book, plan: () => plan.now, live: () => local.live(), ready: () => ari.up && jobs.up && !hold.on, whole: () => bookkeeper.whole, queue: claims => jobs.queue(claims), giveWay: () => callbacks.giveWay(), log })
 
   const end = (ending: Ending) => endCall({
     records: local, note: step => local.append([step], { plan: () => plan.now.version }),
@@ -242,8 +244,8 @@ export async function serve(settings: Settings, log: Logger): Promise<Service> {
   const gateway = settings.messages.by === 'webhook' ? new WebhookGateway(settings.messages) : settings.messages.by === 'sip'
     ? new SipMessages({ link: ari, plan: () => plan.now, cliOf: async ({ followupId }) => plan.now.followups.outbound.cli ?? (await book.get(followupId))!.followUp.did })
     : recorder
-  const messenger: Courier = new Courier({ name: 'message', redis, concurrency: 10, retry: messageTries, deliver: id => messages.send(id), log })
-  const messages: Messages = new Messages({ book, records: local, plan: () => plan.now, gateway, retry: messageTries, queue: ids => messenger.queue(ids), ready: () => messenger.up, log })
+  const messenger: Courier = new Courier({ name: 'message', redis, concurrency: 10, retry: messageTries, deliver: async id => { if (!hold.on) await messages.send(id) }, log })
+  const messages: Messages = new Messages({ book, records: local, plan: () => plan.now, gateway, retry: messageTries, queue: ids => messenger.queue(ids), ready: () => messenger.up && !hold.on, log })
   const messaging = {
     messages: { list: messages.list.bind(messages), status: messages.status.bind(messages), reply: (reply: Reply) => takeReply(book, plan.now, reply, Date.now()) },
     ...settings.messages.by === 'webhook' ? { secret: settings.messages.secret } : {}
@@ -252,18 +254,19 @@ export async function serve(settings: Settings, log: Logger): Promise<Service> {
 
   // What agencies' own systems are told.
   const webhookSecrets = new WebhookSecrets(place.webhooks)
-  const porter: Courier = new Courier({ name: 'webhook', redis, concurrency: 100, retry: webhookTries, deliver: id => webhooks.deliver(id), log })
-  const webhooks: Webhooks = new Webhooks({ records: local, plan: () => plan.now, secrets: agency => webhookSecrets.of(agency, Date.now()), retry: webhookTries, queue: ids => porter.queue(ids), ready: () => porter.up, whole: () => bookkeeper.whole, log })
+  const porter: Courier = new Courier({ name: 'webhook', redis, concurrency: 100, retry: webhookTries, deliver: async id => { if (!hold.on) await webhooks.deliver(id) }, log })
+  const webhooks: Webhooks = new Webhooks({ records: local, plan: () => plan.now, secrets: agency => webhookSecrets.of(agency, Date.now()), retry: webhookTries, queue: ids => porter.queue(ids), ready: () => porter.up && !hold.on, held: () => hold.on, whole: () => bookkeeper.whole, log })
 
   const { token, made: tokenMade } = settings.token ? { token: settings.token, made: false } : await loadToken(place.token)
   const release = (JSON.parse(await readFile(join(settings.project, 'package.json'), 'utf8')) as { version: string }).version
   const { names, proxies, metricsToken } = settings.edge
   const edge = { bound: settings.http.host, names, proxies, ...metricsToken === undefined ? {} : { metricsToken } }
   for (const warning of openToNetwork(settings)) log.warn({ warning }, 'the API is open to the network without TLS')
-  const http = await httpServer({ records: shared ? sharedRecords({ shared, local, away: () => relay!.failingSince !== null, log }) : local, live: () => local.live(), end, timezone: () => plan.now.timezone, token, people: new People(place.people, log), log, ready: () => health.ready(), version: release, metrics, audit: checkBooks, refused: limit => refusals.lastHour(limit), trunks: () => trunks.states, access: local, changes, directory: () => plan.now.directory, switches: { now: () => switches.now, set: setByHand }, messaging, webhooks, followUps: { book, plan: () => plan.now, records: local }, recordings: new Recordings(local, asterisk.mailbox), queues: [...jobs.queues, ...messenger.queues, ...porter.queues], edge })
+  const http = await httpServer({ records: shared ? sharedRecords({ shared, local, away: () => relay!.failingSince !== null, log }) : local, live: () => local.live(), end, timezone: () => plan.now.timezone, token, people: new People(place.people, log), log, ready: () => health.ready(), version: release, metrics, audit: checkBooks, refused: limit => refusals.lastHour(limit), trunks: () => trunks.states, access: local, changes, directory: () => plan.now.directory, switches: { now: () => switches.now, set: setByHand }, messaging, webhooks, followUps: { book, plan: () => plan.now, records: local, held: () => hold.on }, recordings: new Recordings(local, asterisk.mailbox), queues: [...jobs.queues, ...messenger.queues, ...porter.queues], edge })
 
   watch.goOn(version, plan.now)
   await switches.open()
+  await hold.open()
   const talking = await local.live().catch(error => { log.warn(plainly(error), 'who talks is not known; the store is away'); return [] })
   for (const { callId, agency, line } of talking) if (agency && line) room.holds(callId, { agency, line })
   await metrics.begin()
@@ -298,12 +301,12 @@ export async function serve(settings: Settings, log: Logger): Promise<Service> {
   const stop = async (patience = 15_000) => {
     log.info({ calls: switchboard.size }, 'draining: new calls take the fallback')
     overload.close()
+    clearInterval(looking)                     // an upgrade has rendered its own: the next service follows it
     await heartbeat.stop()
     health.drains()
     await within(seconds(patience / 1000), 'calls in our hands', trunkLine.settled()).catch(() => log.warn({ calls: switchboard.size }, 'draining took too long: Asterisk keeps the calls, the next service goes on with them'))
     await card.hide()
     await http.close()
-    clearInterval(looking)
     closing.abort()
     await watch.close()
     await catchingUp
@@ -324,6 +327,7 @@ export async function serve(settings: Settings, log: Logger): Promise<Service> {
     await ari.close()
     await ami.close()
     switches.close()
+    hold.close()
     await bookkeeper.close()
     await scribe.close()
     await relay?.[Symbol.asyncDispose]()

@@ -23,6 +23,8 @@ const verbs: Record<string, { does: string, load: () => Promise<Verb> }> = {
   switch: { does: 'closes an agency until a time, or sets the city\'s surge mode', load: () => import('./verbs/switch.ts') },
   call: { does: 'lists the calls that go on, or ends one', load: () => import('./verbs/call.ts') },
   burst: { does: 'parks or releases the callbacks of a burst of calls that hung up at once', load: () => import('./verbs/burst.ts') },
+  restart: { does: 'starts the service anew, with new code and settings; no call ends', load: () => import('./verbs/restart.ts') },
+  'go-live': { does: 'after a restore: callbacks, messages and webhooks go on', load: () => import('./verbs/go-live.ts') },
   directory: { does: 'lists OPD, kecamatan and kelurahan, and their lines', load: () => import('./verbs/directory.ts') },
   init: { does: 'makes a city\'s own folder of the demo; SATUNOMOR_CITY names it', load: () => import('./verbs/init.ts') },
   upgrade: { does: 'shows which shipped files have changed since the city\'s folder took them over, and takes them over', load: () => import('./verbs/upgrade.ts') },

@@ -185,6 +185,8 @@ export const places = (state: string) => ({
   people: join(state, 'people.json'),
   /** What an admin has set by hand. */
   switches: join(state, 'switches.json'),
+  /** There after a restore, until an admin says `npx satunomor go-live`. */
+  held: join(state, 'held.json'),
   /** The secrets that are shared with agencies' own systems, a file for each. */
   webhooks: join(state, 'webhooks')
 })

@@ -9,13 +9,14 @@
  * `records.sqlite.before-…`. The version of the plan that was live is live again, unless this machine still has it and has gone on from it; the folders
  * that are edited stay as they are, and the start makes nothing live out of them. Ends with 0, or with 1 and a reason; then nothing was changed.
  */
-import { chown, mkdir, readdir, rename, rm, stat, utimes } from 'node:fs/promises'
+import { chown, mkdir, readdir, rename, rm, stat, utimes, writeFile } from 'node:fs/promises'
 import { basename, dirname, join, resolve } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { fileURLToPath } from 'node:url'
 import { watermark } from '../asterisk/bookkeeper.ts'
 import { restoredMark } from '../records/keeper.ts'
 import { ledgerFiles } from '../asterisk/ledger.ts'
+import type { Held } from '../outbound-hold.ts'
 import { places, readSettings, type Settings } from '../settings.ts'
 import { bringBack, type PutBack } from './live-version.ts'
 import { copyForGood, NotDone, readManifest, settleNames, sha256, type BackedUp } from './manifest.ts'
@@ -36,7 +37,7 @@ export interface Restored {
 export async function restore(settings: Pick<Settings, 'project' | 'state' | 'plan' | 'http' | 'asterisk'> & Partial<Pick<Settings, 'city'>>, folder: string): Promise<Restored> {
   const { at, files } = await readManifest(folder)
   const { state, asterisk } = settings
-  const { records, secrets, token, people, switches, webhooks, versions } = places(state)
+  const { records, secrets, token, people, switches, webhooks, versions, held } = places(state)
   await refuseWhileItRuns(settings, records)
   await mkdir(state, { recursive: true, mode: 0o750 })
   await mkdir(dirname(asterisk.cel), { recursive: true, mode: 0o750 })
@@ -74,16 +75,21 @@ export async function restore(settings: Pick<Settings, 'project' | 'state' | 'pl
     if (files.some(({ path }) => path === 'live/meta.json')) live = ready.use(await bringBack(versions, join(folder, 'live'), at))
     for (const { from, to, mode } of back) await copyForGood(join(folder, from.path), staged(to), mode)
     forgetWatermark(staged(records))
+    await writeFile(staged(held), `${JSON.stringify({ since: new Date().toISOString(), why: `the backup of ${at} was restored` } satisfies Held)}\n`, { mode: 0o600 })
+    const { uid, gid } = await stat(state)
+    await chown(staged(held), uid, gid)
     for (const { from, to } of back) {
       const { uid, gid } = await stat(dirname(to))
       await chown(staged(to), uid, gid)
       await utimes(staged(to), from.writtenAt / 1000, from.writtenAt / 1000)
     }
   } catch (error) {
-    for (const { to } of back) await rm(staged(to), { force: true })
+    for (const to of [...back.map(({ to }) => to), held]) await rm(staged(to), { force: true })
     if (error instanceof NotDone) throw error
     throw new NotDone(`${folder} could not be put back into ${state} (${(error as Error).message}): nothing was changed; mend that (is there room?) and try again`, { cause: error })
   }
+  // First of all: from here on a service that starts turns to nobody by itself.
+  await rename(staged(held), held)
   const kept = await moveAway(records)
   for (const { to } of back) await rename(staged(to), to)
   for (const place of new Set(back.map(({ to }) => dirname(to)))) await settleNames(place)
@@ -174,7 +180,8 @@ if (import.meta.main) {
       ...live ? [inWords(live)] : [],
       ...otherwise.length > 0 ? ['What is edited by hand is left as it is. Of the backup these are not in their places here, or are otherwise; copy what is to be as it was:'] : [],
       ...otherwise.map(({ from, to }) => `  ${from} -> ${to}`),
-      'Start the service: it reads the ledger again. Then prove it: npm run audit -- --from …', ''
+      'Start the service: it reads the ledger again. Then prove it: npm run audit -- --from …',
+      'Until you say that this machine serves the city, the service rings nobody back, sends no message and tells no agency\'s system. Say it: npx satunomor go-live', ''
     ].join('\n'))
   } catch (error) {
     process.stderr.write(`${(error as Error).message}\n`)

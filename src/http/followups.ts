@@ -23,6 +23,8 @@ export interface FollowUpsOptions {
   book: Book
   plan: () => Plan
   records: Pick<Records, 'audit'>
+  /** Nobody is rung back (src/outbound-hold.ts). */
+  held?: () => boolean
 }
 
 const orNull = <T extends TSchema>(schema: T) => Type.Union([schema, Type.Null()])
@@ -104,8 +106,11 @@ const about = { tags: ['follow-ups'], security: [{ token: [] }] }
 const config = { desk: true }
 const faults = { 400: Fault, 401: Fault, 409: Fault }
 
-export const followUpRoutes: FastifyPluginAsyncTypebox<FollowUpsOptions> = async (app, { book, plan, records }) => {
+export const followUpRoutes: FastifyPluginAsyncTypebox<FollowUpsOptions> = async (app, { book, plan, records, held = () => false }) => {
   const misses = new Misses()
+  const refuseWhileHeld = () => {
+    if (held()) throw new Refusal(409, 'held', 'Since a restore nobody is rung back by this machine.', 'If it serves the city, have an admin run: npx satunomor go-live')
+  }
   const shown = (followUp: FollowUp, asker: Asker, full = false) => {
     const now = Date.now()
     const cli = hides(asker, [followUp.agency, followUp.rings], plan()) ? null : followUp.cli
@@ -159,6 +164,7 @@ export const followUpRoutes: FastifyPluginAsyncTypebox<FollowUpsOptions> = async
     config,
     schema: { operationId: 'askForFollowUp', summary: 'Has somebody rung back', ...about, body: Ask, description: 'Only the caller of a call, or a number that has called us, and that may be rung. Each try is written into the audit. A number has one such follow-up at most that is open (409). Who names ten numbers within an hour that have never called may name none for the rest of it (429), and asks by call.', response: { 201: Shown, 404: Fault, 429: Fault, ...faults } }
   }, async ({ body: { call, number, agency = null, who, reason, key }, asker, log }, reply) => {
+    refuseWhileHeld()
     if ((call === undefined) === (number === undefined)) throw new Refusal(400, 'bad-request', 'The body has one of the keys \'call\' and \'number\'.', 'Take the call\'s id from GET /api/calls.')
     if (agency !== null && plan().nodes.get(agency)?.kind !== 'agency') throw new Refusal(404, 'not-found', `The plan has no agency "${agency}".`)
     onTheirList(asker, agency ?? deskOf(plan()))
@@ -192,6 +198,7 @@ export const followUpRoutes: FastifyPluginAsyncTypebox<FollowUpsOptions> = async
     schema: { operationId: 'actOnFollowUp', summary: 'What a person does with it', ...about, params: Id, body: Action, response: { 200: Shown, 404: Fault, ...faults } }
   }, async ({ params: { id }, body, asker }) => {
     const who = asker.who(body.who)
+    if (body.action === 'call-now') refuseWhileHeld()
     const does = act({ ...body, who }, plan())
     const signed = (followUp: FollowUp) => {
       onTheirList(asker, followUp.list)

@@ -20,6 +20,8 @@ export interface Figures {
 }
 
 export interface Instant {
+  /** What nobody asked for is held since a restore. */
+  held?: boolean
   /** Age of the heartbeat in Asterisk, s; undefined: there is none. */
   heartbeatAge: number | undefined
   /** Bytes of the ledger that are written and not read. */
@@ -105,6 +107,7 @@ export class Metrics {
     now('store_pending_steps', 'Steps of calls that wait for the store.', at => at.pendingSteps)
     now('store_remade_timestamp_seconds', 'When the store was made anew the last time, since it was damaged or missing, Unix time. Left out: never.', at => at.storeRemadeAt === undefined ? undefined : at.storeRemadeAt / 1000)
     now('calls_in_care', 'Calls that the service decides about, or waits for.', at => at.calls)
+    now('outbound_held', '1 while callbacks, messages and webhooks are held since a restore (npx satunomor go-live).', ({ held }) => held === undefined ? undefined : held ? 1 : 0)
     now('overloaded', '1 while the service is overloaded: new calls take the dialplan\'s own menu.', ({ load }) => load && (load.overloaded ? 1 : 0))
     counted('overloads_total', 'How often the service was overloaded', at => at.load?.overloads)
     counted('calls_shed_total', 'Calls that took the dialplan\'s own menu for that,', at => at.load?.shed)

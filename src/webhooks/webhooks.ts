@@ -32,6 +32,8 @@ export interface WebhooksOptions {
   ready: () => boolean
   /** Whether the store has what the ledger told at this start; true if left out. */
   whole?: () => boolean
+  /** Nobody is told anything, not even that we live. */
+  held?: () => boolean
   log: Logger
 }
 
@@ -75,7 +77,7 @@ export class Webhooks {
   async look(now: number): Promise<void> {
     if (this.#options.whole?.() ?? true) while (await this.#make(now) > 0 && !this.#rounds.closing.aborted);
     if (this.#options.ready()) await this.#queueDue(now)
-    if (Math.abs(now - this.#beatAt) >= beat) {
+    if (!this.#options.held?.() && Math.abs(now - this.#beatAt) >= beat) {
       this.#beatAt = now
       void this.#beat(now)
     }

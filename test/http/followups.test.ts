@@ -15,13 +15,14 @@ const open = new AsyncDisposableStack()
 const { plan } = readPlan(plainPlan(readFileSync('dialplan/plan.yaml', 'utf8')), { file: 'plan.yaml' })
 let records: Records
 let book: Book
+let held = false
 let app: Awaited<ReturnType<typeof httpServer>>
 let url: string
 
 beforeAll(async () => {
   records = open.use(await Records.open({ file: join(open.use(await tempFolder()).path, 'records.sqlite') }, log))
   book = new Book(records, () => plan)
-  app = open.use(await httpServer({ records, token, log, ready: async () => ({ ready: true, missing: [] }), version: '1.2.3', followUps: { book, plan: () => plan, records } }))
+  app = open.use(await httpServer({ records, token, log, ready: async () => ({ ready: true, missing: [] }), version: '1.2.3', followUps: { book, plan: () => plan, records, held: () => held } }))
   url = await app.listen({ host: '127.0.0.1', port: 0 })
 })
 afterAll(() => open.disposeAsync())
@@ -210,4 +211,16 @@ test('the audit finds whom nobody has followed up, and who is not named', async 
   const found = await records.followedUp(...period)
   expect(found.forgotten).toEqual([`call-${calls - 1}`])
   expect(found.unsigned).toHaveLength(1)
+})
+
+test('after a restore nobody is rung back at a person\'s wish, either; everything else can be done', async () => {
+  held = true
+  try {
+    expect(await does(id, 'call-now', 'Siti')).toMatchObject({ status: 409, body: { error: 'held', hint: expect.stringContaining('npx satunomor go-live') } })
+    expect(await ask('', 'POST', { number, who: 'Siti', reason: 'asked for it' })).toMatchObject({ status: 409, body: { error: 'held' } })
+    expect(await does(id, 'claim', 'Siti')).toMatchObject({ status: 200 })
+  } finally {
+    held = false
+  }
+  expect(await does(id, 'call-now', 'Siti')).toMatchObject({ status: 200 })
 })

@@ -6,6 +6,7 @@ import { promisify } from 'node:util'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { project } from '../../setup/project.mjs'
 import type { AuditReport } from '../../src/audit.ts'
+import { heldSentence } from '../../src/outbound-hold.ts'
 import { eventually, openCity, type City } from '../parts/city.ts'
 
 let city: City
@@ -61,6 +62,7 @@ test('the records before a backup are there after a restore, those after it come
     await lost('records.sqlite', 'token', 'secrets.json', 'versions')
     expect(await program('backup/restore', backup())).toMatchObject({ code: 0, said: expect.stringContaining('Version 1 of the plan is live') })
   })
+  expect((await city.service.health.ready()).warnings).toEqual([heldSentence])
   const after = await eventually('every call is on record again', async () => {
     const calls = await stored()
     return calls.length === 5 && calls.every(({ disposition }) => disposition) && calls

@@ -176,7 +176,7 @@ test('schema prints what lies in dialplan/plan.schema.json', async () => {
   expect(await satunomor('schema')).toEqual({ code: 0, stdout: await readFile('dialplan/plan.schema.json', 'utf8'), stderr: '' })
 })
 
-const verbs = [...(await readFile('src/satunomor.ts', 'utf8')).matchAll(/^ {2}(\w+): \{ does:/gm)].map(([, verb]) => verb!)
+const verbs = [...(await readFile('src/satunomor.ts', 'utf8')).matchAll(/^ {2}'?([\w-]+)'?: \{ does:/gm)].map(([, verb]) => verb!)
 
 test('the help names every verb, and each has its own: how to type it, what it does, its options, an example', async () => {
   const help = await satunomor('--help')

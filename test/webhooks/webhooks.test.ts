@@ -42,7 +42,8 @@ beforeEach(async () => {
 })
 afterEach(() => open.disposeAsync())
 
-const make = () => new Webhooks({ records: it.records, plan: () => it.plan, secrets: agency => secrets.of(agency, Date.now()), retry, queue: async ids => { for (const id of ids) if (!queued.includes(id)) queued.push(id) }, ready: () => true, log: it.log })
+let held = false
+const make = () => new Webhooks({ held: () => held, records: it.records, plan: () => it.plan, secrets: agency => secrets.of(agency, Date.now()), retry, queue: async ids => { for (const id of ids) if (!queued.includes(id)) queued.push(id) }, ready: () => true, log: it.log })
 const bodies = () => there.received.map(({ body }) => JSON.parse(body) as { type: string, agency: string, sequence?: number, timestamp: string, data: Record<string, unknown> })
 /** Looks and delivers until nothing waits that could be delivered. */
 const work = async () => {
@@ -326,4 +327,14 @@ describe('docs/webhooks.md', () => {
     await real.deliver(queued.at(-1)!)
     expect((await lines.next()).value).toMatch(/ bpbd 2 call\.ringing bpbd-1 \+627215550113$/)
   })
+})
+
+test('while it is held, an agency does not even hear that we live', async () => {
+  held = true
+  try {
+    await webhooks.look(Date.now() + 10 * 60_000)
+    expect(bodies()).toEqual([])
+  } finally {
+    held = false
+  }
 })
