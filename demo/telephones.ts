@@ -13,6 +13,7 @@ import { loadPrompts } from './ear.ts'
 import { FRAME } from './rtp.ts'
 import { loopback, type Address } from './sip.ts'
 import { Softphone, type IncomingCall } from './softphone.ts'
+import { whyOff } from './wanted.mjs'
 
 /** How long they ring before somebody is there, in ms. */
 const RINGS = { gateway: 1_000, carrier: 2_000 }
@@ -132,7 +133,7 @@ export function readAddress(text: string): Address {
 const redacted = (number: string) => number.replace(/\d(?=\d{3})/g, '…').replace(/…+/g, '…')
 
 async function main() {
-  const { SATUNOMOR_CARRIER = '127.0.0.2:5060', SATUNOMOR_GATEWAY = '127.0.0.3:5060', SATUNOMOR_GATEWAY_2 = '127.0.0.4:5060', SATUNOMOR_SOUNDS } = process.env
+  const { SATUNOMOR_CARRIER = '127.0.0.2:5060', SATUNOMOR_GATEWAY = '127.0.0.3:5060', SATUNOMOR_GATEWAY_2 = '127.0.0.4:5060', SATUNOMOR_SOUNDS, SATUNOMOR_PHONES } = process.env
   const { values } = parseArgs({
     options: {
       carrier: { type: 'string', default: SATUNOMOR_CARRIER },
@@ -142,6 +143,8 @@ async function main() {
     }
   })
   const print = (line: object) => console.log(JSON.stringify({ time: new Date().toISOString(), ...line }))
+  const off = whyOff(SATUNOMOR_PHONES, values.sounds)
+  if (off !== undefined) return print({ event: 'off', why: off })
   const { promise: signal, resolve } = Promise.withResolvers<string>()
   // On and not once: from a terminal the signal comes twice, and the second must not end it before it has hung up.
   process.on('SIGTERM', resolve)

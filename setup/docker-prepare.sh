@@ -1,6 +1,6 @@
 #!/bin/sh
 # docker-compose's one-shot `setup`, as root: makes the folders of the volumes and gives each to its user (natively
-# setup/parts.mjs does), then checks the plan, renders the dialplan and speaks the prompts.
+# setup/parts.mjs does), then checks the plan, renders the dialplan and speaks the prompts. `--beside`: Asterisk runs, and goes on as it is.
 set -eu
 state=$SATUNOMOR_STATE
 install -d -m 750 -o root -g asterisk "$state/asterisk" "$state/asterisk/etc"
@@ -12,7 +12,7 @@ done
 install -d -m 770 -o asterisk -g asterisk "$state/asterisk/spool/mailbox" "$state/asterisk/spool/messages"
 install -d -m 750 -o satunomor -g satunomor "$state"
 install -d -m 755 "$state/sounds"
-SATUNOMOR_ASTERISK_USER="$(id -u asterisk):$(id -g asterisk)" node src/prepare.ts
+SATUNOMOR_ASTERISK_USER="$(id -u asterisk):$(id -g asterisk)" node src/prepare.ts "$@"
 install -d -m 750 -o root -g redis "$state/redis-etc"
 sed -n 's/.*"redis":"\([^"]*\)".*/requirepass \1/p' "$state/secrets.json" >"$state/redis-etc/redis.conf.new"
 chgrp redis "$state/redis-etc/redis.conf.new"

@@ -13,16 +13,17 @@ const taken = 75
  * Throws where another process holds it, before anything in it was changed. Where it cannot be locked for another reason, e.g. on a full
  * disk, that is printed, and the start goes on: 112 comes first.
  * @param {string} folder @param {AbortSignal} stopping
- * @returns {Promise<void>}
+ * @returns {Promise<() => Promise<void>>} releases it sooner
  */
 export async function holdFolder(folder, stopping) {
   const file = join(folder, 'start.lock')
   try {
     closeSync(openSync(file, 'a', 0o600))
-    await lock(file, folder, stopping)
+    return await lock(file, folder, stopping)
   } catch (error) {
     if (error instanceof StepFailed) throw error
     process.stderr.write(`    ! The state folder is not locked (${/** @type {Error} */ (error).message}): start no second Satunomor in ${folder}\n`)
+    return async () => {}
   }
 }
 
@@ -41,4 +42,11 @@ async function lock(file, folder, stopping) {
     stopping.addEventListener('abort', () => resolve(undefined), { once: true })
   })
   for (const part of [holder, holder.stdin, holder.stdout]) /** @type {{ unref?: () => void }} */ (part).unref?.()
+  return async () => {
+    if (holder.exitCode !== null || holder.signalCode !== null) return
+    holder.ref()
+    const ended = new Promise(resolve => holder.once('exit', resolve))
+    holder.stdin.end()
+    await ended
+  }
 }

@@ -1,31 +1,40 @@
 // `npm start`: sets up what is missing, then runs Asterisk, Redis, the demo's telephones and the service in the
 // foreground, starts again what falls and what no longer answers, and stops everything on Ctrl-C or SIGTERM.
 // Calls need Asterisk alone: it is first, and whatever else cannot be started is told, and tried again beside it.
+// `npx satunomor restart` has it start the service anew, or everything (docs/operations.md, "Restart").
+import { faultsAtStart, ownEnvironment, readAgain } from './settings-file.mjs'
 import { chmodSync, closeSync, existsSync, mkdirSync, openSync, readFileSync, statSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { connect } from 'node:net'
 import { createSocket } from 'node:dgram'
+import { spawn } from 'node:child_process'
+import { createInterface } from 'node:readline'
 import { join } from 'node:path'
 import { killWhenFrozen, stirs } from './alive.mjs'
 import { Child, dyingWithUs, until, withoutRights } from './children.mjs'
 import { complaint } from './complaints.mjs'
 import { controlAddress } from './control-address.mjs'
+import { layOutPlan } from './lay-out.mjs'
+import { takeOrders } from './orders.mjs'
+import { ownCode } from './own-code.mjs'
 import { installPackages, node, nodeEnv, program } from './packages.mjs'
-import { asterisk, asteriskFolders, redis } from './parts.mjs'
+import { asterisk, redis } from './parts.mjs'
 import { project, state } from './project.mjs'
-import { inRoot, makeRoot, usersOfOurOwn } from './root.mjs'
+import { inRoot, makeRoot, root, usersOfOurOwn } from './root.mjs'
 import { holdFolder } from './hold-folder.mjs'
+import { whyOff } from '../demo/wanted.mjs'
 import { addresses, environment, telephones } from './environment.mjs'
 import { keepShort } from './short-log.mjs'
-import { run, step, StepFailed, steps } from './steps.mjs'
+import { step, StepFailed, steps } from './steps.mjs'
 
 const env = process.env
-const http = { host: env['SATUNOMOR_HTTP_ADDRESS'] || '127.0.0.1', port: Number(env['SATUNOMOR_HTTP_PORT'] || 8080) }
+/** The one address that a restart may change. */
+const httpNow = () => ({ host: env['SATUNOMOR_HTTP_ADDRESS'] || '127.0.0.1', port: Number(env['SATUNOMOR_HTTP_PORT'] || 8080) })
+let http = httpNow()
 const sip = { host: env['SATUNOMOR_SIP_ADDRESS'] || '127.0.0.1', port: Number(env['SATUNOMOR_SIP_PORT'] || 5060) }
 const ari = { host: controlAddress(sip.host), port: Number(env['SATUNOMOR_ARI_PORT'] || 8088) }
 const ami = { host: ari.host, port: Number(env['SATUNOMOR_AMI_PORT'] || 5038) }
 const redisPort = Number(env['SATUNOMOR_REDIS_PORT'] || 6389)
-const phones = env['SATUNOMOR_PHONES'] !== 'off'
 const asteriskFolder = join(state, 'asterisk')
 const messagesFile = join(asteriskFolder, 'log', 'messages.log')
 const sounds = join(state, 'sounds')
@@ -40,7 +49,24 @@ const amiss = new Set()
 let toSay = []
 const stopping = new AbortController()
 const stopped = new Promise(resolve => stopping.signal.addEventListener('abort', () => resolve(undefined), { once: true }))
-for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, () => stopping.abort())
+for (const signal of ['SIGINT', 'SIGTERM']) process.on(signal, () => stopping.abort())
+const code = ownCode()
+/** What is to be started anew now, and who waits for it. @type {Map<Part, (failed: Error | undefined) => void>} */
+const renewals = new Map()
+/** Ends the pause before a part is tried again. @type {Map<Part, () => void>} */
+const hurry = new Map()
+/** Resolves with what the welcome says first, once all that can be started has been. @type {(served: string) => void} */
+let begun = () => {}
+const standing = new Promise(resolve => { begun = resolve })
+let restarting = false
+/** Everything is to be started anew, this program too. @type {'now' | 'no call is left' | undefined} */
+let again
+// At a terminal SIGHUP says that the terminal has gone. From a process manager, which has none, it means a restart of what can be restarted without a call noticing.
+const atTerminal = [process.stdin, process.stdout, process.stderr].some(stream => stream.isTTY)
+process.on('SIGHUP', () => {
+  if (atTerminal) stopping.abort()
+  else void restart({ do: 'restart' }, say, new AbortController().signal).catch(error => say(sentence(error)))
+})
 // The reader of our output may go (`npm start | tee log`), and a fault in one part must not end the others: 112 goes on.
 for (const output of [process.stdout, process.stderr]) output.on('error', () => {})
 process.on('uncaughtException', error => {
@@ -60,27 +86,23 @@ function stopWithParent() {
   look.unref()
 }
 
+/** Lets another `npm start` have the state folder. @type {() => Promise<void>} */
+let letGo = async () => {}
+/** @type {{ close: () => void } | undefined} */
+let orders
+
 async function setUp() {
   mkdirSync(join(state, 'log'), { recursive: true })
   chmodSync(state, statSync(state).mode & 0o770)          // callers' numbers, passwords: nobody else looks in
-  await holdFolder(state, stopping.signal)
+  for (const fault of faultsAtStart) process.stderr.write(`    ! ${fault} It counts for nothing.\n`)
+  letGo = await holdFolder(state, stopping.signal)
+  orders = takeOrders(state, carryOut, error => say(`npx satunomor restart cannot reach this npm start (${error.message}). SIGHUP restarts the service, too.`))
   await installPackages()
   await makeRoot()
   await usersOfOurOwn()
-  const owner = asteriskFolders(asteriskFolder)
-  /** @type {string[]} */
-  const warnings = []
-  await step('Service plan, dialplan and prompts', 'half a minute the first time', () =>
-    run(node, [join(project, 'src', 'prepare.ts')], {
-      env: { ...nodeEnv, SATUNOMOR_TOOLS: 'root', SATUNOMOR_ASTERISK_USER: `${owner.uid}:${owner.gid}` },
-      advice: 'Mend what the lines above name (file:line:column); nothing of it went live.'
-    }).then(said => {
-      const lines = said.trim().split('\n')
-      warnings.push(...lines.slice(0, -1))
-      return lines.at(-1) ?? ''
-    })).catch(error => {
+  const warnings = await layOutPlan().catch(error => {
     if (!laidOutBefore()) throw error
-    warnings.push(sentence(error), 'Asterisk goes on with what was laid out for it before')
+    return [sentence(error), 'Asterisk goes on with what was laid out for it before']
   })
   for (const warning of warnings) process.stderr.write(`    ! ${warning}\n`)
 }
@@ -102,6 +124,8 @@ async function start() {
     await freeTcp(ami, 'AMI', 'SATUNOMOR_AMI_PORT')
     await freeUdp(sip, 'SIP', 'SATUNOMOR_SIP_PORT')
   })
+  phonesOff = whyOff(env['SATUNOMOR_PHONES'], sounds)
+  if (phonesOff !== undefined) parts = parts.filter(part => part !== phonesPart)
   const before = messages().length
   for (const part of parts) {
     if (stopping.signal.aborted) return
@@ -170,7 +194,7 @@ const asteriskPart = {
 const phonesPart = {
   name: 'the demo\'s telephones', log: 'telephones.log',
   command: () => withoutRights([node, [join(project, 'demo', 'telephones.ts')]]),
-  reads: telephones, env: { ...nodeEnv, SATUNOMOR_SOUNDS: sounds },
+  reads: telephones, env: { ...nodeEnv, SATUNOMOR_SOUNDS: sounds, SATUNOMOR_PHONES: 'on' },
   ready: async () => true
 }
 /** @type {Part} */
@@ -193,7 +217,9 @@ const servicePart = {
 }
 
 /** In the order in which they are started. They are stopped the other way round: the service drains while everything else still runs. */
-const parts = [asteriskPart, ...env['REDIS_URL'] ? [] : [redisPart], ...phones ? [phonesPart] : [], watchdogPart, servicePart]
+let parts = [asteriskPart, ...env['REDIS_URL'] ? [] : [redisPart], phonesPart, watchdogPart, servicePart]
+/** Why the demo's telephones are off. @type {string | undefined} */
+let phonesOff
 
 /** @param {Part} part */
 const lives = part => { const child = running.get(part); return child !== undefined && child.exit === undefined }
@@ -257,10 +283,12 @@ function welcome() {
 ${served}${without}. Dial it:   npm run call -- --press 2        (another terminal)
                 or with a softphone: README.md, "Dial in yourself"
 The API:                  http://${http.host}:${http.port}/docs
-The agencies' telephones: ${phones ? 'answer by themselves (SATUNOMOR_PHONES=off leaves them off)' : 'are off: stand at 127.0.0.2, 127.0.0.3 and 127.0.0.4 yourself'}
+The agencies' telephones: ${phonesOff === undefined ? 'the demo\'s, answer by themselves (SATUNOMOR_PHONES=off leaves them off)' : `the demo's are off (${phonesOff})`}
 Logs:                     ${join(state, 'log')}
 Ctrl-C stops everything.
 `)
+  if (existsSync(join(state, 'held.json'))) process.stderr.write('! A backup was restored: callbacks, messages and webhooks are held. If this machine serves the city: npx satunomor go-live\n')
+  begun(`${served}${without}`)
 }
 
 /** Starts a part again when it has ended or could not be started: at once at first, then ever more slowly; one that falls again and again holds up no other. @param {Part} part */
@@ -271,14 +299,137 @@ async function keepRunning(part) {
     const since = performance.now()
     await Promise.race([stopped, child?.ended])
     if (stopping.signal.aborted) return
-    falls = performance.now() - since > 60_000 ? 1 : falls + 1
-    const wait = Math.min(30_000, falls === 1 ? 0 : 250 * 2 ** falls)
-    const what = child ? `ended (${child.exit?.signal ?? `code ${child.exit?.code}`}); it` : 'does not run; it'
-    say(`${part.name} ${what} is started again${wait ? ` in ${wait / 1000} s` : ''}`)
-    await Promise.race([stopped, new Promise(resolve => setTimeout(resolve, wait))])
-    if (stopping.signal.aborted) return
-    await launch(part).catch(error => say(sentence(error)))
+    if (!renewals.has(part)) {
+      falls = performance.now() - since > 60_000 ? 1 : falls + 1
+      const wait = Math.min(30_000, falls === 1 ? 0 : 250 * 2 ** falls)
+      const what = child ? `ended (${child.exit?.signal ?? `code ${child.exit?.code}`}); it` : 'does not run; it'
+      say(`${part.name} ${what} is started again${wait ? ` in ${wait / 1000} s` : ''}`)
+      await Promise.race([stopped, new Promise(resolve => { hurry.set(part, () => resolve(undefined)); setTimeout(resolve, wait) })])
+      if (stopping.signal.aborted) return
+    }
+    const renewed = renewals.get(part)
+    renewals.delete(part)
+    if (renewed) falls = 0
+    const failed = await launch(part).then(() => undefined, error => error)
+    if (failed) say(sentence(failed))
+    renewed?.(failed)
   }
+}
+
+/** Has a part end as it does at a stop, and start anew. Resolves when it is ready. @param {Part} part @returns {Promise<void>} */
+async function renew(part) {
+  const renewed = new Promise((resolve, reject) => renewals.set(part, failed => failed ? reject(failed) : resolve(undefined)))
+  const ended = running.get(part)?.stop()
+  hurry.get(part)?.()
+  await ended
+  await Promise.race([stopped, renewed])
+}
+
+/** @param {import('./orders.mjs').Order} order @param {(line: string) => void} tell @param {AbortSignal} gone @returns {Promise<number>} */
+async function carryOut(order, tell, gone) {
+  if (order.do === 'restart') return restart(order, line => { tell(line); say(line) }, gone)
+  const served = await Promise.race([standing, stopped])
+  tell(served ?? 'it stops')
+  return served === '112 is served' ? 0 : 1
+}
+
+/**
+ * Starts the service and the watchdog anew, with the code and the settings as they are now, or everything. What can fail, fails before anything is stopped.
+ * @param {Extract<import('./orders.mjs').Order, { do: 'restart' }>} order @param {(line: string) => void} tell
+ * @param {AbortSignal} gone whoever waits for calls to end no longer does @returns {Promise<number>}
+ */
+async function restart({ asterisk = false, now = false }, tell, gone) {
+  if (restarting) throw new StepFailed('another restart is under way', 'Wait until it is done.')
+  restarting = true
+  try {
+    await Promise.race([standing, stopped])
+    if (asterisk) {
+      if (!await madeReady(tell, ownEnvironment, ['--whole'])) return 1
+      if (!now && !await noCallIsLeft(tell, gone)) return 1
+      tell('everything stops, and starts again')
+      again = now ? 'now' : 'no call is left'
+      orders?.close()                                     // who asks from here on is for the next one
+      stopping.abort()
+      return 0
+    }
+    const { changed, waiting, masked, undo } = readAgain()
+    for (const name of masked) tell(`! ${name} is set in the environment of npm start, too: the file's value does not count`)
+    if (waiting.length > 0) tell(`! ${waiting.join(', ')}: as before, until npx satunomor restart --asterisk`)
+    if (changed.length > 0) tell(`changed settings: ${changed.join(', ')}`)
+    if (!await madeReady(tell, env)) {
+      undo()
+      return 1
+    }
+    http = httpNow()
+    for (const part of [servicePart, watchdogPart]) {
+      tell(`${part.name} is started anew${part === servicePart ? ': talks go on, new callers get the menu from Asterisk, calls in a menu are led to their choice' : ''}`)
+      await renew(part)
+    }
+    if (stopping.signal.aborted) return 1
+    tell('the service is ready: a call made now is served by it')
+    return 0
+  } catch (error) {
+    tell(sentence(error))
+    return 1
+  } finally {
+    restarting = false
+  }
+}
+
+/**
+ * What a restart needs, made by the new code: packages, Asterisk's root, the rendered plan. Says whether it is there; if not, nothing has been stopped.
+ * @param {(line: string) => void} tell @param {NodeJS.ProcessEnv} environment @param {string[]} [how]
+ */
+async function madeReady(tell, environment, how = []) {
+  const child = spawn(process.execPath, [join(project, 'setup', 'ready.mjs'), ...how], { cwd: project, env: environment, stdio: ['ignore', 'pipe', 'pipe'] })
+  const ended = new Promise(resolve => child.on('close', resolve).on('error', error => { tell(error.message); resolve(1) }))
+  let made = ''
+  child.stdout.on('data', text => { made += text })
+  createInterface({ input: child.stderr }).on('line', line => { if (line.trim() !== '') tell(line) })
+  if (await ended !== 0) {
+    tell('nothing was stopped: everything runs on as it did')
+    return false
+  }
+  const next = JSON.parse(made)
+  if (how.length === 0 && next.root !== root) tell('! another Asterisk is installed, and the old one runs on until npx satunomor restart --asterisk')
+  if (how.length === 0 && next.ownCode !== code) tell('! npm start itself has changed (setup/), and the old one runs on until npx satunomor restart --asterisk')
+  return true
+}
+
+/** Waits until Asterisk has no call. Says whether that came about. @param {(line: string) => void} tell @param {AbortSignal} gone */
+async function noCallIsLeft(tell, gone) {
+  let told
+  while (lives(asteriskPart)) {
+    const calls = await channels().catch(error => { throw new StepFailed(`Asterisk does not say which calls there are (${error.message})`, 'With --now it is restarted all the same, and ends those that there are.') })
+    if (calls === 0) return true
+    if (calls !== told) tell(`${calls} channel${calls === 1 ? '' : 's'} of calls: it waits until none is left (Ctrl-C: nothing is restarted; --now ends them)`)
+    told = calls
+    await Promise.race([stopped, new Promise(resolve => setTimeout(resolve, 200))])
+    if (gone.aborted || stopping.signal.aborted) return false
+  }
+  return true
+}
+
+/** How many channels Asterisk has. */
+async function channels() {
+  const { ari: password } = JSON.parse(readFileSync(join(state, 'secrets.json'), 'utf8'))
+  const response = await fetch(`http://${ari.host}:${ari.port}/ari/channels`, { headers: { authorization: `Basic ${btoa(`satunomor:${password}`)}` }, signal: AbortSignal.timeout(5_000) })
+  if (!response.ok) throw new Error(`ARI says ${response.status}`)
+  const all = /** @type {{ name: string }[]} */ (await response.json())
+  return all.filter(({ name }) => name !== 'Message/ast_msg_queue').length
+}
+
+/** This program, anew, in our place: where Node can do that, as the same process. */
+function becomeNew() {
+  const args = [...process.execArgv, ...process.argv.slice(1)]
+  const execve = /** @type {{ execve?: (file: string, args: string[], env: NodeJS.ProcessEnv) => void }} */ (process).execve
+  if (execve) execve.call(process, process.execPath, [process.execPath, ...args], ownEnvironment)
+  const child = spawn(process.execPath, args, { stdio: 'inherit', env: ownEnvironment })
+  for (const signal of /** @type {const} */ (['SIGINT', 'SIGTERM', 'SIGHUP'])) {
+    process.removeAllListeners(signal)
+    process.on(signal, () => child.kill(signal))
+  }
+  child.on('exit', (code, signal) => process.exit(signal ? 1 : code ?? 1))
 }
 
 /** @param {string} line */
@@ -296,8 +447,10 @@ function sayAll() {
 const sentence = error => `${error.message}. ${error.advice ?? ''}`.trim()
 
 async function stop() {
-  if (running.size > 0) process.stderr.write('Stopping: calls that are being decided are led to their choice first\n')
-  for (const part of [...parts].reverse()) await running.get(part)?.stop()
+  if (running.size > 0 && again !== 'no call is left') process.stderr.write('Stopping: calls that are being decided are led to their choice first\n')
+  // Where no call is left, Asterisk takes no new one: it would only be cut off later.
+  const order = again === 'no call is left' ? [asteriskPart, ...parts.filter(part => part !== asteriskPart).reverse()] : [...parts].reverse()
+  for (const part of order) await running.get(part)?.stop()
 }
 
 /** @param {string} path */
@@ -375,5 +528,8 @@ await steps(async () => {
     stopping.abort()
     sayAll()
     await stop()
+    orders?.close()
+    await letGo()
   }
 })
+if (again) becomeNew()

@@ -7,12 +7,13 @@ import { existsSync } from 'node:fs'
 import { dirname, join, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { pino, type Logger } from 'pino'
+import { realTrunk, writeWanted } from '../demo/wanted.mjs'
 import { inRoot } from '../setup/root.mjs'
 import { sipMessageModules } from './asterisk/sip-messages.ts'
 import { upgradeInALine } from './city/upgrade.ts'
-import { Changes, type ChangesOptions } from './dialplan/changes.ts'
+import { Changes, planOf, type ChangesOptions } from './dialplan/changes.ts'
 import { configOf, hasConfig } from './dialplan/place-config.ts'
-import { layOut, type LayOut, type Site } from './dialplan/lay-out.ts'
+import { differing, layOut, type LayOut, type Site } from './dialplan/lay-out.ts'
 import { run as runHere, type Run } from './dialplan/run.ts'
 import { smoke } from './dialplan/smoke.ts'
 import { staticFaults } from './dialplan/static-config.ts'
@@ -33,6 +34,8 @@ export interface MakeReady {
   run?: Run
   progress?: (progress: Progress) => void
   warn?: (sentence: string) => void
+  /** Asterisk runs, and goes on running: what it reads only at its own start stays as it is, and no edit is applied. */
+  beside?: boolean
 }
 
 export const toolsInRoot: Run = (command, args, options) => {
@@ -57,20 +60,30 @@ export function changesOf(settings: Settings, log: Logger, { sounds = settings.s
 }
 
 /** Throws what is wrong with the plan, the templates or the prompts where there is no version yet to go on with. */
-export async function makeReady({ settings, owner, run, progress = () => {}, warn = () => {}, sounds = settings.sounds }: MakeReady): Promise<Version> {
+export async function makeReady({ settings, owner, run, progress = () => {}, warn = () => {}, sounds = settings.sounds, beside = false }: MakeReady): Promise<Version> {
   const { project, state, config } = settings
   const { etc, secrets } = places(state)
   await mkdir(sounds, { recursive: true, mode: 0o755 })
   const changes = changesOf(settings, pino({ level: 'silent' }), { sounds, progress, ...run ? { run } : {} })
-  const version = await changes.start({ who: 'the set-up', applyEdits: settings.applyAtStart, warn })
+  const files = { site: siteOf(settings), secrets: await secretsIn(secrets), ...settings.messages.by === 'sip' ? { modules: sipMessageModules, include: ['messages.conf'] } : {}, to: etc, ...owner ? { owner } : {} }
+  // What is live is laid out, not an edit that waits; a version from before December 2026 has none of its own.
+  const configFor = (version: Version) => hasConfig(version) ? configOf(version) : config
+  const current = beside ? await changes.versions.current() : undefined
+  const old = current ? await differing({ ...files, config: configFor(current) }) : []
+  if (current && old.length > 0) {
+    // What is rendered now may need them: it waits until Asterisk has them.
+    warn(`Asterisk's own settings have changed (${old.join(', ')}): it goes on with the old ones, and with its dialplan as it is. Before you apply anything: npx satunomor restart --asterisk`)
+    return current
+  }
+  const version = await changes.start({ who: 'the set-up', applyEdits: settings.applyAtStart && !beside, warn })
   const upgrade = await upgradeInALine(project, settings.city)
   if (upgrade !== undefined) warn(upgrade)
   for (const sentence of openToNetwork(settings)) warn(sentence)
-  // What is live is laid out, not an edit that waits; a version from before December 2026 has none of its own.
-  const laidOut = hasConfig(version) ? configOf(version) : config
+  const laidOut = configFor(version)
   if (laidOut === config) for (const fault of await staticFaults(config)) warn(formatFault(fault))
-  await layOut({ config: laidOut, site: siteOf(settings), secrets: await secretsIn(secrets), ...settings.messages.by === 'sip' ? { modules: sipMessageModules, include: ['messages.conf'] } : {}, to: etc, ...owner ? { owner } : {} })
+  await layOut({ ...files, config: laidOut })
   const tools = run ?? (settings.tools === 'root' ? toolsInRoot : runHere)
+  await planOf(version).then(({ trunks }) => writeWanted(sounds, realTrunk(trunks))).catch(error => warn(`whether the demo's telephones should run could not be written down (${(error as Error).message})`))
   // No call needs these: where they cannot be made, e.g. on a full disk, Asterisk is started all the same.
   await makeTones(sounds, tools).catch(error => warn(`the tones could not be made (${(error as Error).message}): callers hear none`))
   await speak({ folder: join(project, 'demo', 'sentences'), out: join(sounds, 'telephones'), language: 'id', run: tools, progress })
@@ -102,11 +115,14 @@ if (import.meta.main) {
   const project = dirname(dirname(fileURLToPath(import.meta.url)))
   const [uid, gid] = process.env['SATUNOMOR_ASTERISK_USER']?.split(':').map(Number) ?? []
   try {
+    const settings = readSettings(process.env, project)
+    if (process.argv.includes('--settings')) process.exit(0)
     const made: string[] = []
     const { version, plan } = await makeReady({
-      settings: readSettings(process.env, project),
+      settings,
       ...uid !== undefined && gid !== undefined ? { owner: { uid, gid } } : {},
       progress: ({ language, name, outcome }) => { if (outcome === 'made') made.push(`${language}/${name}`) },
+      beside: process.argv.includes('--beside'),
       warn: sentence => process.stderr.write(`${sentence}\n`)
     })
     process.stdout.write(`version ${version}, plan ${plan}, ${made.length} prompts made\n`)

@@ -40,11 +40,8 @@ export interface LayOut {
 }
 
 /** Writes each file whole (beside, then renamed), so that Asterisk never reads half of one. */
-export async function layOut({ config, site, secrets, modules = [], include = [], to, owner }: LayOut) {
-  const files = new Map<string, string>()
-  for (const name of await readdir(config)) if (name.endsWith('.conf')) files.set(name, await readFile(join(config, name), 'utf8'))
-  for (const [name, text] of Object.entries(local(site, secrets, modules, include))) files.set(join('satunomor', name), text)
-
+export async function layOut({ to, owner, ...from }: LayOut) {
+  const files = await texts(from)
   for (const folder of [to, join(to, 'satunomor')]) {
     await mkdir(folder, { recursive: true })
     await own(folder, 0o750, owner)
@@ -55,6 +52,23 @@ export async function layOut({ config, site, secrets, modules = [], include = []
       if (!entry.isDirectory() && !files.has(join(folder, entry.name))) await rm(join(to, folder, entry.name))
     }
   }
+}
+
+/** The files that are not laid out as they would be now; empty: Asterisk, if it started since, has all of them. */
+export async function differing({ to, ...from }: LayOut): Promise<string[]> {
+  const files = await texts(from)
+  const there = (await Promise.all(['', 'satunomor'].map(async folder =>
+    (await readdir(join(to, folder), { withFileTypes: true }).catch(() => [])).filter(entry => !entry.isDirectory()).map(entry => join(folder, entry.name))))).flat()
+  const differs = await Promise.all([...new Set([...files.keys(), ...there])].map(async name =>
+    files.get(name) === await readFile(join(to, name), 'utf8').catch(() => undefined) ? [] : [name]))
+  return differs.flat().sort()
+}
+
+async function texts({ config, site, secrets, modules = [], include = [] }: Omit<LayOut, 'to' | 'owner'>): Promise<Map<string, string>> {
+  const files = new Map<string, string>()
+  for (const name of await readdir(config)) if (name.endsWith('.conf')) files.set(name, await readFile(join(config, name), 'utf8'))
+  for (const [name, text] of Object.entries(local(site, secrets, modules, include))) files.set(join('satunomor', name), text)
+  return files
 }
 
 /** The security events that tell of a refusal (src/asterisk/refusals.ts counts them). */

@@ -8,6 +8,8 @@ import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { promisify } from 'node:util'
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest'
+import { Ear, loadPrompts } from '../../demo/ear.ts'
+import { Softphone } from '../../demo/softphone.ts'
 import { stirs } from '../../setup/alive.mjs'
 import { node } from '../../setup/packages.mjs'
 import { project } from '../../setup/project.mjs'
@@ -24,10 +26,11 @@ const started: ChildProcess[] = []
 beforeAll(async () => {
   state = await mkdtemp(join(tmpdir(), 'satunomor-start-'))
   const plan = await readFile(join(project, 'dialplan', 'plan.yaml'), 'utf8')
-  await writeFile(join(state, 'plan.yaml'), plan.replaceAll('127.0.0.2', at(2)).replaceAll('127.0.0.3', at(3)).replaceAll('127.0.0.4', at(4)))
+  await writeFile(join(state, 'plan.yaml'), plan.replaceAll('127.0.0.2', at(2)).replaceAll('127.0.0.3', at(3)).replaceAll('127.0.0.4', at(4)).replace('patience: 3 s', 'patience: 60 s'))
   await cp(join(project, 'dialplan', 'directory'), join(state, 'directory'), { recursive: true })
+  await writeFile(join(state, 'settings.env'), 'SATUNOMOR_LOG=info\n')
   env = {
-    ...process.env, NODE_ENV: undefined, SATUNOMOR_STATE: state, SATUNOMOR_PLAN: join(state, 'plan.yaml'), SATUNOMOR_SIP_ADDRESS: at(1),
+    ...process.env, NODE_ENV: undefined, SATUNOMOR_STATE: state, SATUNOMOR_SETTINGS: join(state, 'settings.env'), SATUNOMOR_PLAN: join(state, 'plan.yaml'), SATUNOMOR_SIP_ADDRESS: at(1),
     SATUNOMOR_HTTP_ADDRESS: at(1), SATUNOMOR_REDIS_PORT: '6390', SATUNOMOR_CARRIER: `${at(2)}:5060`, SATUNOMOR_GATEWAY: `${at(3)}:5060`, SATUNOMOR_GATEWAY_2: `${at(4)}:5060`
   }
 })
@@ -166,6 +169,78 @@ test.skipIf(withContainers)('what freezes is killed and started again, and what 
   const draining = log.slice(log.lastIndexOf('"draining: '))
   expect(draining).toContain('"the service has stopped"')
   expect(draining).not.toContain('link')
+})
+
+/** `npx satunomor restart`, while it runs. */
+function restart(...more: string[]) {
+  const child = spawn('node', [join(project, 'setup', 'satunomor.mjs'), 'restart', ...more], { env: { ...env, SATUNOMOR_LOG: undefined }, stdio: ['ignore', 'pipe', 'pipe'] })
+  let said = ''
+  for (const output of [child.stdout, child.stderr]) output.on('data', chunk => { said += chunk })
+  const ended = once(child, 'exit').then(([code]) => ({ code: code as number | null, said }))
+  return { said: () => said, says: (what: string) => eventually(what, async () => said.includes(what), 90_000), ended }
+}
+
+test.skipIf(withContainers)('an upgrade in the middle of five talks and three menus ends none of them; Asterisk waits for the last call', { timeout: 400_000 }, async () => {
+  const city = start({ SATUNOMOR_LOG: undefined })
+  await city.serving
+  expect(city.said()).toContain('112 is served')
+  const sounds = join(state, 'sounds')
+  const ear = new Ear(new Map([...await loadPrompts(join(sounds, 'id')), ...await loadPrompts(join(sounds, 'telephones'), 'line/')]))
+  await using phone = await Softphone.open({ address: at(2) })
+  const dial = async (last: number) => {
+    const call = phone.dial({ to: `sip:112@${at(1)}:5060`, from: `+6272155521${last}` })
+    await call.answered
+    return call
+  }
+  const talks = await Promise.all([11, 12, 13, 14, 15].map(dial))
+  for (const talk of talks) await ear.hears(talk, 'menu-utama').then(() => talk.press('0'))
+  for (const talk of talks) await ear.hears(talk, 'line/posko-1', { within: 30_000 })
+  const menus = await Promise.all([16, 17, 18].map(dial))
+  for (const menu of menus) await ear.hears(menu, 'menu-utama')
+  const before = { service: await processOf('src/main.ts'), watchdog: await processOf('src/watchdog.ts'), exchange: await processOf('asterisk -f') }
+
+  await writeFile(join(state, 'settings.env'), 'SATUNOMOR_LOG=debug\nSATUNOMOR_RTP_FIRST=10002\n')
+  const upgrade = restart()
+  await upgrade.says('the service is started anew')
+  await eventually('it drains', async () => !(await fetch(`http://${at(1)}:8080/readyz`)).ok)
+  const newcomer = await dial(19)
+  await ear.hears(newcomer, 'menu-utama', { within: 20_000 })
+  await newcomer.press('2')
+  await ear.hears(newcomer, 'line/bpbd-1', { within: 20_000 })
+  const led = Promise.all([['1', 'ambulans-1'], ['2', 'bpbd-2'], ['3', 'hallo-1']].map(async ([key, line], n) => {
+    await menus[n]!.press(key!)
+    await ear.hears(menus[n]!, `line/${line}`, { within: 60_000 })
+  }))
+  expect(await upgrade.ended).toEqual({ code: 0, said: expect.stringMatching(/! SATUNOMOR_RTP_FIRST: as before, until npx satunomor restart --asterisk\n[^]*changed settings: SATUNOMOR_LOG\n[^]*the service is ready: a call made now is served by it/) })
+  await led
+  const everybody = [...talks, ...menus, newcomer]
+  expect(everybody.filter(({ ending }) => ending)).toEqual([])
+  expect(await processOf('asterisk -f')).toBe(before.exchange)
+  for (const [program, pid] of [['src/main.ts', before.service], ['src/watchdog.ts', before.watchdog]] as const) expect(await processOf(program)).not.toBe(pid)
+  expect(await readFile(`/proc/${await processOf('src/main.ts')}/environ`, 'utf8')).toMatch(/\0SATUNOMOR_LOG=debug\0/)
+
+  // What is wrong stops nothing.
+  await writeFile(join(state, 'settings.env'), 'SATUNOMOR_LOG=loud\n')
+  city.child.kill('SIGHUP')
+  await eventually('it says why', async () => /SATUNOMOR_LOG is "loud"[^]*nothing was stopped: everything runs on as it did/.test(city.said()), 60_000)
+  expect((await fetch(`http://${at(1)}:8080/readyz`)).status).toBe(200)
+
+  // Asterisk itself waits until the last has hung up.
+  await writeFile(join(state, 'settings.env'), 'SATUNOMOR_RTP_FIRST=10002\n')
+  const whole = restart('--asterisk')
+  await whole.says('channels of calls: it waits until none is left')
+  expect(everybody.filter(({ ending }) => ending)).toEqual([])
+  await Promise.all(everybody.map(call => call.hangUp()))
+  expect(await whole.ended).toEqual({ code: 0, said: expect.stringMatching(/everything stops, and starts again\n112 is served\n$/) })
+  expect(await processOf('asterisk -f')).not.toBe(before.exchange)
+  expect(await readFile(join(state, 'asterisk', 'etc', 'satunomor', 'rtp.conf'), 'utf8')).toContain('rtpstart = 10002\n')
+  const token = (await readFile(join(state, 'token'), 'utf8')).trim()
+  const { calls } = await (await fetch(`http://${at(1)}:8080/api/calls?limit=9`, { headers: { authorization: `Bearer ${token}` } })).json() as { calls: { disposition: string, way: string, line: string }[] }
+  expect(calls.map(({ disposition }) => disposition)).toEqual(Array(9).fill('answered'))
+  expect(calls.filter(({ way }) => way === 'fallback').map(({ line }) => line)).toEqual(['bpbd-1'])
+  city.child.kill('SIGTERM')
+  expect(await city.ended).toBe(0)
+  expect(await ours()).toEqual([])
 })
 
 /** A machine with an address of a network (192.0.2.0/24 is nobody's), and with no network. */
