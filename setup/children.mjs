@@ -6,14 +6,21 @@ import { once } from 'node:events'
 export class Child {
   /**
    * @param {string} name @param {[string, string[]]} commandLine
-   * @param {{ env?: NodeJS.ProcessEnv, cwd?: string, output?: 'inherit' | 'ignore' | number, errors?: 'inherit' | 'ignore' | number, only?: boolean }} [options]
-   *   `output` and `errors`: a file descriptor, or ours; `only`: it gets `env` and nothing of our own environment
+   * @param {{ env?: NodeJS.ProcessEnv, cwd?: string, output?: 'inherit' | 'ignore' | number, errors?: 'inherit' | 'ignore' | number, only?: boolean, secrets?: string }} [options]
+   *   `output` and `errors`: a file descriptor, or ours; `only`: it gets `env` and nothing of our own environment;
+   *   `secrets`: it reads this from the descriptor 3, and SATUNOMOR_SECRETS says so
    */
-  constructor(name, [command, args], { env, cwd, output = 'inherit', errors = output, only = false } = {}) {
+  constructor(name, [command, args], { env, cwd, output = 'inherit', errors = output, only = false, secrets } = {}) {
     this.name = name
     /** @type {{ code: number | null, signal: NodeJS.Signals | null } | undefined} */
     this.exit = undefined
-    this.process = spawn(command, args, { env: only ? env : { ...process.env, ...env }, cwd, stdio: ['ignore', output, errors], detached: true })
+    this.process = spawn(command, args, {
+      env: { ...only ? {} : process.env, ...env, ...secrets === undefined ? {} : { SATUNOMOR_SECRETS: '3' } }, cwd, detached: true,
+      stdio: ['ignore', output, errors, ...secrets === undefined ? [] : [/** @type {const} */ ('pipe')]]
+    })
+    const handed = /** @type {import('node:stream').Writable | null | undefined} */ (this.process.stdio[3])
+    handed?.on('error', () => {})                      // it has ended already
+    handed?.end(secrets)
     this.ended = Promise.race([
       once(this.process, 'exit').then(([code, signal]) => { this.exit = { code, signal } }),
       once(this.process, 'error').then(([error]) => { this.exit = { code: null, signal: null }; this.error = error })
@@ -36,6 +43,14 @@ export const dyingWithUs = ([command, args]) => ['setpriv', ['--pdeathsig', 'TER
 /** The same, without any right of root's beside its files: it needs no more than addresses and what it reads. @param {[string, string[]]} commandLine @returns {[string, string[]]} */
 export const withoutRights = ([command, args]) => process.getuid?.() === 0
   ? ['setpriv', ['--bounding-set', '-all', '--inh-caps', '-all', '--ambient-caps', '-all', '--no-new-privs', '--pdeathsig', 'TERM', '--', command, ...args]]
+  : dyingWithUs([command, args])
+
+/** What the service, as root, needs of root's rights: the root folder and the users in it, for the tools and the trial's Asterisk; everybody's files; a nice value. */
+const ofTheService = ['sys_admin', 'sys_chroot', 'setuid', 'setgid', 'setpcap', 'chown', 'dac_override', 'dac_read_search', 'fowner', 'kill', 'sys_nice']
+
+/** Sent SIGTERM when its parent dies, and with those rights of root's alone. @param {[string, string[]]} commandLine @returns {[string, string[]]} */
+export const withFewRights = ([command, args]) => process.getuid?.() === 0
+  ? ['setpriv', ['--bounding-set', ['-all', ...ofTheService.map(name => `+${name}`)].join(), '--inh-caps', '-all', '--ambient-caps', '-all', '--no-new-privs', '--pdeathsig', 'TERM', '--', command, ...args]]
   : dyingWithUs([command, args])
 
 /**

@@ -11,7 +11,7 @@ import { spawn } from 'node:child_process'
 import { createInterface } from 'node:readline'
 import { join } from 'node:path'
 import { killWhenFrozen, stirs } from './alive.mjs'
-import { Child, dyingWithUs, until, withoutRights } from './children.mjs'
+import { Child, until, withFewRights, withoutRights } from './children.mjs'
 import { complaint } from './complaints.mjs'
 import { controlAddress } from './control-address.mjs'
 import { layOutPlan } from './lay-out.mjs'
@@ -23,7 +23,7 @@ import { project, state } from './project.mjs'
 import { inRoot, makeRoot, root, usersOfOurOwn } from './root.mjs'
 import { holdFolder } from './hold-folder.mjs'
 import { whyOff } from '../demo/wanted.mjs'
-import { addresses, environment, telephones } from './environment.mjs'
+import { addresses, environment, secrets, telephones } from './environment.mjs'
 import { keepShort } from './short-log.mjs'
 import { step, StepFailed, steps } from './steps.mjs'
 
@@ -208,7 +208,7 @@ const watchdogPart = {
 /** @type {Part} */
 const servicePart = {
   name: 'the service', log: 'service.log',
-  command: () => dyingWithUs(program('src/main.ts')),
+  command: () => withFewRights(program('src/main.ts')),
   reads: 'all', env: { ...nodeEnv, NODE_ENV: 'production', SATUNOMOR_TOOLS: 'root' },
   free: () => freeTcp(http, 'the API', 'SATUNOMOR_HTTP_PORT'),
   ready: () => says200('/readyz'),
@@ -248,7 +248,7 @@ function spawned(part) {
   const output = logOf(part)
   const errors = part === servicePart ? 'inherit' : output        // it shows the token that it made, once
   try {
-    return new Child(part.name, part.command(), { output, errors, cwd: project, only: true, env: { ...environment(part.reads), ...part.env } })
+    return new Child(part.name, part.command(), { output, errors, cwd: project, only: true, env: { ...environment(part.reads), ...part.env }, ...part.reads === 'all' ? { secrets: secrets() } : {} })
   } finally {
     if (output !== 'ignore') closeSync(output)
   }

@@ -75,7 +75,7 @@ import { sharedRecords } from './records/shared.ts'
 import type { SignedBy } from './records/tables.ts'
 import { secretsIn } from './secrets.ts'
 import { serviceCard } from './service-card.ts'
-import { editedBy, openToNetwork, places, readSettings, type Settings } from './settings.ts'
+import { editedBy, handedOver, openToNetwork, places, readSettings, type Settings } from './settings.ts'
 import { hideLife, showLife } from './show-life.ts'
 import { WebhookSecrets } from './webhooks/secrets.ts'
 import { Webhooks, webhookTries } from './webhooks/webhooks.ts'
@@ -378,7 +378,7 @@ function giveBack() {
 if (import.meta.main) {
   const project = dirname(dirname(fileURLToPath(import.meta.url)))
   try {
-    const settings = readSettings(process.env, project)
+    const settings = readSettings(handedOver(process.env), project)
     const { log, written } = openLog(settings.logLevel)
     goFirst(log)
     const service = await serve(settings, log)

@@ -2,6 +2,7 @@
  * What this machine and its operator decide, as read from the environment: once, whole, every fault at a time.
  * Only `main.ts` and `prepare.ts` call it, with `process.env`; everybody else is handed what they need.
  */
+import { readFileSync } from 'node:fs'
 import { isIP } from 'node:net'
 import { join, resolve } from 'node:path'
 import { controlAddress } from '../setup/control-address.mjs'
@@ -170,6 +171,12 @@ export const editedBy = ({ city, plan, templates, prompts, config }: Edited): Ed
 export function openToNetwork({ http: { host }, edge: { proxies } }: Pick<Settings, 'http' | 'edge'>): string[] {
   if (isLoopback(host) || proxies.length > 0) return []
   return [`the API listens on ${host} without TLS: tokens and callers' numbers cross the network in clear. Put a reverse proxy with TLS before it, and name the proxy in SATUNOMOR_HTTP_TRUST_PROXY (docs/proxy.md)`]
+}
+
+/** The environment with what `npm start` hands over beside it: in the environment others could read it. Once. */
+export function handedOver(env: Record<string, string | undefined>): Record<string, string | undefined> {
+  const { SATUNOMOR_SECRETS: descriptor } = env
+  return descriptor === undefined ? env : { ...env, ...JSON.parse(readFileSync(Number(descriptor), 'utf8')) as Record<string, string> }
 }
 
 /** What is made and kept, under the state folder. */

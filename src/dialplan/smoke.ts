@@ -12,6 +12,7 @@ import { Softphone, type Call } from '../../demo/softphone.ts'
 import { Child, dyingWithUs, until } from '../../setup/children.mjs'
 import { complaint } from '../../setup/complaints.mjs'
 import { asterisk, asteriskFolders } from '../../setup/parts.mjs'
+import { environment } from '../../setup/environment.mjs'
 import { inRoot } from '../../setup/root.mjs'
 import { listed } from '../plan/faults.ts'
 import { agencies, type Plan } from '../plan/plan.ts'
@@ -70,7 +71,7 @@ export async function smoke({ plan, folder, rendered }: Candidate, { config, too
   await placeLastResort(lastResort(tried), join(etc, 'plan'))
 
   const messages = () => readFile(join(here, 'log', 'messages.log'), 'utf8').catch(() => '')
-  const child = new Child('the trial\'s Asterisk', start.command, { output: 'ignore' })
+  const child = new Child('the trial\'s Asterisk', start.command, { output: 'ignore', only: true, env: environment() })
   givesWay(child.process.pid)
   opened.defer(() => child.stop())
   try {

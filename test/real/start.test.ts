@@ -386,8 +386,9 @@ test.skipIf(withContainers)('SIGTERM to npm itself stops everything, and a secon
   npm.stderr.on('data', chunk => { said += chunk })
   await eventually('it serves', async () => said.includes('112 is served'), 90_000)
 
-  // The token is the service's alone.
-  for (const part of ['asterisk -f', 'src/watchdog.ts']) expect(await readFile(`/proc/${await processOf(part)}/environ`, 'utf8')).not.toContain('must-not-hold')
+  // The token is the service's alone, and it has it from us and not in its environment.
+  expect((await fetch(`http://${at(1)}:8080/api/calls`, { headers: { authorization: 'Bearer a-token-that-asterisk-must-not-hold' } })).status).toBe(200)
+  for (const part of ['asterisk -f', 'src/watchdog.ts', 'src/main.ts']) expect(await readFile(`/proc/${await processOf(part)}/environ`, 'utf8')).not.toContain('must-not-hold')
 
   const transport = join(state, 'asterisk', 'etc', 'satunomor', 'transport.conf')
   const before = await readFile(transport, 'utf8')

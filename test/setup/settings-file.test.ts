@@ -6,7 +6,7 @@ import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { project } from '../../setup/project.mjs'
-import { names, parseSettings } from '../../setup/settings-file.mjs'
+import { names, parseSettings } from '../../setup/settings-lines.mjs'
 
 const run = promisify(execFile)
 let folder: string
