@@ -6,6 +6,7 @@ import { installPackages, node, nodeEnv } from './packages.mjs'
 import { project } from './project.mjs'
 import { steps } from './steps.mjs'
 
+process.umask(0o022)          // as `npm start` has it
 const [program, ...args] = process.argv.slice(2)
 for (const fault of faultsAtStart) process.stderr.write(`${fault}\n`)
 await steps(installPackages)

@@ -27,6 +27,9 @@ import { addresses, environment, secrets, telephones } from './environment.mjs'
 import { keepShort } from './short-log.mjs'
 import { step, StepFailed, steps } from './steps.mjs'
 
+// Asterisk, under a user of its own, reads the prompts that root's umask might close to it. The state folder itself is closed.
+process.umask(0o022)
+
 const env = process.env
 /** The one address that a restart may change. */
 const httpNow = () => ({ host: env['SATUNOMOR_HTTP_ADDRESS'] || '127.0.0.1', port: Number(env['SATUNOMOR_HTTP_PORT'] || 8080) })

@@ -24,8 +24,8 @@ export const usage = {
   example: 'restart'
 } as const satisfies Usage
 
-/** How long everything may take to come back. */
-const patience = 10 * 60_000
+/** How long the old npm start may take to end, and the new one to take orders, ms. */
+const patience = 90_000
 
 export async function run(args: string[]): Promise<number> {
   const { values: { asterisk = false, now = false } } = read(usage, args)
@@ -41,15 +41,18 @@ export async function run(args: string[]): Promise<number> {
 
 /** Waits until the new `npm start` has started all that it can. */
 async function back(file: string): Promise<number> {
-  const end = performance.now() + patience
+  let seen = performance.now()
   const waits = new AbortController()
-  while (performance.now() < end) {
+  while (performance.now() - seen < patience) {
     const socket = await reach(file).catch(() => undefined)
-    const code = socket && await ask(socket, { do: 'wait' }).catch(() => undefined)
-    if (code !== undefined) return code
+    if (socket) {
+      const code = await ask(socket, { do: 'wait' }).catch(() => undefined)
+      if (code !== undefined) return code
+      seen = performance.now()
+    }
     await pause(milliseconds(250), waits.signal)
   }
-  throw new Error('npm start has not come back within ten minutes. Read what it printed.')
+  throw new Error('npm start has not come back. Read what it printed, and start it.')
 }
 
 async function reach(file: string): Promise<Socket> {
