@@ -62,7 +62,7 @@ test('the records before a backup are there after a restore, those after it come
     await lost('records.sqlite', 'token', 'secrets.json', 'versions')
     expect(await program('backup/restore', backup())).toMatchObject({ code: 0, said: expect.stringContaining('Version 1 of the plan is live') })
   })
-  expect((await city.service.health.ready()).warnings).toEqual([heldSentence])
+  expect((await city.service.health.ready()).warnings).toContain(heldSentence)
   const after = await eventually('every call is on record again', async () => {
     const calls = await stored()
     return calls.length === 5 && calls.every(({ disposition }) => disposition) && calls
