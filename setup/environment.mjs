@@ -10,7 +10,7 @@ export const addresses = ['SATUNOMOR_SIP_ADDRESS', 'SATUNOMOR_SIP_PORT', 'SATUNO
 export const telephones = ['SATUNOMOR_CARRIER', 'SATUNOMOR_GATEWAY', 'SATUNOMOR_GATEWAY_2']
 
 /** Settings that let whoever knows them in. The service reads them where nobody else can look (`handedOver`). */
-export const secret = ['SATUNOMOR_TOKEN', 'SATUNOMOR_MESSAGES_SECRET', 'DATABASE_URL', 'REDIS_URL']
+export const secret = ['SATUNOMOR_TOKEN', 'SATUNOMOR_METRICS_TOKEN', 'SATUNOMOR_MESSAGES_SECRET', 'DATABASE_URL', 'REDIS_URL']
 /** Of the service: the other settings, and what its libraries go by (certificates, PostgreSQL's own variables). */
 const ofTheService = (/** @type {string} */ name) => (names.includes(name) && !secret.includes(name)) || /^(PG|SSL_CERT_|NODE_EXTRA_CA_CERTS$|LD_LIBRARY_PATH$)/.test(name)
 
