@@ -3,7 +3,7 @@
 const whole = process.argv.includes('--whole')
 const { faultsAtStart } = whole ? await import('./settings-file.mjs') : { faultsAtStart: [] }          // else the settings are in the environment
 const { checkSettings, layOutPlan } = await import('./lay-out.mjs')
-const { installPackages } = await import('./packages.mjs')
+const { installPackages, node, program } = await import('./packages.mjs')
 const { ownCode } = await import('./own-code.mjs')
 const { makeRoot, root } = await import('./root.mjs')
 const { StepFailed, steps } = await import('./steps.mjs')
@@ -15,5 +15,5 @@ await steps(async () => {
   if (whole) await checkSettings()
   else for (const warning of await layOutPlan({ beside: true })) process.stderr.write(`    ! ${warning}\n`)
 })
-process.stdout.write(`${JSON.stringify({ root, ownCode: ownCode() })}\n`)
+process.stdout.write(`${JSON.stringify({ root, ownCode: ownCode(), node, service: program('src/main.ts'), watchdog: program('src/watchdog.ts') })}\n`)
 export {}

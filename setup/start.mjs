@@ -54,6 +54,10 @@ const stopping = new AbortController()
 const stopped = new Promise(resolve => stopping.signal.addEventListener('abort', () => resolve(undefined), { once: true }))
 for (const signal of ['SIGINT', 'SIGTERM']) process.on(signal, () => stopping.abort())
 const code = ownCode()
+/** How these are run: a restart may bring another Node, at another place. */
+let programs = { service: program('src/main.ts'), watchdog: program('src/watchdog.ts') }
+/** What runs us, and runs us anew. */
+let ownNode = process.execPath
 /** What is to be started anew now, and who waits for it. @type {Map<Part, (failed: Error | undefined) => void>} */
 const renewals = new Map()
 /** Ends the pause before a part is tried again. @type {Map<Part, () => void>} */
@@ -203,7 +207,7 @@ const phonesPart = {
 /** @type {Part} */
 const watchdogPart = {
   name: 'the watchdog', log: 'watchdog.log',
-  command: () => withoutRights(program('src/watchdog.ts')),
+  command: () => withoutRights(programs.watchdog),
   reads: addresses, env: { ...nodeEnv, NODE_ENV: 'production', SATUNOMOR_WATCHDOG_SOCKET: watchdogSocket },
   ready: async () => true,
   alive: async () => !existsSync(watchdogSocket) || await stirs({ path: watchdogSocket }), patience: 15_000          // none: it could not be made
@@ -211,7 +215,7 @@ const watchdogPart = {
 /** @type {Part} */
 const servicePart = {
   name: 'the service', log: 'service.log',
-  command: () => withFewRights(program('src/main.ts')),
+  command: () => withFewRights(programs.service),
   reads: 'all', env: { ...nodeEnv, NODE_ENV: 'production', SATUNOMOR_TOOLS: 'root' },
   free: () => freeTcp(http, 'the API', 'SATUNOMOR_HTTP_PORT'),
   ready: () => says200('/readyz'),
@@ -384,7 +388,7 @@ async function restart({ asterisk = false, now = false }, tell, gone) {
  * @param {(line: string) => void} tell @param {NodeJS.ProcessEnv} environment @param {string[]} [how]
  */
 async function madeReady(tell, environment, how = []) {
-  const child = spawn(process.execPath, [join(project, 'setup', 'ready.mjs'), ...how], { cwd: project, env: environment, stdio: ['ignore', 'pipe', 'pipe'] })
+  const child = spawn(ownNode, [join(project, 'setup', 'ready.mjs'), ...how], { cwd: project, env: environment, stdio: ['ignore', 'pipe', 'pipe'] })
   const ended = new Promise(resolve => child.on('close', resolve).on('error', error => { tell(error.message); resolve(1) }))
   let made = ''
   child.stdout.on('data', text => { made += text })
@@ -394,6 +398,8 @@ async function madeReady(tell, environment, how = []) {
     return false
   }
   const next = JSON.parse(made)
+  programs = { service: next.service, watchdog: next.watchdog }
+  if (!existsSync(ownNode)) ownNode = next.node
   if (how.length === 0 && next.root !== root) tell('! another Asterisk is installed, and the old one runs on until npx satunomor restart --asterisk')
   if (how.length === 0 && next.ownCode !== code) tell('! npm start itself has changed (setup/), and the old one runs on until npx satunomor restart --asterisk')
   return true
@@ -426,8 +432,8 @@ async function channels() {
 function becomeNew() {
   const args = [...process.execArgv, ...process.argv.slice(1)]
   const execve = /** @type {{ execve?: (file: string, args: string[], env: NodeJS.ProcessEnv) => void }} */ (process).execve
-  if (execve) execve.call(process, process.execPath, [process.execPath, ...args], ownEnvironment)
-  const child = spawn(process.execPath, args, { stdio: 'inherit', env: ownEnvironment })
+  if (execve) execve.call(process, ownNode, [ownNode, ...args], ownEnvironment)
+  const child = spawn(ownNode, args, { stdio: 'inherit', env: ownEnvironment })
   for (const signal of /** @type {const} */ (['SIGINT', 'SIGTERM', 'SIGHUP'])) {
     process.removeAllListeners(signal)
     process.on(signal, () => child.kill(signal))
