@@ -20,6 +20,7 @@ import { ownCode } from './own-code.mjs'
 import { installPackages, node, nodeEnv, program } from './packages.mjs'
 import { asterisk, redis } from './parts.mjs'
 import { project, state } from './project.mjs'
+import { fewOpenFiles } from './open-files.mjs'
 import { inRoot, makeRoot, root, usersOfOurOwn } from './root.mjs'
 import { holdFolder } from './hold-folder.mjs'
 import { whyOff } from '../demo/wanted.mjs'
@@ -111,7 +112,7 @@ async function setUp() {
     if (!laidOutBefore()) throw error
     return [sentence(error), 'Asterisk goes on with what was laid out for it before']
   })
-  for (const warning of warnings) process.stderr.write(`    ! ${warning}\n`)
+  for (const warning of [...warnings, fewOpenFiles() ?? []].flat()) process.stderr.write(`    ! ${warning}\n`)
 }
 
 /** Whether Asterisk has all that it reads, and would listen where we look for it. */

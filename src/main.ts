@@ -7,6 +7,7 @@ import { setPriority } from 'node:os'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import type { Logger } from 'pino'
+import { fewOpenFiles } from '../setup/open-files.mjs'
 import { audit } from './audit.ts'
 import { AmiLink } from './asterisk/ami-link.ts'
 import { AriEvents } from './asterisk/ari-events.ts'
@@ -185,7 +186,7 @@ export async function serve(settings: Settings, log: Logger): Promise<Service> {
   const ami: AmiLink = new AmiLink({ host: asterisk.control, port: asterisk.amiPort, user: 'satunomor', password: secrets.ami }, { onEvent: event => { refusals.note(event); trunks.hear(event) }, log })
   const channels = channelsOf(ari, ami)
   const trunks: Trunks = new Trunks({ ami, plan: () => plan.now, log })
-  const health = new Health({ ari, ami, heartbeat, plan: () => plan.now.version, trunks, warnings: () => [...hold.on ? [heldSentence] : [], ...storeWarnings(keeper, scribe)] })
+  const health = new Health({ ari, ami, heartbeat, plan: () => plan.now.version, trunks, warnings: () => [fewOpenFiles() ?? [], hold.on ? heldSentence : [], storeWarnings(keeper, scribe)].flat() })
 
   // The plan, as it changes.
   const changes: Changes = changesOf(settings, log, { exchange: new PlanLoader({ ari, ami }), follow: next => plan.follow(next), walks: () => plan.now.version, applied: (version, next) => watch.over(version, next) })
