@@ -12,6 +12,8 @@ const most = 1024 * 1024
 const again = { whenFull: seconds(1), whenNobodyReads: milliseconds(100) }
 /** How long an end waits for its last lines. */
 const patience = seconds(1)
+/** Nobody wakes it. */
+const asleep = new Int32Array(new SharedArrayBuffer(4))
 
 /** The log of a program of ours. Before `process.exit` wait for `written`. */
 export function openLog(level: string, fd = 1): { log: Logger, written: () => Promise<void> } {
@@ -29,18 +31,21 @@ export class LogOutput {
   readonly #fd: number
   /** It takes what it is given or refuses it, and keeps nobody waiting. */
   readonly #swift: boolean
+  readonly #isFile: boolean
   readonly #recovered: (lost: number, seconds: number) => void
   #waiting: string[] = []
   #length = 0
   /** What is being written. */
   #rest = Buffer.alloc(0)
+  /** The file's size before that. */
+  #from = 0
   #lost = 0
   #failingSince: number | undefined
   #idle = Promise.withResolvers<void>()
 
   /** @param recovered hears how many lines were left out, and for how many seconds none could be written */
   constructor(fd: number, recovered: (lost: number, seconds: number) => void) {
-    ({ fd: this.#fd, swift: this.#swift } = withoutWaiting(fd))
+    ({ fd: this.#fd, swift: this.#swift, isFile: this.#isFile } = withoutWaiting(fd))
     this.#recovered = recovered
     this.#idle.resolve()
   }
@@ -67,10 +72,18 @@ export class LogOutput {
   lastWords() {
     if (this.#failingSince !== undefined || this.#waiting.length === 0 || !this.#swift) return
     try {
+      this.#waitForRest()
       writeSync(this.#fd, this.#waiting.join(''))
     } catch {
       // Nobody is left to tell.
     }
+  }
+
+  /** The thread that writes to a file does so also while the program ends: what comes after it waits for it, for a moment. */
+  #waitForRest() {
+    if (!this.#isFile) return
+    const written = () => fstatSync(this.#fd).size - this.#from
+    for (let looks = 0; looks < 200 && written() < this.#rest.length; looks++) Atomics.wait(asleep, 0, 0, 5)
   }
 
   #next() {
@@ -82,6 +95,7 @@ export class LogOutput {
   }
 
   #write() {
+    if (this.#isFile) this.#from = fstatSync(this.#fd).size
     write(this.#fd, this.#rest, 0, this.#rest.length, null, (error, count) => {
       if (error) return this.#failed(error.code === 'EAGAIN' ? again.whenNobodyReads : again.whenFull)
       this.#rest = this.#rest.subarray(count)
@@ -108,12 +122,12 @@ export class LogOutput {
 }
 
 /** A pipe that nobody reads would keep the thread that writes, and with it the program's end: it is opened anew, so that it says "full". */
-function withoutWaiting(fd: number): { fd: number, swift: boolean } {
+function withoutWaiting(fd: number): { fd: number, swift: boolean, isFile: boolean } {
   try {
     const stats = fstatSync(fd)
-    if (!stats.isFIFO()) return { fd, swift: stats.isFile() }
-    return { fd: openSync(`/proc/self/fd/${fd}`, constants.O_WRONLY | constants.O_NONBLOCK), swift: true }
+    if (!stats.isFIFO()) return { fd, swift: stats.isFile(), isFile: stats.isFile() }
+    return { fd: openSync(`/proc/self/fd/${fd}`, constants.O_WRONLY | constants.O_NONBLOCK), swift: true, isFile: false }
   } catch {
-    return { fd, swift: false }
+    return { fd, swift: false, isFile: false }
   }
 }

@@ -72,6 +72,21 @@ test('in a file are all lines, in order, also the last before a fault', async ()
   expect(lines.filter(({ msg }) => msg === 'quickly').map(({ n }) => n)).toEqual(Array.from({ length: 500 }, (_, n) => n))
 })
 
+test('the last lines before a fault come after those that another thread still writes', async () => {
+  const file = join(folder, 'log')
+  // The one thread of the pool has something else to do for a moment: our first write waits behind it.
+  await writeFile(join(folder, 'breaking.ts'), `
+    import { pbkdf2 } from 'node:crypto'
+    import { openLog } from '${project}/src/log.ts'
+    const { log } = openLog('info')
+    pbkdf2('', '', 300_000, 64, 'sha512', () => {})
+    log.info('first')
+    log.info('second')
+    throw new Error('a fault')`)
+  await run([join(folder, 'breaking.ts')], { output: file, env: { UV_THREADPOOL_SIZE: '1' } }).ended
+  expect(readFileSync(file, 'utf8').trim().split('\n').map(line => (JSON.parse(line) as { msg: string }).msg)).toEqual(['first', 'second'])
+})
+
 test('the watchdog with a full disk under its log acts on a frozen service, shows that it lives, and ends', async () => {
   await using ami = await FakeAmi.open()
   ami.does = ({ Action, ActionID }) => {
