@@ -314,15 +314,18 @@ test('who cannot be rung back is led on, and by day the office is rung', async (
 
 test('whatever the time, the keys and the lines: the service goes the way that simulate says', async () => {
   const lines = fc.subarray(['bpbd-1', 'bpbd-2', 'posko-1', 'kantor-1', 'malam-1'])
-  await fc.assert(fc.asyncProperty(fc.record({
+  const suppositions = fc.sample(fc.record({
     number: fc.constantFrom('112', '+62721555'), at: fc.constantFrom(noon, evening, night),
-    press: fc.array(fc.constantFrom('1', '2', '3', '4', '7', '8', '9', '*'), { maxLength: 4 }), busy: lines, dead: lines, others: fc.constantFrom(0, 1)
-  }), async ({ busy, ...supposition }) => {
+    // 7, the key of an offer, has tests of its own.
+    press: fc.array(fc.constantFrom('1', '2', '3', '4', '6', '8', '9', '*'), { maxLength: 4 }), busy: lines, dead: lines, others: fc.constantFrom(0, 1)
+  }), 40)
+  // All at once: mostly they wait, for keys that do not come.
+  await Promise.all(suppositions.map(async ({ busy, ...supposition }) => {
     const supposed = { ...supposition, busy: busy.filter(id => !supposition.dead.includes(id)) }
     const { steps, record, language } = await play(supposed)
-    expect(toldBy(steps)).toEqual(simulatedBy(supposed))
+    expect([supposed, toldBy(steps)]).toEqual([supposed, simulatedBy(supposed)])
     const { reaches, ...simulated } = simulate(plan, supposed)
-    expect(language).toBe(simulated.language)
+    expect([supposed, language]).toEqual([supposed, simulated.language])
     expect(record).toMatchObject(reaches ? { disposition: 'answered', ...reaches } : { disposition: 'unanswered' })
-  }), { numRuns: 20 })
+  }))
 }, 60_000)

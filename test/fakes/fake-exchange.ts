@@ -3,6 +3,7 @@
  * the stories want them. Prompts last 30 ms, and it rings a fiftieth of the plan's ring time.
  */
 import { EventEmitter, once } from 'node:events'
+import { setImmediate as turn } from 'node:timers/promises'
 import { Hangup, type Channel, type Prompt } from '../../src/calls/channel.ts'
 import type { Happenings, Kind, LineOutcome, Step } from '../../src/calls/story.ts'
 import { deadline } from '../../src/calls/time.ts'
@@ -145,6 +146,7 @@ export class FakeChannel implements Channel {
     const calls = this.#exchange.others.get(agency)?.filter(number => number === this.number).length ?? 0
     if (this.number !== '' && calls >= callsOfOneNumber(this.#exchange.plan, agency)) {
       this.writes('same-number', { agency })
+      await turn()          // a real one's answer takes a moment, too
       this.#inHand = true
       return this.#exchange.onReturned(this.callId, agency, sameNumber)
     }
