@@ -316,7 +316,7 @@ describe.each([['sqlite', onSqlite], ['postgresql', onPostgres]])('the book on %
       await misses('a')
       const ask = (who: string, key: { key?: string } = {}) => book.ask({ ...key, agency: 'posko', cli: citizen(12), did: '112' }, who, 'asked', now)
       const { id } = await ask('dewi', { key: 'x' })
-      for (const again of [ask('dewi'), ask('ani'), ask('ani', { key: 'y' })]) await expect(again).rejects.toThrow(`asked for already, and open: work follow-up ${id} (list posko)`)
+      for (const [who, key] of [['dewi', {}], ['ani', {}], ['ani', { key: 'y' }]] as const) await expect(ask(who, key)).rejects.toThrow(`asked for already, and open: work follow-up ${id} (list posko)`)
       await ends(id)
       expect((await ask('ani')).id).not.toBe(id)
     })

@@ -213,6 +213,7 @@ test.skipIf(withContainers)('an upgrade in the middle of five talks and three me
   }))
   expect(await upgrade.ended).toEqual({ code: 0, said: expect.stringMatching(/! SATUNOMOR_RTP_FIRST: as before, until npx satunomor restart --asterisk\n[^]*changed settings: SATUNOMOR_LOG\n[^]*the service is ready: a call made now is served by it/) })
   await led
+  const joined = performance.now()
   const everybody = [...talks, ...menus, newcomer]
   expect(everybody.filter(({ ending }) => ending)).toEqual([])
   expect(await processOf('asterisk -f')).toBe(before.exchange)
@@ -230,6 +231,7 @@ test.skipIf(withContainers)('an upgrade in the middle of five talks and three me
   const whole = restart('--asterisk')
   await whole.says('channels of calls: it waits until none is left')
   expect(everybody.filter(({ ending }) => ending)).toEqual([])
+  await eventually('each talk is long enough to count (the plan\'s `spoken`)', async () => performance.now() - joined > 6_000)
   await Promise.all(everybody.map(call => call.hangUp()))
   expect(await whole.ended).toEqual({ code: 0, said: expect.stringMatching(/everything stops, and starts again\n112 is served\n$/) })
   expect(await processOf('asterisk -f')).not.toBe(before.exchange)
