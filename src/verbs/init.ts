@@ -28,10 +28,10 @@ export async function run(args: string[]): Promise<number> {
     `${city} is made: the demo's plan, and what Satunomor ${await release(project)} ships with it.`,
     ...edited.length > 0 ? [`What you have edited in ${project} is in it, too: ${edited.join(', ')}`] : [],
     'Next:',
-    `1. Set SATUNOMOR_CITY=${city} where the other settings are: in the shell, in /etc/satunomor.env, or with containers in .env (docs/operations.md, "The city's own folder").`,
+    `1. Write SATUNOMOR_CITY=${city} into satunomor.env in ${project}, or with containers into .env (docs/operations.md, "The city's own folder").`,
     `2. Edit ${city}/plan.yaml: the city, its number, its trunks and its agencies (docs/plan.md). Write in calls.yaml what must stay true.`,
     `3. Check it: SATUNOMOR_CITY=${city} npx satunomor validate`,
-    live ? `4. Stop Satunomor and start it again, then make the folder live: npx satunomor apply${first} --why "the city's own folder"` : '4. Start: npm start. The first start makes the folder live.',
+    live ? `4. Have the service read the setting: npx satunomor restart. Then make the folder live: npx satunomor apply${first} --why "the city's own folder"` : '4. Start: npm start. The first start makes the folder live.',
     '5. After each upgrade of Satunomor: npx satunomor upgrade shows which shipped files have changed.', ''
   ].join('\n'))
   return 0

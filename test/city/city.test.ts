@@ -90,7 +90,7 @@ test('npx satunomor init makes the folder and says what comes next; a folder tha
   const env = { SATUNOMOR_STATE: join(place.path, 'state') }
   await mkdir(join(city, '.git'), { recursive: true })          // a city may keep its folder in Git
   const made = await satunomor(env, 'init', city)
-  expect(made).toMatchObject({ code: 0, stdout: expect.stringContaining(`1. Set SATUNOMOR_CITY=${city} `), stderr: '' })
+  expect(made).toMatchObject({ code: 0, stdout: expect.stringContaining(`1. Write SATUNOMOR_CITY=${city} into satunomor.env`), stderr: '' })
   expect(await readFile(join(city, 'plan.yaml'), 'utf8')).toBe(await readFile(join(project, 'dialplan/plan.yaml'), 'utf8'))
   expect(await satunomor(env, 'init', city)).toMatchObject({ code: 1, stderr: expect.stringContaining(`${city} is not empty`) })
   expect(await satunomor(env, 'init', join(project, 'dialplan', 'kota'))).toMatchObject({ code: 1, stderr: expect.stringContaining('is in the project\'s folder') })
