@@ -290,13 +290,15 @@ test.skipIf(withContainers)('at a boot where Redis and the store are damaged, As
   expect(await ours()).toEqual([])
 })
 
-test.skipIf(withContainers)('at a boot with a full disk, Asterisk answers by what is laid out already', { timeout: 150_000 }, async () => {
+test.skipIf(withContainers)('at a boot with a full disk, Asterisk and the service lead calls, and people are removed', { timeout: 300_000 }, async () => {
   const full = join(state, 'full')
   await mkdir(full)
   await using disk = await Disk.mount(full, { megabytes: 128 })
   const first = start({ SATUNOMOR_STATE: full })
   await first.serving
   expect(first.said()).toContain('112 is served')
+  const person = (...words: string[]) => run(node, [join(project, 'src', 'satunomor.ts'), 'person', ...words], { env: { ...env, SATUNOMOR_STATE: full } })
+  for (const name of ['Ani', 'Budi']) await person('add', name, '--role', 'desk')
   first.child.kill('SIGTERM')
   expect(await first.ended).toBe(0)
 
@@ -306,6 +308,20 @@ test.skipIf(withContainers)('at a boot with a full disk, Asterisk answers by wha
   expect(city.said()).toMatch(/ENOSPC.*\n.*Whether .*plan\.yaml or its folders were edited could not be looked at: version 1 stays live/)
   expect(city.said()).toMatch(/version 1 could not be laid out \(ENOSPC.*\): Asterisk goes on with version 1 as it is laid out already\. Make room/)
   expect(await dial(join(full, 'sounds'))).toMatch(/The line bpbd-1 answered\./)
+
+  // The service leads calls, says what it lacks, and writes down later what it has seen.
+  const ready = async () => (await fetch(`http://${at(1)}:8080/readyz`)).json()
+  expect(await ready()).toMatchObject({ ready: true, warnings: [expect.stringMatching(/^the store (cannot be opened|takes nothing)/)] })
+  await person('remove', 'Ani')
+  expect(await readFile(join(full, 'people.json'), 'utf8')).toMatch(/^(?!.*Ani)[^]*Budi/)
+  await disk.free()
+  await eventually('the store is open', async () => (await ready() as { warnings: string[] }).warnings.length === 0, 30_000)
+  const token = (await readFile(join(full, 'token'), 'utf8')).trim()
+  const calls = await eventually('the call is on record', async () => {
+    const { calls } = await (await fetch(`http://${at(1)}:8080/api/calls`, { headers: { authorization: `Bearer ${token}` } })).json() as { calls: { way: string }[] }
+    return calls.length > 0 ? calls : undefined
+  }, 90_000)
+  expect(calls).toMatchObject([{ way: 'service' }])          // the lines rung stand in the ledger alone, which could not be written
   city.child.kill('SIGTERM')
   expect(await city.ended).toBe(0)
   expect(await ours()).toEqual([])
