@@ -268,7 +268,7 @@ export async function serve(settings: Settings, log: Logger): Promise<Service> {
   watch.goOn(version, plan.now)
   await switches.open()
   await hold.open()
-  const talking = await local.live().catch(error => { log.warn(plainly(error), 'who talks is not known; the store is away'); return [] })
+  const talking = await local.live().catch(error => { log.warn(plainly(error), 'live calls unknown; store is away'); return [] })
   for (const { callId, agency, line } of talking) if (agency && line) room.holds(callId, { agency, line })
   await metrics.begin()
   keeper.onRenewed(() => bookkeeper.readAgain())

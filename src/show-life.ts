@@ -10,7 +10,7 @@ export const hideLife = (socket: string) => rm(socket, { force: true }).catch(()
 export async function showLife(socket: string, log: Logger) {
   await hideLife(socket)
   const server = createServer(asking => asking.on('error', () => {}).end())
-  server.on('error', error => log.warn({ err: error, socket }, 'nobody can see whether this program lives'))
+  server.on('error', error => log.warn({ err: error, socket }, 'liveness socket cannot be opened'))
   server.listen(socket).unref()
   return server
 }

@@ -109,7 +109,7 @@ export class Bookkeeper {
           return
         }
       } catch (error) {
-        log.warn({ ...plainly(error) }, 'store does not take that the ledger is read')
+        log.warn({ ...plainly(error) }, 'end of the ledger cannot be noted')
       }
       await pause(milliseconds(100), stop)
     }

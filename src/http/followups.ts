@@ -109,7 +109,7 @@ const faults = { 400: Fault, 401: Fault, 409: Fault }
 export const followUpRoutes: FastifyPluginAsyncTypebox<FollowUpsOptions> = async (app, { book, plan, records, held = () => false }) => {
   const misses = new Misses()
   const refuseWhileHeld = () => {
-    if (held()) throw new Refusal(409, 'held', 'Since a restore nobody is rung back by this machine.', 'If it serves the city, have an admin run: npx satunomor go-live')
+    if (held()) throw new Refusal(409, 'held', 'This machine rings nobody back: a backup was restored on it.', 'If it serves the city, have an admin run: npx satunomor go-live')
   }
   const shown = (followUp: FollowUp, asker: Asker, full = false) => {
     const now = Date.now()
